@@ -1,0 +1,50 @@
+// Where a mailbox is and how to speak to it: the URL grammar of the command line.
+// Must not open anything.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/async/task.h"
+#include "engine/secret.h"
+
+namespace postferry {
+
+enum class Protocol { imap, pop3 };
+enum class TlsMode { implicit, starttls, none };
+
+struct Endpoint {
+  Protocol protocol = Protocol::imap;
+  std::string user;
+  std::string host;  // lower case; IPv6 without brackets
+  std::uint16_t port = 0;
+  TlsMode tls = TlsMode::implicit;
+  std::optional<std::string> ca_file;
+  std::optional<std::string> pin_sha256;  // 32 bytes
+  bool verify = true;
+  std::string auth;      // a SASL mechanism in upper case, or empty: the best that is offered
+  int sessions = 0;      // 0: the program's default
+  std::string authzid;   // `as=`: act for this user
+
+  /// What makes it this mailbox and no other: protocol, host, port, user and `as` (DESIGN 7).
+  std::string identity() const;
+  /// For people; has no secret in it.
+  std::string to_string() const;
+};
+
+/// Reads `imaps://USER@HOST[:PORT][?key=value&...]` and its kin. Throws Error{usage} that says what
+/// is wrong and what was expected. A password in the URL is refused.
+Endpoint parse_endpoint(std::string_view url);
+
+/// Gives the password or token for each login anew, so that it can be refreshed.
+class Credentials {
+ public:
+  virtual ~Credentials() = default;
+  /// Throws Error{usage} when there is none, Error{local} when a file or command fails.
+  virtual Task<Secret> secret() = 0;
+};
+
+}  // namespace postferry

@@ -1,0 +1,35 @@
+// Turns an endpoint into a Source or a Target: the only place that knows every connector.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "connectors/endpoint.h"
+#include "connectors/net/stream.h"
+#include "engine/source.h"
+#include "engine/spool.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+/// What connectors need from outside. All of it outlives what is made with it.
+struct ConnectorContext {
+  net::Network* network = nullptr;
+  SpoolFactory* spool = nullptr;
+  std::string version;  // told to servers by ID
+};
+
+/// What one end needs.
+struct EndSetup {
+  Endpoint endpoint;
+  Credentials* credentials = nullptr;
+  std::chrono::milliseconds timeout{120'000};
+  int default_sessions = 4;
+};
+
+/// Throws Error{usage} when the protocol cannot be a source (or a target).
+std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup setup);
+std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup setup);
+
+}  // namespace postferry

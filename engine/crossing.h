@@ -1,0 +1,64 @@
+// One account, once across: list, map, catalogue, settle, cross, account for it (DESIGN section 3).
+// Knows the ports and nothing behind them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/async/blocking.h"
+#include "engine/async/task.h"
+#include "engine/journal.h"
+#include "engine/ledger.h"
+#include "engine/observer.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+struct CrossingOptions {
+  std::vector<std::string> folders;   // globs over folder names; empty: all
+  std::vector<std::string> excludes;  // globs
+  std::vector<std::pair<FolderName, FolderName>> map;
+  std::optional<std::int64_t> since, before;   // seconds UTC, on INTERNALDATE
+  std::optional<std::uint64_t> max_size_bytes;
+  std::uint64_t memory_bytes = 48u << 20;  // of message data
+  int sessions = 4;                        // an end
+  int retries = 5;                         // in a row without progress
+  std::chrono::milliseconds settle_still{5000};  // how long UIDNEXT must be still (DESIGN 4)
+  bool dry_run = false;
+
+  /// A hash of all that selects or maps, for the skip rule.
+  std::string selection_hash() const;
+};
+
+struct Ends {
+  Source& source;
+  Target& target;
+  Journal& journal;
+  Observer& observer;
+};
+
+/// The names and identities under which the journal knows the account.
+struct AccountIdentity {
+  std::string name, source_identity, target_identity;
+};
+
+/// A request to stop: finish what is in flight, commit, end with Outcome::interrupted.
+class StopRequest {
+ public:
+  void request() { requested_ = true; }
+  bool requested() const { return requested_; }
+
+ private:
+  bool requested_ = false;
+};
+
+/// Carries one account over. Never throws but Cancelled and Error{journal|usage}: what goes wrong
+/// with servers is in the ledger. `stop` is looked at between batches.
+Task<Ledger> cross_account(Ends ends, AccountIdentity account, CrossingOptions options, const StopRequest& stop);
+
+}  // namespace postferry

@@ -1,0 +1,49 @@
+// The account of every source message at the end; it must balance.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/error.h"
+#include "engine/model.h"
+
+namespace postferry {
+
+/// seen = copied + present + filtered + rejected + vanished + unknown + pending, always.
+struct Tally {
+  std::uint64_t seen = 0, copied = 0, present = 0, filtered = 0, rejected = 0, vanished = 0,
+                unknown = 0, pending = 0, twins = 0;
+  bool balances() const {
+    return seen == copied + present + filtered + rejected + vanished + unknown + pending;
+  }
+  Tally& operator+=(const Tally& other);
+};
+
+struct FolderTally {
+  FolderName source, target;
+  Tally messages;
+  std::uint64_t flags_updated = 0, deleted = 0, bytes_copied = 0, flags_dropped = 0;
+  std::optional<Error> error;  // why the folder did not complete
+};
+
+enum class Outcome { complete, partial, interrupted, failed };
+const char* to_string(Outcome outcome);
+
+/// What one account came to.
+struct Ledger {
+  std::string account;
+  Outcome outcome = Outcome::complete;
+  std::optional<Error> error;  // what stopped the account
+  std::vector<FolderTally> folders;
+  double seconds = 0;
+
+  Tally messages() const;
+  std::uint64_t folders_failed() const;
+  std::uint64_t flags_updated() const;
+  std::uint64_t deleted() const;
+  std::uint64_t bytes_copied() const;
+};
+
+}  // namespace postferry

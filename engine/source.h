@@ -1,0 +1,74 @@
+// The port to where mail comes from. Implemented by connectors; the engine owns the contract.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/async/task.h"
+#include "engine/body.h"
+#include "engine/catalogue.h"
+#include "engine/model.h"
+
+namespace postferry {
+
+struct Message {
+  MessageKey key;
+  Flags flags;
+  std::optional<InternalDate> date;
+  Body body;
+};
+
+/// Takes what a fetch yields, in order. Both calls may wait (the target is slower): that wait is
+/// what bounds memory.
+class MessageSink {
+ public:
+  virtual ~MessageSink() = default;
+  /// A streamed body's pipe is filled by the source after this returns.
+  virtual Task<void> message(Message message) = 0;
+  /// The server listed this message, but gave no bytes for it even when asked alone. `gone` says
+  /// that it is no longer listed either (it was expunged meanwhile); else it cannot be read, and
+  /// `reason` has the server's words.
+  virtual Task<void> missing(MessageKey key, bool gone, std::string reason) = 0;
+};
+
+/// One message's recognisable header fields.
+struct HeaderEntry {
+  MessageKey key;
+  HeaderFields fields;
+};
+
+/// One logged-in connection. Not reentrant: one call at a time. After any Error but `rejected` the
+/// session is dead; drop it. Cancelling a call leaves it dead too.
+class SourceSession {
+ public:
+  virtual ~SourceSession() = default;
+  /// Every folder of the account, with the numbers that the listing offers. POP3: INBOX.
+  virtual Task<std::vector<FolderInfo>> list() = 0;
+  /// Opens a folder read-only; the numbers are those of its beginning.
+  virtual Task<FolderNumbers> select(const FolderName& folder) = 0;
+  /// The selected folder's messages, whole and unfiltered.
+  virtual Task<Catalogue> catalogue() = 0;
+  /// Header fields of the given messages; those that are gone are left out. Any order of result.
+  virtual Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) = 0;
+  /// Fetches whole messages in the order given (entries with sizes, for windows planned by bytes),
+  /// two or more windows in flight. Each key ends in exactly one call of the sink; those asked for
+  /// again one by one come last. Never marks a message as read.
+  virtual Task<void> fetch(std::vector<Catalogue::Entry> wanted, MessageSink& sink) = 0;
+  /// Says goodbye; never throws but Cancelled.
+  virtual Task<void> logout() = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// Connects and logs in. Throws Error{unreachable|tls|auth|transient|protocol|throttled}.
+  virtual Task<std::unique_ptr<SourceSession>> connect() = 0;
+  /// How many sessions may be used at once.
+  virtual int max_sessions() const = 0;
+  /// "imaps://ann@old.example", for people.
+  virtual std::string describe() const = 0;
+};
+
+}  // namespace postferry

@@ -1,0 +1,107 @@
+// The port to where mail goes. Implemented by connectors; the engine owns the contract.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/async/task.h"
+#include "engine/model.h"
+#include "engine/source.h"
+
+namespace postferry {
+
+/// What the engine must know of a target, learned at login.
+struct TargetTraits {
+  bool uidplus = false;          // APPENDUID and UID EXPUNGE (RFC 4315)
+  bool munges_8bit = false;      // 8-bit header bytes may come back as X (Cyrus)
+  bool folds_duplicates = false; // an equal message may be answered with an old UID (Gmail)
+  bool adds_received = false;    // a Received line is added at APPEND
+  std::string forbidden_chars;   // bytes that no level of a folder name may hold
+  char delimiter = '/';          // '\0': no hierarchy
+  bool names_ignore_case = false;
+  bool slash_in_names = true;    // a level may hold the character `/` when it is not the delimiter
+  std::optional<std::uint64_t> append_limit_bytes;
+  std::size_t batch_messages = 1;          // most messages of one batch
+  std::size_t batch_bytes = 1 << 20;       // about how many bytes of one batch
+};
+
+/// One message on the target.
+struct TargetEntry {
+  Uid uid;
+  std::uint64_t size_bytes = 0;
+  std::optional<InternalDate> date;
+  Flags flags;
+};
+
+struct Stored {
+  Uid uid;  // 0: the server does not say (no UIDPLUS); settle will learn it
+};
+/// Refused for good, in the server's words; nothing was stored.
+struct Rejected {
+  std::string text;
+};
+using AppendResult = std::variant<Stored, Rejected>;
+
+/// Messages that go out together. `batch` names the journal's row for them.
+struct Batch {
+  std::int64_t id = 0;
+  std::vector<Message> messages;
+  std::uint64_t bytes = 0;
+};
+
+/// The ordered, lazy sequence of what to append.
+class AppendFeed {
+ public:
+  virtual ~AppendFeed() = default;
+  /// The next batch, its journal row already written; nullopt at the end. May wait for the source.
+  virtual Task<std::optional<Batch>> next() = 0;
+  /// The target has answered for every message of `batch`, in order. Called once a batch, in the
+  /// order of next(), perhaps several batches later.
+  virtual Task<void> done(Batch batch, std::vector<AppendResult> results) = 0;
+};
+
+/// One logged-in connection. As for SourceSession: one call at a time (append may call next() and
+/// done() of its feed concurrently), dead after any Error but `rejected`.
+class TargetSession {
+ public:
+  virtual ~TargetSession() = default;
+  virtual const TargetTraits& traits() const = 0;
+  virtual Task<std::vector<FolderInfo>> list() = 0;
+  /// Makes a folder; one that exists already is a success. Throws Error{rejected} with the words.
+  virtual Task<void> create(const FolderName& folder, Role role) = 0;
+  virtual Task<void> subscribe(const FolderName& folder) = 0;
+  /// Opens a folder to fill it; it stays selected while it is filled.
+  virtual Task<FolderNumbers> select(const FolderName& folder) = 0;
+  /// UIDNEXT of the selected folder as it is now, other sessions' doing included (NOOP first).
+  virtual Task<Uid> uid_next() = 0;
+  /// Messages of the selected folder with UID >= from, ascending, other sessions' doing included.
+  virtual Task<std::vector<TargetEntry>> look(Uid from) = 0;
+  virtual Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) = 0;
+  /// Whole messages of the selected folder, in order, to the sink, as Source::fetch does.
+  virtual Task<void> fetch(std::vector<Uid> uids, MessageSink& sink) = 0;
+  /// Appends to the selected folder, with flags and date to the second. The connector chooses
+  /// MULTIAPPEND, pipelining or synchronising literals, and bisects a batch refused for a message's
+  /// sake. Throws Error{quota|throttled|transient|...} when it must stop: batches not yet done()
+  /// are then undecided. Flags that the folder does not take are left out and counted.
+  virtual Task<void> append(AppendFeed& feed) = 0;
+  /// How many flags were left out by append because the folder does not take them.
+  virtual std::uint64_t flags_dropped() const = 0;
+  /// +FLAGS (add) or -FLAGS (!add) by UID, in the selected folder (RFC 9051 §6.4.6).
+  virtual Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) = 0;
+  /// Removes just these by UID EXPUNGE; without UIDPLUS only marks them \Deleted.
+  virtual Task<void> expunge(std::vector<Uid> uids) = 0;
+  virtual Task<void> logout() = 0;
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+  virtual Task<std::unique_ptr<TargetSession>> connect() = 0;
+  virtual int max_sessions() const = 0;
+  virtual std::string describe() const = 0;
+};
+
+}  // namespace postferry
