@@ -9,6 +9,7 @@
 
 #include "engine/async/channel.h"
 #include "engine/async/task.h"
+#include "engine/digest.h"
 
 namespace postferry {
 
@@ -23,12 +24,18 @@ class BodyPipe {
   explicit BodyPipe(std::uint64_t size_bytes) : size_bytes_(size_bytes), chunks_(4) {}
   std::uint64_t size_bytes() const { return size_bytes_; }
   /// False when the reader has gone: stop pushing.
-  Task<bool> push(std::string chunk) { return chunks_.push(std::move(chunk)); }
+  Task<bool> push(std::string chunk) {
+    digest_.update(chunk);
+    return chunks_.push(std::move(chunk));
+  }
   /// The next chunk; nullopt at the end, or when the source died.
   Task<std::optional<std::string>> pop() { return chunks_.pop(); }
   void close() { chunks_.close(); }
+  /// Of everything that went through; once, after the last chunk.
+  Sha256 digest() { return digest_.finish(); }
 
  private:
+  Digest digest_;
   std::uint64_t size_bytes_;
   Channel<std::string> chunks_;
 };

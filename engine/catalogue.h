@@ -1,4 +1,5 @@
-// A source folder's messages without bodies, compact: 32 bytes a message and each set of flags once.
+// A source folder's messages without bodies, compact: 32 bytes a message and each set of flags
+// once.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace postferry {
 
-/// Entries are kept in the order of the source, which for IMAP is ascending UIDs (the source sorts).
+/// Entries are kept in the order of the source, which for IMAP is ascending UIDs (the source
+/// sorts).
 class Catalogue {
  public:
   struct Entry {

@@ -23,11 +23,11 @@ struct CrossingOptions {
   std::vector<std::string> folders;   // globs over folder names; empty: all
   std::vector<std::string> excludes;  // globs
   std::vector<std::pair<FolderName, FolderName>> map;
-  std::optional<std::int64_t> since, before;   // seconds UTC, on INTERNALDATE
+  std::optional<std::int64_t> since, before;  // seconds UTC, on INTERNALDATE
   std::optional<std::uint64_t> max_size_bytes;
-  std::uint64_t memory_bytes = 48u << 20;  // of message data
-  int sessions = 4;                        // an end
-  int retries = 5;                         // in a row without progress
+  std::uint64_t memory_bytes = 48u << 20;        // of message data
+  int sessions = 4;                              // an end
+  int retries = 5;                               // in a row without progress
   std::chrono::milliseconds settle_still{5000};  // how long UIDNEXT must be still (DESIGN 4)
   bool dry_run = false;
 
@@ -59,6 +59,7 @@ class StopRequest {
 
 /// Carries one account over. Never throws but Cancelled and Error{journal|usage}: what goes wrong
 /// with servers is in the ledger. `stop` is looked at between batches.
-Task<Ledger> cross_account(Ends ends, AccountIdentity account, CrossingOptions options, const StopRequest& stop);
+Task<Ledger> cross_account(Ends ends, AccountIdentity account, CrossingOptions options,
+                           const StopRequest& stop);
 
 }  // namespace postferry

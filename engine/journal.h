@@ -1,7 +1,6 @@
 // The port to what is remembered. Implemented by state; every call is atomic and asynchronous.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -9,18 +8,29 @@
 #include <vector>
 
 #include "engine/async/task.h"
+#include "engine/digest.h"
 #include "engine/model.h"
 
 namespace postferry {
 
-struct RunId { std::int64_t value = 0; auto operator<=>(const RunId&) const = default; };
-struct AccountId { std::int64_t value = 0; auto operator<=>(const AccountId&) const = default; };
+struct RunId {
+  std::int64_t value = 0;
+  auto operator<=>(const RunId&) const = default;
+};
+struct AccountId {
+  std::int64_t value = 0;
+  auto operator<=>(const AccountId&) const = default;
+};
 /// One source folder of one account.
-struct FolderId { std::int64_t value = 0; auto operator<=>(const FolderId&) const = default; };
+struct FolderId {
+  std::int64_t value = 0;
+  auto operator<=>(const FolderId&) const = default;
+};
 /// One folder of a target mailbox, whoever fills it: watermark and batches belong to it.
-struct TargetFolderId { std::int64_t value = 0; auto operator<=>(const TargetFolderId&) const = default; };
-
-using Sha256 = std::array<unsigned char, 32>;
+struct TargetFolderId {
+  std::int64_t value = 0;
+  auto operator<=>(const TargetFolderId&) const = default;
+};
 
 /// appended: this journal's own; adopted: was there already; folded: the server answered with an
 /// older message's UID.
@@ -30,9 +40,9 @@ enum class Origin : std::uint8_t { appended = 1, adopted = 2, folded = 3 };
 struct MessageRow {
   MessageKey key;
   std::uint64_t size_bytes = 0;
-  std::optional<Sha256> sha256;  // of the bytes sent; none if adopted
-  Flags flags;                   // the source's, as last read
-  Uid target_uid;                // 0: not yet learned (no UIDPLUS), or not an IMAP target
+  std::optional<Sha256> sha256;      // of the bytes sent; none if adopted
+  Flags flags;                       // the source's, as last read
+  Uid target_uid;                    // 0: not yet learned (no UIDPLUS), or not an IMAP target
   std::optional<InternalDate> date;  // of the target copy
   RunId run;
   Origin origin = Origin::appended;
@@ -50,7 +60,7 @@ struct OpenBatch {
   std::int64_t id = 0;
   FolderId folder;  // of the source keys
   std::uint32_t uid_validity = 0;
-  Uid uid_next;     // of the target folder before the batch was sent
+  Uid uid_next;  // of the target folder before the batch was sent
   std::vector<MessageKey> keys;
   std::int64_t opened_at = 0;  // seconds since 1970 UTC
   bool settled = false;        // decided, kept only for late arrivals
@@ -61,12 +71,13 @@ struct OpenBatch {
 struct FolderRecord {
   FolderId id;
   FolderName source;
-  FolderName target;        // the mapping, decided once
+  FolderName target;  // the mapping, decided once
   TargetFolderId target_folder;
   /// The source's numbers, from the SELECT that began the last completed crossing; empty when the
   /// last one did not complete with nothing failed, pending or open.
   std::optional<FolderNumbers> completed;
-  std::string options_hash; // under which it completed
+  std::string options_hash;                          // under which it completed
+  std::uint64_t completed_present = 0;               // how many messages were on the target then
   std::optional<std::uint32_t> source_uid_validity;  // under which the message rows hold
 };
 
@@ -74,16 +85,16 @@ struct FolderRecord {
 struct TargetFolderRecord {
   TargetFolderId id;
   std::optional<std::uint32_t> uid_validity;
-  Uid watermark{1};  // every target message below is accounted for
-  Uid uid_next_seen; // the highest UIDNEXT seen, to notice a server that went back
+  Uid watermark{1};   // every target message below is accounted for
+  Uid uid_next_seen;  // the highest UIDNEXT seen, to notice a server that went back
 };
 
 /// What one crossing step has to say; written together or not at all.
 struct Record {
   FolderId folder;
   TargetFolderId target_folder;
-  std::vector<MessageRow> rows;          // inserted or replaced
-  std::vector<FailureRow> failures;      // inserted or replaced
+  std::vector<MessageRow> rows;              // inserted or replaced
+  std::vector<FailureRow> failures;          // inserted or replaced
   std::vector<std::int64_t> close_batches;   // deleted
   std::vector<std::int64_t> settle_batches;  // kept for late arrivals
   std::optional<Uid> watermark;
@@ -91,7 +102,9 @@ struct Record {
   std::optional<Uid> uid_next_seen;
 };
 
-struct RunCounts { std::uint64_t copied = 0, bytes_copied = 0; };
+struct RunCounts {
+  std::uint64_t copied = 0, bytes_copied = 0;
+};
 
 class Journal {
  public:
@@ -99,9 +112,12 @@ class Journal {
 
   /// Finds or makes the account for this pair of ends. Throws Error{journal}; Error{usage} when the
   /// journal holds a pair with other ends under this name.
-  virtual Task<AccountId> account(std::string name, std::string source_identity, std::string target_identity) = 0;
-  virtual Task<RunId> begin_run(AccountId account, std::int64_t started_at, std::string command) = 0;
-  virtual Task<void> end_run(RunId run, std::int64_t ended_at, std::string outcome, std::string summary_json) = 0;
+  virtual Task<AccountId> account(std::string name, std::string source_identity,
+                                  std::string target_identity) = 0;
+  virtual Task<RunId> begin_run(AccountId account, std::int64_t started_at,
+                                std::string command) = 0;
+  virtual Task<void> end_run(RunId run, std::int64_t ended_at, std::string outcome,
+                             std::string summary_json) = 0;
   /// True when no run of this account has ever recorded anything.
   virtual Task<bool> is_new(AccountId account) = 0;
 
@@ -109,13 +125,17 @@ class Journal {
   /// Finds or makes the row for a source folder; the mapping is kept if it is there already.
   virtual Task<FolderRecord> folder(AccountId account, FolderName source, FolderName target) = 0;
   virtual Task<TargetFolderRecord> target_folder(TargetFolderId id) = 0;
-  virtual Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers, std::string options_hash) = 0;
-  /// The source's UIDVALIDITY changed: the folder's keys are void. The rows stay, unkeyed, so that
-  /// target UIDs they name are still known as ours, until settle carries them over.
+  /// Sets or (nullopt) clears FolderRecord::completed and what belongs to it.
+  virtual Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers,
+                              std::string options_hash, std::uint64_t present) = 0;
+  /// Notes the UIDVALIDITY under which the folder's keys hold. If another one was noted before, the
+  /// keys are void: the folder's rows and failures are deleted, the watermark of its target folder
+  /// goes back to 1 and its batches are dropped, so that settle finds the messages again.
   virtual Task<void> source_uid_validity(FolderId folder, std::uint32_t value) = 0;
 
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
-  virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after, std::size_t limit) = 0;
+  virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
+                                             std::size_t limit) = 0;
   virtual Task<std::vector<FailureRow>> failures(FolderId folder) = 0;
   /// Target UIDs >= from that any row of any account names, ascending.
   virtual Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) = 0;
@@ -127,7 +147,8 @@ class Journal {
   virtual Task<std::int64_t> open_batch(TargetFolderId folder, OpenBatch batch) = 0;
   virtual Task<void> record(Record record) = 0;
   /// New flags as last read from the source.
-  virtual Task<void> update_flags(FolderId folder, std::vector<std::pair<MessageKey, Flags>> flags) = 0;
+  virtual Task<void> update_flags(FolderId folder,
+                                  std::vector<std::pair<MessageKey, Flags>> flags) = 0;
   virtual Task<void> forget(FolderId folder, std::vector<MessageKey> keys) = 0;
   /// The target folder was replaced (UIDVALIDITY changed or UIDNEXT went back): target UIDs of all
   /// its rows become 0 and the watermark 1, the batches are dropped.

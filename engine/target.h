@@ -15,17 +15,17 @@ namespace postferry {
 
 /// What the engine must know of a target, learned at login.
 struct TargetTraits {
-  bool uidplus = false;          // APPENDUID and UID EXPUNGE (RFC 4315)
-  bool munges_8bit = false;      // 8-bit header bytes may come back as X (Cyrus)
-  bool folds_duplicates = false; // an equal message may be answered with an old UID (Gmail)
-  bool adds_received = false;    // a Received line is added at APPEND
-  std::string forbidden_chars;   // bytes that no level of a folder name may hold
-  char delimiter = '/';          // '\0': no hierarchy
+  bool uidplus = false;           // APPENDUID and UID EXPUNGE (RFC 4315)
+  bool munges_8bit = false;       // 8-bit header bytes may come back as X (Cyrus)
+  bool folds_duplicates = false;  // an equal message may be answered with an old UID (Gmail)
+  bool adds_received = false;     // a Received line is added at APPEND
+  std::string forbidden_chars;    // bytes that no level of a folder name may hold
+  char delimiter = '/';           // '\0': no hierarchy
   bool names_ignore_case = false;
-  bool slash_in_names = true;    // a level may hold the character `/` when it is not the delimiter
+  bool slash_in_names = true;  // a level may hold the character `/` when it is not the delimiter
   std::optional<std::uint64_t> append_limit_bytes;
-  std::size_t batch_messages = 1;          // most messages of one batch
-  std::size_t batch_bytes = 1 << 20;       // about how many bytes of one batch
+  std::size_t batch_messages = 1;     // most messages of one batch
+  std::size_t batch_bytes = 1 << 20;  // about how many bytes of one batch
 };
 
 /// One message on the target.

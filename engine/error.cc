@@ -1,0 +1,99 @@
+#include "engine/error.h"
+
+namespace postferry {
+
+const char* to_string(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::transient:
+      return "transient";
+    case ErrorKind::unreachable:
+      return "unreachable";
+    case ErrorKind::auth:
+      return "auth";
+    case ErrorKind::rejected:
+      return "rejected";
+    case ErrorKind::quota:
+      return "quota";
+    case ErrorKind::throttled:
+      return "throttled";
+    case ErrorKind::protocol:
+      return "protocol";
+    case ErrorKind::tls:
+      return "tls";
+    case ErrorKind::local:
+      return "local";
+    case ErrorKind::journal:
+      return "journal";
+    case ErrorKind::usage:
+      return "usage";
+  }
+  return "unknown";
+}
+
+namespace {
+
+/// Length of the valid UTF-8 sequence at `at`, or 0 (RFC 3629 §4).
+std::size_t utf8_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(at);
+  std::size_t length = 0;
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF)
+    length = 2;
+  else if (first >= 0xE0 && first <= 0xEF)
+    length = 3;
+  else if (first >= 0xF0 && first <= 0xF4)
+    length = 4;
+  if (length == 0 || at + length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(at + i) & 0xC0) != 0x80) return 0;
+  const unsigned char second = byte(at + 1);
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F))
+    return 0;
+  return length;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, std::size_t limit) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    if (out.size() >= limit) return out + "...";
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = utf8_length(text, i);
+    // C1 controls are two bytes, C2 80 to C2 9F; a terminal obeys them too.
+    const bool c1 = length == 2 && byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (length == 0 || byte < 0x20 || byte == 0x7F || c1) {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+      ++i;
+      continue;
+    }
+    out.append(text, i, length);
+    i += length;
+  }
+  return out;
+}
+
+Error::Error(ErrorKind kind, std::string message, std::string context)
+    : std::runtime_error(context.empty() ? message : context + ": " + message),
+      kind_(kind),
+      message_(std::move(message)),
+      context_(std::move(context)) {}
+
+Error Error::in(const std::string& outer) const {
+  Error wider(kind_, message_, context_.empty() ? outer : outer + ", " + context_);
+  wider.retry_after_ = retry_after_;
+  return wider;
+}
+
+Error Error::after(std::chrono::milliseconds delay) const {
+  Error later = *this;
+  later.retry_after_ = delay;
+  return later;
+}
+
+}  // namespace postferry

@@ -1,0 +1,180 @@
+#include "engine/mapping.h"
+
+#include <algorithm>
+#include <set>
+
+#include "engine/role_names.h"
+
+namespace postferry {
+
+namespace {
+
+bool left_out_role(Role role) {
+  return role == Role::all || role == Role::important || role == Role::flagged;
+}
+
+bool carried_role(Role role) {
+  return role != Role::none && role != Role::inbox && !left_out_role(role);
+}
+
+bool declares_roles(const std::vector<FolderInfo>& folders) {
+  return std::ranges::any_of(
+      folders, [](const FolderInfo& f) { return f.role != Role::none && f.role != Role::inbox; });
+}
+
+/// The one folder of each role: declared where the server declares any, else the first, highest
+/// up, whose name suggests it.
+std::map<Role, FolderName> folders_by_role(const std::vector<FolderInfo>& folders) {
+  const bool declared = declares_roles(folders);
+  std::map<Role, FolderName> out;
+  for (const FolderInfo& folder : folders) {
+    if (!folder.selectable) continue;
+    const Role role = declared ? folder.role : role_by_name(folder.name);
+    if (!carried_role(role)) continue;
+    const auto [at, fresh] = out.try_emplace(role, folder.name);
+    if (!fresh && folder.name.levels().size() < at->second.levels().size())
+      at->second = folder.name;
+  }
+  return out;
+}
+
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return text;
+}
+
+class Mapper {
+ public:
+  explicit Mapper(const MappingRequest& request)
+      : request_(request),
+        source_roles_(folders_by_role(request.source)),
+        target_roles_(folders_by_role(request.target)) {
+    for (const FolderInfo& folder : request.target)
+      existing_.emplace(identity(folder.name), &folder);
+  }
+
+  Mapping run() {
+    std::vector<const FolderInfo*> rest;
+    for (const FolderInfo& folder : request_.source) {
+      if (left_out_role(folder.role)) {
+        mapping_.left_out.push_back(folder);
+      } else if (folder.selectable && !place_firmly(folder)) {
+        rest.push_back(&folder);
+      }
+    }
+    // Names that fit as they are go first: they keep their names when a changed one would clash.
+    std::ranges::stable_partition(rest,
+                                  [&](const FolderInfo* f) { return fitted(f->name) == f->name; });
+    for (const FolderInfo* folder : rest) place_by_name(*folder);
+    std::ranges::sort(mapping_.folders, {}, [](const MappedFolder& f) { return f.source.name; });
+    return std::move(mapping_);
+  }
+
+ private:
+  /// What an earlier run decided, what the user wishes, INBOX, and roles.
+  bool place_firmly(const FolderInfo& folder) {
+    if (const auto at = request_.decided.find(folder.name); at != request_.decided.end()) {
+      place(folder, at->second);
+      return true;
+    }
+    for (const auto& [from, to] : request_.wishes) {
+      const auto& levels = folder.name.levels();
+      if (levels.size() < from.levels().size() ||
+          !std::equal(from.levels().begin(), from.levels().end(), levels.begin()))
+        continue;
+      std::vector<std::string> renamed = to.levels();
+      renamed.insert(renamed.end(),
+                     levels.begin() + static_cast<std::ptrdiff_t>(from.levels().size()),
+                     levels.end());
+      place(folder, fitted(FolderName(std::move(renamed))));
+      return true;
+    }
+    if (folder.name.is_inbox()) {
+      place(folder, folder.name);
+      return true;
+    }
+    const Role role = role_of(folder);
+    const auto at = target_roles_.find(role);
+    if (role == Role::none || at == target_roles_.end() || taken(at->second)) return false;
+    if (at->second != folder.name)
+      mapping_.notes.push_back("folder " + folder.name.to_string() + " goes to " +
+                               at->second.to_string() + ", the target's folder for " +
+                               to_string(role));
+    place(folder, at->second);
+    return true;
+  }
+
+  void place_by_name(const FolderInfo& folder) {
+    FolderName name = fitted(folder.name);
+    for (int n = 2; taken(name); ++n) {
+      std::vector<std::string> levels = fitted(folder.name).levels();
+      levels.back() += "_" + std::to_string(n);
+      name = FolderName(std::move(levels));
+    }
+    if (name != folder.name)
+      mapping_.notes.push_back("folder " + folder.name.to_string() + " goes to " +
+                               name.to_string() + ": its own name cannot be used on the target");
+    place(folder, name);
+  }
+
+  void place(const FolderInfo& folder, const FolderName& name) {
+    used_.insert(identity(name));
+    MappedFolder mapped{folder, name, role_of(folder), false, {}, false};
+    if (const auto at = existing_.find(identity(name));
+        at != existing_.end() && at->second->selectable) {
+      mapped.target = at->second->name;  // in the target's spelling
+      mapped.exists = true;
+      mapped.target_numbers = at->second->numbers;
+      mapped.target_subscribed = at->second->subscribed;
+    }
+    mapping_.folders.push_back(std::move(mapped));
+  }
+
+  Role role_of(const FolderInfo& folder) const {
+    for (const auto& [role, name] : source_roles_)
+      if (name == folder.name) return role;
+    return Role::none;
+  }
+
+  bool taken(const FolderName& name) const { return used_.contains(identity(name)); }
+
+  std::string identity(const FolderName& name) const {
+    return request_.traits.names_ignore_case ? lower_case(name.to_string()) : name.to_string();
+  }
+
+  /// The name as the target can store it.
+  FolderName fitted(const FolderName& name) const {
+    const TargetTraits& traits = request_.traits;
+    std::vector<std::string> levels;
+    for (const std::string& level : name.levels()) {
+      std::string fit;
+      for (char c : level) {
+        const bool bad = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ||
+                         (c == traits.delimiter && c != '\0') ||
+                         (c == '/' && !traits.slash_in_names) ||
+                         traits.forbidden_chars.find(c) != std::string::npos;
+        fit += bad ? '_' : c;
+      }
+      levels.push_back(fit.empty() ? "_" : fit);
+    }
+    if (traits.delimiter == '\0' && levels.size() > 1) {
+      std::string flat;
+      for (const std::string& level : levels) flat += (flat.empty() ? "" : "_") + level;
+      levels = {flat};
+    }
+    return FolderName(std::move(levels));
+  }
+
+  const MappingRequest& request_;
+  std::map<Role, FolderName> source_roles_, target_roles_;
+  std::map<std::string, const FolderInfo*> existing_;
+  std::set<std::string> used_;
+  Mapping mapping_;
+};
+
+}  // namespace
+
+Mapping map_folders(const MappingRequest& request) { return Mapper(request).run(); }
+
+}  // namespace postferry

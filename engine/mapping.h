@@ -1,0 +1,41 @@
+// Which target folder each source folder goes to: decided once, on decoded names and the target's
+// traits, then kept in the journal. Pure: values in, values out.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/model.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+struct MappingRequest {
+  std::vector<FolderInfo> source, target;
+  TargetTraits traits;
+  std::vector<std::pair<FolderName, FolderName>> wishes;  // --map: a folder, and all below it
+  std::map<FolderName, FolderName> decided;               // by earlier runs; never changed
+};
+
+struct MappedFolder {
+  FolderInfo source;
+  FolderName target;
+  Role role = Role::none;  // to be given if the folder must be made
+  bool exists = false;     // on the target, already
+  FolderNumbers target_numbers;
+  bool target_subscribed = false;
+};
+
+struct Mapping {
+  std::vector<MappedFolder> folders;
+  std::vector<FolderInfo> left_out;  // roles All, Important, Flagged: other folders hold that mail
+  std::vector<std::string> notes;    // what a person should know, one sentence each
+};
+
+/// Two source folders never go to one target folder unless `wishes` say so. Folders that cannot be
+/// selected are not mapped.
+Mapping map_folders(const MappingRequest& request);
+
+}  // namespace postferry
