@@ -93,36 +93,38 @@ concept Scoped = requires(Promise& promise) {
   { promise.scope() } -> std::same_as<Scope&>;
 };
 
+namespace detail {
+
+struct CurrentScopeAwaiter {
+  Scope* scope = nullptr;
+  bool await_ready() const noexcept { return false; }
+  template <Scoped Promise>
+  bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    scope = &coroutine.promise().scope();
+    return false;
+  }
+  Scope& await_resume() const noexcept { return *scope; }
+};
+
+struct CheckCancelledAwaiter {
+  bool cancelled = false;
+  bool await_ready() const noexcept { return false; }
+  template <Scoped Promise>
+  bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+    cancelled = coroutine.promise().scope().cancelled();
+    return false;
+  }
+  void await_resume() const {
+    if (cancelled) throw Cancelled();
+  }
+};
+
+}  // namespace detail
+
 // `Scope& scope = co_await current_scope();` Does not suspend.
-[[nodiscard]] inline auto current_scope() {
-  struct Awaiter {
-    Scope* scope = nullptr;
-    bool await_ready() const noexcept { return false; }
-    template <Scoped Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-      scope = &coroutine.promise().scope();
-      return false;
-    }
-    Scope& await_resume() const noexcept { return *scope; }
-  };
-  return Awaiter{};
-}
+[[nodiscard]] inline detail::CurrentScopeAwaiter current_scope() { return {}; }
 
 // `co_await check_cancelled();` Throws Cancelled if the scope is cancelled. Does not suspend.
-[[nodiscard]] inline auto check_cancelled() {
-  struct Awaiter {
-    bool cancelled = false;
-    bool await_ready() const noexcept { return false; }
-    template <Scoped Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-      cancelled = coroutine.promise().scope().cancelled();
-      return false;
-    }
-    void await_resume() const {
-      if (cancelled) throw Cancelled();
-    }
-  };
-  return Awaiter{};
-}
+[[nodiscard]] inline detail::CheckCancelledAwaiter check_cancelled() { return {}; }
 
 }  // namespace postferry
