@@ -34,6 +34,21 @@ Catalogue::Entry Catalogue::operator[](std::size_t index) const {
   return out;
 }
 
+std::optional<std::size_t> Catalogue::find(const MessageKey& key) const {
+  if (by_uid()) {
+    const auto at =
+        std::lower_bound(entries_.begin(), entries_.end(), key.uid().value,
+                         [](const Compact& entry, std::uint32_t uid) { return entry.key < uid; });
+    if (at == entries_.end() || at->key != key.uid().value) return std::nullopt;
+    return static_cast<std::size_t>(at - entries_.begin());
+  }
+  if (texts_index_.empty())
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      texts_index_.emplace(texts_[entries_[i].key], i);
+  const auto at = texts_index_.find(key.uidl());
+  return at == texts_index_.end() ? std::nullopt : std::optional(at->second);
+}
+
 void Catalogue::sort() {
   if (!by_uid()) return;
   const auto by_key = [](const Compact& a, const Compact& b) { return a.key < b.key; };

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/model.h"
@@ -33,6 +34,8 @@ class Catalogue {
   /// True when keys are UIDs.
   bool by_uid() const { return texts_.empty(); }
   void reserve(std::size_t count) { entries_.reserve(count); }
+  /// Where a key stands; for UIDs only after sort().
+  std::optional<std::size_t> find(const MessageKey& key) const;
   /// Sorts UIDs ascending and drops repeats of a UID (a server may repeat a FETCH).
   void sort();
 
@@ -52,6 +55,7 @@ class Catalogue {
   std::vector<std::string> texts_;
   std::vector<Flags> flags_list_;
   std::map<std::string, std::uint32_t> flags_index_;
+  mutable std::unordered_map<std::string, std::size_t> texts_index_;  // made when first needed
 };
 
 }  // namespace postferry

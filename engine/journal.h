@@ -136,6 +136,8 @@ class Journal {
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
   virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                              std::size_t limit) = 0;
+  /// The rows of these keys, as far as there are any.
+  virtual Task<std::vector<MessageRow>> rows_for(FolderId folder, std::vector<MessageKey> keys) = 0;
   virtual Task<std::vector<FailureRow>> failures(FolderId folder) = 0;
   /// Target UIDs >= from that any row of any account names, ascending.
   virtual Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) = 0;

@@ -1,0 +1,43 @@
+// Digests of whole messages where headers could not decide; nothing is kept but the hashes.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "engine/digest.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+/// How two copies are compared: exact, or forgiving what servers do to a message on the way in.
+struct Comparison {
+  bool ignore_final_crlf = true;
+  bool munged_header = false;  // 8-bit bytes in the header read as `X`
+};
+
+/// Takes a message in pieces.
+class ForgivingDigest {
+ public:
+  explicit ForgivingDigest(Comparison comparison) : comparison_(comparison) {}
+  void update(std::string_view bytes);
+  Sha256 finish();
+
+ private:
+  void take(std::string_view bytes);
+
+  Comparison comparison_;
+  Digest digest_;
+  std::string held_back_;  // the last two bytes, which may be the final CRLF
+  bool in_header_ = true;
+  int line_ends_ = 0;  // in a row, to see the header's end
+};
+
+/// Messages that are gone or unreadable have no digest.
+Task<std::map<MessageKey, Sha256>> source_digests(SourceSession& source,
+                                                  std::vector<Catalogue::Entry> wanted,
+                                                  Comparison comparison);
+Task<std::map<Uid, Sha256>> target_digests(TargetSession& target, std::vector<Uid> uids,
+                                           Comparison comparison);
+
+}  // namespace postferry

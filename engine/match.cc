@@ -1,0 +1,106 @@
+#include "engine/match.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace postferry {
+
+namespace {
+
+/// Enough fields to recognise a message by its header alone.
+constexpr int kStrongFields = 2;
+
+bool may_be_same(const Likeness& source, const Likeness& target, bool target_adds_received) {
+  return target_adds_received || !source.delivery || !target.delivery ||
+         source.delivery == target.delivery;
+}
+
+/// Higher is liker; sizes and dates only rank.
+int rank(const Likeness& source, const Likeness& target) {
+  return (source.size_bytes == target.size_bytes ? 2 : 0) +
+         (source.date && target.date && source.date->seconds == target.date->seconds ? 1 : 0);
+}
+
+/// Takes the best-ranking target for one source message out of `targets`.
+std::optional<Likeness> take_likest(const Likeness& source, std::vector<Likeness>& targets,
+                                    bool target_adds_received) {
+  auto best = targets.end();
+  for (auto at = targets.begin(); at != targets.end(); ++at)
+    if (may_be_same(source, *at, target_adds_received) &&
+        (best == targets.end() || rank(source, *at) > rank(source, *best)))
+      best = at;
+  if (best == targets.end()) return std::nullopt;
+  const Likeness taken = *best;
+  targets.erase(best);
+  return taken;
+}
+
+}  // namespace
+
+Likeness likeness(const HeaderFields& fields, std::uint64_t size_bytes,
+                  std::optional<InternalDate> date, std::size_t index) {
+  Likeness out{fingerprint(fields), std::nullopt, size_bytes, date, index};
+  if (fields.received) {
+    const Sha256 hash = sha256(canonical_field(*fields.received));
+    std::uint64_t delivery = 0;
+    std::memcpy(&delivery, hash.data(), sizeof delivery);
+    out.delivery = delivery;
+  }
+  return out;
+}
+
+MatchResult match_by_header(const std::vector<Likeness>& source,
+                            const std::vector<Likeness>& target, bool target_adds_received) {
+  std::map<Fingerprint, Ambiguous> groups;
+  for (const Likeness& message : target) groups[message.print].target.push_back(message);
+  for (const Likeness& message : source)
+    if (const auto at = groups.find(message.print); at != groups.end())
+      at->second.source.push_back(message);
+  MatchResult out;
+  for (auto& [print, group] : groups) {
+    if (group.source.empty()) continue;
+    if (print.fields < kStrongFields || group.source.size() > 1) {
+      out.ambiguous.push_back(std::move(group));
+    } else if (const auto taken =
+                   take_likest(group.source[0], group.target, target_adds_received)) {
+      out.pairs.emplace_back(group.source[0].index, taken->index);
+    }
+  }
+  return out;
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
+    const Ambiguous& group, const std::map<std::size_t, Sha256>& source_digests,
+    const std::map<std::size_t, Sha256>& target_digests) {
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;
+  std::vector<Likeness> targets = group.target, sources;
+  const auto equal = [&](const Likeness& source, const Likeness& target) {
+    const auto s = source_digests.find(source.index);
+    const auto t = target_digests.find(target.index);
+    return s != source_digests.end() && t != target_digests.end() && s->second == t->second;
+  };
+  for (const Likeness& source : group.source) {
+    const auto at = std::ranges::find_if(
+        targets, [&](const Likeness& target) { return equal(source, target); });
+    if (at == targets.end()) {
+      sources.push_back(source);
+      continue;
+    }
+    pairs.emplace_back(source.index, at->index);
+    targets.erase(at);
+  }
+  if (sources.empty() || sources[0].print.fields < kStrongFields) return pairs;
+  const auto first = source_digests.find(group.source[0].index);
+  const bool interchangeable =
+      first != source_digests.end() && std::ranges::all_of(group.source, [&](const Likeness& s) {
+        const auto at = source_digests.find(s.index);
+        return at != source_digests.end() && at->second == first->second;
+      });
+  if (!interchangeable) return pairs;
+  for (const Likeness& source : sources)
+    if (const auto taken = take_likest(source, targets, false))
+      pairs.emplace_back(source.index, taken->index);
+  return pairs;
+}
+
+}  // namespace postferry

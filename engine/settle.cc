@@ -1,0 +1,300 @@
+#include "engine/settle.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/async/timeout.h"
+#include "engine/body_digests.h"
+#include "engine/match.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::size_t kHeadersAtOnce = 500;
+constexpr std::chrono::milliseconds kPoll{200};
+
+class Settler {
+ public:
+  explicit Settler(SettleRequest request) : r_(std::move(request)) {}
+
+  Task<SettleResult> run() {
+    result_.watermark = r_.target_folder.watermark;
+    collect_members();
+    const bool nothing_new = r_.target_numbers.uid_next &&
+                             Uid{*r_.target_numbers.uid_next} <= r_.target_folder.watermark;
+    if (nothing_new && r_.batches.empty()) co_return result_;
+    co_await look();
+    co_await match(members_);
+    co_await wait_for_open_batches();
+    if (!strangers_.empty()) co_await match(everything_due());
+    if (!strangers_.empty() && !r_.batches.empty()) co_await find_twins();
+    co_await record();
+    co_return result_;
+  }
+
+ private:
+  /// Target messages that no row names and nothing has matched so far.
+  struct Stranger {
+    TargetEntry entry;
+    Likeness likeness;
+  };
+
+  void collect_members() {
+    for (const OpenBatch& batch : r_.batches) {
+      if (batch.settled || batch.folder != r_.folder.id) continue;
+      for (const MessageKey& key : batch.keys) {
+        const auto at = r_.catalogue.find(key);
+        if (at && r_.standing[*at] == Standing::due) {
+          members_.push_back(*at);
+          member_run_[*at] = batch.run;
+        }
+      }
+    }
+  }
+
+  std::vector<std::size_t> everything_due() const {
+    std::vector<std::size_t> due;
+    for (std::size_t i = 0; i < r_.standing.size(); ++i)
+      if (r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered) due.push_back(i);
+    return due;
+  }
+
+  /// Where twins may be: not below any batch that is kept for late arrivals.
+  Uid look_from() const {
+    Uid from = r_.target_folder.watermark;
+    for (const OpenBatch& batch : r_.batches)
+      if (batch.settled && batch.uid_next) from = std::min(from, batch.uid_next);
+    return from;
+  }
+
+  /// Reads what is new on the target; strangers get their headers read, once.
+  Task<void> look() {
+    const Uid from = look_from();
+    std::vector<TargetEntry> entries = co_await r_.target.look(from);
+    if (!entries.empty())
+      result_.watermark = std::max(result_.watermark, Uid{entries.back().uid.value + 1});
+    std::vector<Uid> named;
+    if (!entries.empty()) named = co_await r_.journal.named(r_.target_folder.id, from);
+    std::vector<Uid> unknown;
+    for (const TargetEntry& entry : entries) {
+      if (std::ranges::binary_search(named, entry.uid) || known_.contains(entry.uid)) continue;
+      known_.insert(entry.uid);
+      unknown.push_back(entry.uid);
+      strangers_[entry.uid].entry = entry;
+    }
+    for (std::size_t at = 0; at < unknown.size(); at += kHeadersAtOnce) {
+      const std::size_t end = std::min(at + kHeadersAtOnce, unknown.size());
+      std::vector<Uid> part(unknown.begin() + static_cast<std::ptrdiff_t>(at),
+                            unknown.begin() + static_cast<std::ptrdiff_t>(end));
+      for (const HeaderEntry& header : co_await r_.target.headers(std::move(part))) {
+        const auto stranger = strangers_.find(header.key.uid());
+        if (stranger == strangers_.end()) continue;
+        const TargetEntry& entry = stranger->second.entry;
+        stranger->second.likeness =
+            likeness(header.fields, entry.size_bytes, entry.date, entry.uid.value);
+      }
+    }
+  }
+
+  /// Source likenesses, read in parts and remembered: a wait matches the same members again.
+  Task<std::vector<Likeness>> source_likenesses(std::vector<std::size_t> indices) {
+    std::vector<MessageKey> missing;
+    for (std::size_t index : indices)
+      if (!source_likeness_.contains(index)) missing.push_back(r_.catalogue.key(index));
+    for (std::size_t at = 0; at < missing.size(); at += kHeadersAtOnce) {
+      const std::size_t end = std::min(at + kHeadersAtOnce, missing.size());
+      std::vector<MessageKey> part(missing.begin() + static_cast<std::ptrdiff_t>(at),
+                                   missing.begin() + static_cast<std::ptrdiff_t>(end));
+      for (const HeaderEntry& header : co_await r_.source.headers(std::move(part))) {
+        const auto index = r_.catalogue.find(header.key);
+        if (!index) continue;
+        const Catalogue::Entry entry = r_.catalogue[*index];
+        source_likeness_[*index] = likeness(header.fields, entry.size_bytes, entry.date, *index);
+      }
+    }
+    std::vector<Likeness> out;
+    for (std::size_t index : indices)
+      if (const auto at = source_likeness_.find(index); at != source_likeness_.end())
+        out.push_back(at->second);
+    co_return out;
+  }
+
+  Comparison comparison() const {
+    return {.ignore_final_crlf = true, .munged_header = r_.target.traits().munges_8bit};
+  }
+
+  Task<void> match(std::vector<std::size_t> indices) {
+    std::erase_if(indices, [&](std::size_t i) {
+      return r_.standing[i] != Standing::due && r_.standing[i] != Standing::filtered;
+    });
+    if (indices.empty() || strangers_.empty()) co_return;
+    const std::vector<Likeness> sources = co_await source_likenesses(indices);
+    std::vector<Likeness> targets;
+    for (const auto& [uid, stranger] : strangers_) targets.push_back(stranger.likeness);
+    const MatchResult matched = match_by_header(sources, targets, r_.target.traits().adds_received);
+    for (const auto& [index, uid] : matched.pairs)
+      pair(index, Uid{static_cast<std::uint32_t>(uid)});
+    if (matched.ambiguous.empty()) co_return;
+
+    std::vector<Catalogue::Entry> source_wanted;
+    std::vector<Uid> target_wanted;
+    for (const Ambiguous& group : matched.ambiguous) {
+      for (const Likeness& source : group.source)
+        source_wanted.push_back(r_.catalogue[source.index]);
+      for (const Likeness& target : group.target)
+        target_wanted.push_back(Uid{static_cast<std::uint32_t>(target.index)});
+    }
+    std::ranges::sort(target_wanted);
+    std::map<std::size_t, Sha256> source_by_index, target_by_index;
+    for (const auto& [key, digest] :
+         co_await source_digests(r_.source, std::move(source_wanted), comparison()))
+      if (const auto index = r_.catalogue.find(key)) source_by_index[*index] = digest;
+    for (const auto& [uid, digest] :
+         co_await target_digests(r_.target, std::move(target_wanted), comparison()))
+      target_by_index[uid.value] = digest;
+    for (const Ambiguous& group : matched.ambiguous)
+      for (const auto& [index, uid] : match_by_bytes(group, source_by_index, target_by_index))
+        pair(index, Uid{static_cast<std::uint32_t>(uid)});
+  }
+
+  void pair(std::size_t index, Uid uid) {
+    const Catalogue::Entry source = r_.catalogue[index];
+    const TargetEntry& target = strangers_.at(uid).entry;
+    const auto member = member_run_.find(index);
+    const bool ours = member != member_run_.end();
+    MessageRow row;
+    row.key = source.key;
+    row.size_bytes = target.size_bytes;
+    row.flags = *source.flags;
+    row.target_uid = uid;
+    row.date = target.date;
+    row.run = ours ? member->second : r_.run;
+    row.origin = ours ? Origin::appended : Origin::adopted;
+    rows_.push_back(std::move(row));
+    r_.standing[index] = ours && member->second == r_.run ? Standing::copied : Standing::present;
+    ++(ours ? result_.recovered : result_.adopted);
+    strangers_.erase(uid);
+  }
+
+  bool members_missing() const {
+    return std::ranges::any_of(members_,
+                               [&](std::size_t i) { return r_.standing[i] == Standing::due; });
+  }
+
+  /// A server goes on after the line is cut: wait until every member has appeared or UIDNEXT has
+  /// stood still long enough.
+  Task<void> wait_for_open_batches() {
+    if (!members_missing()) co_return;
+    r_.observer.note(
+        Level::info,
+        "folder " + r_.folder.source.to_string() +
+            ": waiting for what the target may still be storing from a lost connection");
+    Executor& executor = (co_await current_scope()).executor();
+    Uid last = co_await r_.target.uid_next();
+    TimePoint since = executor.now();
+    while (members_missing() && executor.now() - since < r_.still) {
+      co_await sleep_for(kPoll);
+      const Uid now = co_await r_.target.uid_next();
+      if (now == last) continue;
+      last = now;
+      since = executor.now();
+      co_await look();
+      co_await match(members_);
+    }
+    if (!members_missing()) co_return;
+    co_await look();  // UIDNEXT of a server that does not say it proves nothing
+    co_await match(members_);
+  }
+
+  /// Late arrivals: equal byte for byte, in flags and in date, to a copy that was made after their
+  /// batch had been given up. Only those are ours to remove.
+  Task<void> find_twins() {
+    std::set<Uid> twins;
+    for (const OpenBatch& batch : r_.batches) {
+      if (batch.folder != r_.folder.id || !batch.uid_next) continue;
+      std::vector<std::size_t> copied;
+      for (const MessageKey& key : batch.keys)
+        if (const auto at = r_.catalogue.find(key);
+            at && (r_.standing[*at] == Standing::present || r_.standing[*at] == Standing::copied))
+          copied.push_back(*at);
+      std::map<Fingerprint, std::vector<std::size_t>> by_print;
+      for (const Likeness& member : co_await source_likenesses(copied))
+        by_print[member.print].push_back(member.index);
+      for (const auto& [uid, stranger] : strangers_) {
+        const auto group = by_print.find(stranger.likeness.print);
+        if (uid < batch.uid_next || group == by_print.end() || twins.contains(uid)) continue;
+        for (std::size_t index : group->second)
+          if (co_await is_twin(index, stranger.entry)) {
+            twins.insert(uid);
+            break;
+          }
+      }
+    }
+    for (Uid uid : twins) strangers_.erase(uid);
+    result_.twins = twins.size();
+    if (twins.empty()) co_return;
+    if (r_.target.traits().uidplus) co_await r_.target.expunge({twins.begin(), twins.end()});
+    r_.observer.note(Level::warning,
+                     "folder " + r_.folder.source.to_string() + ": " +
+                         std::to_string(twins.size()) +
+                         " messages arrived twice from a connection that had been lost; " +
+                         (r_.target.traits().uidplus ? "the later copies were removed"
+                                                     : "the server has no UIDPLUS, so they stay"));
+  }
+
+  Task<bool> is_twin(std::size_t index, TargetEntry late) {
+    const MessageKey key = r_.catalogue.key(index);
+    Uid copy;
+    for (const MessageRow& row : rows_)
+      if (row.key == key) copy = row.target_uid;
+    if (!copy) {
+      for (const MessageRow& row : co_await r_.journal.rows_for(r_.folder.id, {key}))
+        copy = row.target_uid;
+    }
+    if (!copy || copy == late.uid) co_return false;
+    std::vector<TargetEntry> entries = co_await r_.target.look(copy);
+    if (entries.empty() || entries[0].uid != copy) co_return false;
+    if (entries[0].date != late.date || !(entries[0].flags == late.flags)) co_return false;
+    std::vector<Uid> both{std::min(copy, late.uid), std::max(copy, late.uid)};
+    const auto digests = co_await target_digests(
+        r_.target, std::move(both), {.ignore_final_crlf = false, .munged_header = false});
+    co_return digests.size() == 2 && digests.begin()->second == digests.rbegin()->second;
+  }
+
+  Task<void> record() {
+    Record record;
+    record.folder = r_.folder.id;
+    record.target_folder = r_.target_folder.id;
+    record.rows = std::move(rows_);
+    record.watermark = result_.watermark;
+    for (const OpenBatch& batch : r_.batches) {
+      if (batch.settled || batch.folder != r_.folder.id) continue;
+      const bool whole = std::ranges::all_of(batch.keys, [&](const MessageKey& key) {
+        const auto at = r_.catalogue.find(key);
+        return at && r_.standing[*at] != Standing::due;
+      });
+      (whole ? record.close_batches : record.settle_batches).push_back(batch.id);
+    }
+    co_await r_.journal.record(std::move(record));
+  }
+
+  SettleRequest r_;
+  SettleResult result_;
+  std::vector<std::size_t> members_;
+  std::map<std::size_t, RunId> member_run_;
+  std::set<Uid> known_;
+  std::map<Uid, Stranger> strangers_;
+  std::map<std::size_t, Likeness> source_likeness_;
+  std::vector<MessageRow> rows_;
+};
+
+}  // namespace
+
+Task<SettleResult> settle(SettleRequest request) {
+  Settler settler(std::move(request));
+  co_return co_await settler.run();
+}
+
+}  // namespace postferry

@@ -1,0 +1,54 @@
+// Settle: makes the journal agree with what a target folder really holds (DESIGN section 4).
+// One rule for a first run on a folder with mail in it, a crash, and a lost connection.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/async/executor.h"
+#include "engine/catalogue.h"
+#include "engine/journal.h"
+#include "engine/observer.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+/// How one message of the catalogue stands.
+enum class Standing : std::uint8_t {
+  due,       // has no row: to be copied
+  present,   // recorded by an earlier run, or found on the target
+  copied,    // appended by this run
+  filtered,  // left out by the user's options
+  rejected,
+  vanished,
+};
+
+struct SettleRequest {
+  SourceSession& source;  // with the folder selected
+  TargetSession& target;  // with the target folder selected
+  Journal& journal;
+  Observer& observer;
+  const Catalogue& catalogue;
+  std::vector<Standing>& standing;  // one for each catalogue entry; updated
+  FolderRecord folder;
+  TargetFolderRecord target_folder;
+  FolderNumbers target_numbers;
+  std::vector<OpenBatch> batches;  // of the target folder, any account's
+  RunId run;
+  Duration still;  // how long UIDNEXT must stand still before an open batch is given up
+};
+
+struct SettleResult {
+  Uid watermark;
+  std::uint64_t twins = 0;      // late arrivals of ours, found again and removed (or only reported)
+  std::uint64_t adopted = 0;    // found on the target, not appended by us
+  std::uint64_t recovered = 0;  // of open batches: appended, but not yet recorded
+};
+
+/// When it returns, every target message below the watermark is accounted for, each message of the
+/// catalogue that is on the target has its row, and open batches are closed, or decided and kept
+/// for late arrivals. Only reads the target, but for twins, which it removes by UID EXPUNGE.
+Task<SettleResult> settle(SettleRequest request);
+
+}  // namespace postferry
