@@ -37,7 +37,8 @@ class Stream {
   virtual Task<void> write(std::vector<std::string_view> pieces) = 0;
   /// Turns a clear stream into TLS (STARTTLS, STLS). The caller says how many received bytes it
   /// holds that it has not understood yet: with any, and with any that wait in the socket before
-  /// our ClientHello, the call throws Error{tls} (RFC 9051 §11.1). Errors: Error{tls}, whole reason.
+  /// our ClientHello, the call throws Error{tls} (RFC 9051 §11.1). Errors: Error{tls}, whole
+  /// reason.
   virtual Task<void> start_tls(TlsOptions options, std::size_t unread_bytes) = 0;
   virtual bool encrypted() const = 0;
   /// Channel binding data for SCRAM-PLUS: "tls-exporter" or "tls-server-end-point"; empty when
