@@ -53,7 +53,7 @@ void Catalogue::sort() {
   if (!by_uid()) return;
   const auto by_key = [](const Compact& a, const Compact& b) { return a.key < b.key; };
   if (!std::is_sorted(entries_.begin(), entries_.end(), by_key))
-    std::stable_sort(entries_.begin(), entries_.end(), by_key);
+    std::sort(entries_.begin(), entries_.end(), by_key);
   const auto same = [](const Compact& a, const Compact& b) { return a.key == b.key; };
   entries_.erase(std::unique(entries_.begin(), entries_.end(), same), entries_.end());
 }

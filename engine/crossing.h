@@ -29,6 +29,8 @@ struct CrossingOptions {
   int sessions = 4;                              // an end
   int retries = 5;                               // in a row without progress
   std::chrono::milliseconds settle_still{5000};  // how long UIDNEXT must be still (DESIGN 4)
+  bool mirror_deletions = false;
+  bool force_deletions = false;
   bool dry_run = false;
 
   /// A hash of all that selects or maps, for the skip rule.

@@ -38,6 +38,7 @@ struct Ledger {
   std::optional<Error> error;  // what stopped the account
   std::vector<FolderTally> folders;
   double seconds = 0;
+  std::int64_t run = 0;  // 0: a dry run
 
   Tally messages() const;
   std::uint64_t folders_failed() const;

@@ -64,9 +64,9 @@ class Mapper {
       }
     }
     // Names that fit as they are go first: they keep their names when a changed one would clash.
-    std::ranges::stable_partition(rest,
-                                  [&](const FolderInfo* f) { return fitted(f->name) == f->name; });
-    for (const FolderInfo* folder : rest) place_by_name(*folder);
+    for (bool fits : {true, false})
+      for (const FolderInfo* folder : rest)
+        if ((fitted(folder->name) == folder->name) == fits) place_by_name(*folder);
     std::ranges::sort(mapping_.folders, {}, [](const MappedFolder& f) { return f.source.name; });
     return std::move(mapping_);
   }

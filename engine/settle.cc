@@ -175,6 +175,7 @@ class Settler {
     rows_.push_back(std::move(row));
     r_.standing[index] = ours && member->second == r_.run ? Standing::copied : Standing::present;
     ++(ours ? result_.recovered : result_.adopted);
+    if (r_.standing[index] == Standing::copied) result_.recovered_bytes += target.size_bytes;
     strangers_.erase(uid);
   }
 
@@ -268,6 +269,10 @@ class Settler {
     record.folder = r_.folder.id;
     record.target_folder = r_.target_folder.id;
     record.rows = std::move(rows_);
+    // Another account's batch is not ours to decide: its late commits must stay above the mark.
+    for (const OpenBatch& batch : r_.batches)
+      if (batch.folder != r_.folder.id && batch.uid_next)
+        result_.watermark = std::min(result_.watermark, batch.uid_next);
     record.watermark = result_.watermark;
     for (const OpenBatch& batch : r_.batches) {
       if (batch.settled || batch.folder != r_.folder.id) continue;

@@ -44,6 +44,7 @@ struct SettleResult {
   std::uint64_t twins = 0;      // late arrivals of ours, found again and removed (or only reported)
   std::uint64_t adopted = 0;    // found on the target, not appended by us
   std::uint64_t recovered = 0;  // of open batches: appended, but not yet recorded
+  std::uint64_t recovered_bytes = 0;  // those of this run
 };
 
 /// When it returns, every target message below the watermark is accounted for, each message of the

@@ -18,6 +18,14 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
 
+// `start` plus `duration`, or the end of time where that would overflow.
+constexpr TimePoint after(TimePoint start, Duration duration) {
+  if (start.time_since_epoch() > Duration::zero() && duration > TimePoint::max() - start) {
+    return TimePoint::max();
+  }
+  return start + duration;
+}
+
 // Names one started timer of one executor; never used twice. kNone is no timer.
 enum class TimerId : std::uint64_t { kNone = 0 };
 

@@ -58,7 +58,7 @@ void ManualExecutor::run_ready() {
 }
 
 void ManualExecutor::advance(Duration duration) {
-  const TimePoint end = now_ + duration;
+  const TimePoint end = after(now_, duration);
   run_ready();
   while (fire_next(end)) run_ready();
   now_ = end;

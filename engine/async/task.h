@@ -6,6 +6,7 @@
 // stack. The tests hold it to that.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <utility>
@@ -51,7 +52,8 @@ template <class T>
 class TaskPromise : public PromiseBase {
  public:
   Task<T> get_return_object() noexcept;
-  template <class U>
+  template <class U = T>
+    requires std::convertible_to<U, T>
   void return_value(U&& value) {
     result_.set_value(std::forward<U>(value));
   }

@@ -81,7 +81,7 @@ class TaskGroup {
   // Ends when no child is left, never before, cancelled or not. Then throws the first failure, or
   // Cancelled if a cancel from outside cut a child short. For the body only, not for a child.
   Task<void> join() {
-    co_await drained();
+    while (size_ > 0) co_await drained();
     rethrow();
   }
 

@@ -28,7 +28,7 @@ class SleepAwaiter final : public Leaf {
   bool await_suspend(std::coroutine_handle<Promise> waiter) {
     cancelled_ = !suspend(waiter);
     if (cancelled_) return false;
-    timer_ = executor().start_timer(executor().now() + duration_, [this] {
+    timer_ = executor().start_timer(after(executor().now(), duration_), [this] {
       timer_ = TimerId::kNone;
       wake();
     });
@@ -70,7 +70,7 @@ class YieldAwaiter {
 class Deadline {
  public:
   Deadline(Scope& scope, Duration limit) : executor_(scope.executor()) {
-    timer_ = executor_.start_timer(executor_.now() + limit, [this, &scope] {
+    timer_ = executor_.start_timer(after(executor_.now(), limit), [this, &scope] {
       timer_ = TimerId::kNone;
       passed_ = true;
       scope.cancel();

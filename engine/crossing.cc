@@ -1,0 +1,332 @@
+#include "engine/crossing.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "engine/async/task_group.h"
+#include "engine/async/timeout.h"
+#include "engine/folder_crossing.h"
+#include "engine/glob.h"
+#include "engine/mapping.h"
+#include "engine/retry.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::chrono::seconds kGoodbye{5};
+/// A lane that carries less than this is not worth its two logins.
+constexpr std::size_t kFoldersPerLane = 1;
+
+/// One source session and one target session, used together on a folder at a time.
+struct Lane {
+  std::unique_ptr<SourceSession> source;
+  std::unique_ptr<TargetSession> target;
+  bool whole() const { return source && target; }
+};
+
+std::int64_t unix_now(Executor& executor) {
+  return std::chrono::duration_cast<std::chrono::seconds>(executor.wall_clock().time_since_epoch())
+      .count();
+}
+
+class Crossing {
+ public:
+  Crossing(Ends ends, AccountIdentity identity, CrossingOptions options, const StopRequest& stop)
+      : ends_(ends),
+        identity_(std::move(identity)),
+        options_(std::move(options)),
+        stop_(stop),
+        hash_(options_.selection_hash()) {}
+
+  Task<Ledger> run() {
+    Executor& executor = (co_await current_scope()).executor();
+    const TimePoint begun = executor.now();
+    ledger_.account = identity_.name;
+    account_ = co_await ends_.journal.account(identity_.name, identity_.source_identity,
+                                              identity_.target_identity);
+    if (!options_.dry_run)
+      run_ = co_await ends_.journal.begin_run(account_, unix_now(executor), "copy");
+    Lane first;
+    try {
+      co_await connect_patiently(first);
+      co_await plan(first);
+      co_await carry(std::move(first));
+    } catch (const Error& error) {
+      halt(error);
+    }
+    conclude();
+    ledger_.seconds = std::chrono::duration<double>(executor.now() - begun).count();
+    if (!options_.dry_run)
+      co_await shielded(
+          ends_.journal.end_run(run_, unix_now(executor), to_string(ledger_.outcome), ""));
+    ledger_.run = run_.value;
+    co_return std::move(ledger_);
+  }
+
+ private:
+  // --- sessions
+
+  Task<void> connect(Lane& lane) {
+    co_await with_group([this, &lane](TaskGroup& group) -> Task<void> {
+      if (!lane.source) group.spawn(connect_source(lane));
+      if (!lane.target) group.spawn(connect_target(lane));
+      co_await group.join();
+    });
+  }
+  Task<void> connect_source(Lane& lane) { lane.source = co_await ends_.source.connect(); }
+  Task<void> connect_target(Lane& lane) { lane.target = co_await ends_.target.connect(); }
+
+  /// The first sessions: a server that is busy is waited for, one that cannot be reached is not.
+  Task<void> connect_patiently(Lane& lane) {
+    for (int attempt = 1;; ++attempt) {
+      std::optional<Error> failure;
+      try {
+        co_await connect(lane);
+        co_return;
+      } catch (const Error& error) {
+        const bool busy =
+            error.kind() == ErrorKind::transient || error.kind() == ErrorKind::throttled;
+        if (!busy || attempt > options_.retries || stop_.requested()) throw;
+        failure = error;
+      }
+      note_retry(*failure, attempt);
+      co_await wait_unless_stopped(backoff(*failure, attempt), stop_);
+    }
+  }
+
+  Task<void> say_goodbye(Lane& lane) {
+    try {
+      if (lane.source) co_await with_timeout(kGoodbye, lane.source->logout());
+      if (lane.target) co_await with_timeout(kGoodbye, lane.target->logout());
+    } catch (const TimedOut&) {
+      ends_.observer.note(Level::debug, "a server did not answer the goodbye");
+    }
+    lane = {};
+  }
+
+  // --- the plan
+
+  Task<void> plan(Lane& lane) {
+    std::vector<FolderInfo> source, target;
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      group.spawn([&]() -> Task<void> { source = co_await lane.source->list(); });
+      group.spawn([&]() -> Task<void> { target = co_await lane.target->list(); });
+      co_await group.join();
+    });
+    std::erase_if(source, [this](const FolderInfo& folder) { return !selected(folder.name); });
+    MappingRequest request{
+        std::move(source), std::move(target), lane.target->traits(), options_.map, {}};
+    for (FolderRecord& record : co_await ends_.journal.folders(account_)) {
+      request.decided.emplace(record.source, record.target);
+      records_.emplace(record.source, std::move(record));
+    }
+    Mapping mapping = map_folders(request);
+    for (const std::string& text : mapping.notes) ends_.observer.note(Level::info, text);
+    for (const FolderInfo& folder : mapping.left_out)
+      ends_.observer.note(Level::warning,
+                          "folder " + folder.name.to_string() +
+                              " is left out: it shows mail of other folders (role " +
+                              to_string(folder.role) + ")");
+    folders_ = std::move(mapping.folders);
+    for (const MappedFolder& folder : folders_) {
+      FolderTally tally;
+      tally.source = folder.source.name;
+      tally.target = folder.target;
+      tally.messages.seen = tally.messages.pending = folder.source.numbers.messages.value_or(0);
+      ledger_.folders.push_back(std::move(tally));
+    }
+    co_await queue_what_is_due();
+  }
+
+  bool selected(const FolderName& name) const {
+    const auto matches = [&](const std::string& glob) { return glob_matches(glob, name); };
+    return (options_.folders.empty() || std::ranges::any_of(options_.folders, matches)) &&
+           std::ranges::none_of(options_.excludes, matches);
+  }
+
+  /// The largest first, so that no big folder is begun last.
+  Task<void> queue_what_is_due() {
+    std::uint64_t messages = 0;
+    for (std::size_t i = 0; i < folders_.size(); ++i) {
+      const auto record = records_.find(folders_[i].source.name);
+      if (record != records_.end() &&
+          co_await nothing_to_do(ends_.journal, folders_[i], record->second, hash_,
+                                 ledger_.folders[i])) {
+        ends_.observer.folder_ended(folders_[i].source.name, ledger_.folders[i]);
+        continue;
+      }
+      messages += ledger_.folders[i].messages.seen;
+      queue_.push_back(i);
+    }
+    std::ranges::sort(queue_, [this](std::size_t a, std::size_t b) {
+      const std::uint64_t of_a = ledger_.folders[a].messages.seen,
+                          of_b = ledger_.folders[b].messages.seen;
+      return of_a != of_b ? of_a > of_b : a < b;
+    });
+    ends_.observer.planned(folders_.size(), messages);
+  }
+
+  // --- the work
+
+  Task<void> carry(Lane first) {
+    const auto lanes =
+        std::min<std::size_t>({static_cast<std::size_t>(std::max(1, options_.sessions)),
+                               static_cast<std::size_t>(ends_.source.max_sessions()),
+                               static_cast<std::size_t>(ends_.target.max_sessions()),
+                               std::max<std::size_t>(1, queue_.size() / kFoldersPerLane)});
+    memory_per_lane_ = options_.memory_bytes / lanes;
+    lanes_alive_ = lanes;
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      group.spawn(work(std::move(first)));
+      for (std::size_t i = 1; i < lanes; ++i) group.spawn(work(Lane{}));
+      co_await group.join();
+    });
+  }
+
+  Task<void> work(Lane lane) {
+    while (!queue_.empty() && !halted_ && !stop_.requested()) {
+      const std::size_t index = queue_.front();
+      queue_.pop_front();
+      const bool lane_ends = co_await carry_folder(lane, index);
+      if (lane_ends) break;
+    }
+    --lanes_alive_;
+    co_await say_goodbye(lane);
+  }
+
+  /// Crosses one folder, again and again while that may help. True: this lane has no place at the
+  /// server, and the folder is back in the queue for another lane.
+  Task<bool> carry_folder(Lane& lane, std::size_t index) {
+    MappedFolder& folder = folders_[index];
+    FolderTally& tally = ledger_.folders[index];
+    ends_.observer.folder_begun(folder.source.name, folder.target);
+    for (int failures = 0;;) {
+      std::optional<Error> failure;
+      FolderCrossingResult result;
+      bool connecting = false;
+      try {
+        connecting = !lane.whole();
+        if (connecting) co_await connect(lane);
+        connecting = false;
+        FolderCrossingRequest request{
+            ends_,          *lane.source,
+            *lane.target,   options_,
+            account_,       run_,
+            folder,         memory_per_lane_,
+            slowest_batch_, [this] { return stop_.requested() || halted_; },
+            tally};
+        co_await cross_folder(std::move(request), result);
+      } catch (const Error& error) {
+        failure = error;
+      }
+      slowest_batch_ = std::max(slowest_batch_, result.slowest_batch);
+      if (failure || result.stopped) lane = {};
+      if (!failure) {
+        tally.error.reset();
+        ends_.observer.folder_ended(folder.source.name, tally);
+        co_return false;
+      }
+      if (connecting && lanes_alive_ > 1 && failure->kind() != ErrorKind::unreachable) {
+        ends_.observer.note(Level::info,
+                            std::string("going on with fewer sessions: ") + failure->what());
+        queue_.push_front(index);
+        co_return true;
+      }
+      if (result.progressed) failures = 0;
+      tally.error = failure->in("folder " + folder.source.name.to_string());
+      const Remedy remedy = remedy_for(*failure);
+      const bool again = remedy == Remedy::again && ++failures <= options_.retries && !halted_ &&
+                         !stop_.requested();
+      if (!again) {
+        if (remedy != Remedy::next_folder) halt(*tally.error);
+        ends_.observer.folder_ended(folder.source.name, tally);
+        co_return false;
+      }
+      note_retry(*tally.error, failures);
+      co_await wait_unless_stopped(backoff(*failure, failures), stop_);
+    }
+  }
+
+  void note_retry(const Error& error, int attempt) {
+    const auto delay = backoff(error, attempt);
+    ends_.observer.note(Level::warning, std::string(error.what()) + "; trying again in " +
+                                            std::to_string((delay.count() + 999) / 1000) + " s");
+  }
+
+  void halt(const Error& error) {
+    halted_ = true;
+    if (!ledger_.error) ledger_.error = error;
+  }
+
+  void conclude() {
+    const Tally tally = ledger_.messages();
+    if (ledger_.error) {
+      const bool never_began = ledger_.folders.empty();
+      const bool quota = ledger_.error->kind() == ErrorKind::quota;
+      ledger_.outcome = never_began ? Outcome::failed
+                        : quota     ? Outcome::partial
+                                    : Outcome::interrupted;
+    } else if (stop_.requested() && (tally.pending > 0 || !queue_.empty())) {
+      ledger_.outcome = Outcome::interrupted;
+    } else if (ledger_.folders_failed() > 0 || tally.rejected > 0 ||
+               (tally.pending > 0 && !options_.dry_run)) {
+      ledger_.outcome = Outcome::partial;
+    }
+  }
+
+  Ends ends_;
+  AccountIdentity identity_;
+  CrossingOptions options_;
+  const StopRequest& stop_;
+  std::string hash_;
+  AccountId account_;
+  RunId run_;
+  Ledger ledger_;
+  std::vector<MappedFolder> folders_;
+  std::map<FolderName, FolderRecord> records_;
+  std::deque<std::size_t> queue_;
+  std::uint64_t memory_per_lane_ = 0;
+  std::size_t lanes_alive_ = 0;
+  Duration slowest_batch_{};
+  bool halted_ = false;
+};
+
+}  // namespace
+
+std::string CrossingOptions::selection_hash() const {
+  Digest digest;
+  const auto add = [&digest](std::string_view text) {
+    digest.update(text);
+    digest.update(std::string_view("\0", 1));
+  };
+  const auto add_number = [&add](char name, std::optional<std::int64_t> value) {
+    add(std::string(1, name) + (value ? std::to_string(*value) : ""));
+  };
+  for (const std::string& glob : folders) add("folder " + glob);
+  for (const std::string& glob : excludes) add("exclude " + glob);
+  for (const auto& [from, to] : map) add("map " + from.to_string() + "=" + to.to_string());
+  add_number('s', since);
+  add_number('b', before);
+  add_number('m', max_size_bytes ? std::optional(static_cast<std::int64_t>(*max_size_bytes))
+                                 : std::nullopt);
+  add(mirror_deletions ? "mirror" : "keep");
+  const Sha256 hash = digest.finish();
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (unsigned char byte : hash) {
+    out += kHex[byte >> 4];
+    out += kHex[byte & 15];
+  }
+  return out.substr(0, 16);
+}
+
+Task<Ledger> cross_account(Ends ends, AccountIdentity account, CrossingOptions options,
+                           const StopRequest& stop) {
+  Crossing crossing(ends, std::move(account), std::move(options), stop);
+  co_return co_await crossing.run();
+}
+
+}  // namespace postferry

@@ -1,0 +1,351 @@
+#include "engine/folder_crossing.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "engine/async/task_group.h"
+#include "engine/follow.h"
+#include "engine/transfer.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 4000;
+/// Without UIDPLUS, UIDs are learned by settling: after this many messages, not after all.
+constexpr std::size_t kUnknownUidsAtMost = 1000;
+
+class FolderCrosser {
+ public:
+  FolderCrosser(FolderCrossingRequest request, FolderCrossingResult& result)
+      : r_(request), result_(result) {}
+
+  Task<void> run() {
+    const std::uint64_t known_size = r_.folder.source.numbers.messages.value_or(0);
+    r_.tally.messages = {};
+    r_.tally.messages.seen = r_.tally.messages.pending = known_size;
+    record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
+    co_await with_group([this](TaskGroup& group) -> Task<void> {
+      group.spawn(read_source());
+      group.spawn(open_target());
+      co_await group.join();
+    });
+    co_await note_validity();
+    co_await join_rows();
+    filter();
+    count();
+    plan();
+    if (r_.options.dry_run) co_return;
+    co_await settle_folder(target_numbers_);
+    co_await follow();
+    while (due() > 0 && !r_.stop()) {
+      const std::size_t before = due();
+      co_await transfer();
+      if (result_.stopped) break;
+      if (due() >= before) break;
+    }
+    result_.stopped = result_.stopped || (due() > 0 && r_.stop());
+    co_await finish();
+  }
+
+ private:
+  Task<void> read_source() {
+    begun_ = co_await r_.source.select(r_.folder.source.name);
+    catalogue_ = co_await r_.source.catalogue();
+    standing_.assign(catalogue_.size(), Standing::due);
+    count();
+  }
+
+  Task<void> open_target() {
+    if (r_.options.dry_run) co_return;
+    if (!r_.folder.exists) {
+      co_await r_.target.create(r_.folder.target, r_.folder.role);
+      r_.folder.exists = true;
+    }
+    if (r_.folder.source.subscribed && !r_.folder.target_subscribed) {
+      co_await r_.target.subscribe(r_.folder.target);
+      r_.folder.target_subscribed = true;
+    }
+    target_numbers_ = co_await r_.target.select(r_.folder.target);
+  }
+
+  /// Keys and UIDs that no longer mean what they meant are void before anything is joined.
+  Task<void> note_validity() {
+    if (begun_.uid_validity && record_.source_uid_validity != begun_.uid_validity) {
+      if (record_.source_uid_validity)
+        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
+      if (!r_.options.dry_run)
+        co_await r_.ends.journal.source_uid_validity(record_.id, *begun_.uid_validity);
+      void_rows_ = record_.source_uid_validity.has_value();
+    }
+    target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
+    if (r_.options.dry_run) co_return;
+    const std::uint32_t validity = target_numbers_.uid_validity.value_or(0);
+    const bool replaced = target_folder_.uid_validity && *target_folder_.uid_validity != validity;
+    const bool went_back =
+        target_numbers_.uid_next && Uid{*target_numbers_.uid_next} < target_folder_.uid_next_seen;
+    if (replaced || went_back) {
+      note(Level::warning, replaced
+                               ? "the target's UIDVALIDITY changed; its messages are matched anew"
+                               : "the target's UIDNEXT went back; its messages are matched anew");
+      co_await r_.ends.journal.reset_target_folder(target_folder_.id, validity);
+    } else if (!target_folder_.uid_validity) {
+      Record record;
+      record.folder = record_.id;
+      record.target_folder = target_folder_.id;
+      record.target_uid_validity = validity;
+      co_await r_.ends.journal.record(std::move(record));
+    }
+    target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
+  }
+
+  /// Merge-joins the catalogue with the journal, a page of rows at a time.
+  Task<void> join_rows() {
+    std::size_t at = 0;
+    MessageKey after;
+    while (!(void_rows_ && r_.options.dry_run)) {
+      const std::vector<MessageRow> rows =
+          co_await r_.ends.journal.rows(record_.id, after, kRowsAtOnce);
+      if (rows.empty()) break;
+      after = rows.back().key;
+      for (const MessageRow& row : rows) {
+        ++recorded_;
+        std::optional<std::size_t> index;
+        if (catalogue_.by_uid() && row.key.is_uid()) {
+          while (at < catalogue_.size() && catalogue_.uid(at) < row.key.uid()) ++at;
+          if (at < catalogue_.size() && catalogue_.uid(at) == row.key.uid()) index = at;
+        } else {
+          index = catalogue_.find(row.key);
+        }
+        join(row, index);
+      }
+    }
+  }
+
+  void join(const MessageRow& row, std::optional<std::size_t> index) {
+    if (!index) {
+      if (r_.options.mirror_deletions) gone_.push_back(row);
+      return;
+    }
+    if (!row.target_uid) return;  // its copy must be found again
+    const bool ours = row.run == r_.run && row.origin == Origin::appended;
+    standing_[*index] = ours ? Standing::copied : Standing::present;
+    if (ours) bytes_copied_ += row.size_bytes;
+    const Catalogue::Entry entry = catalogue_[*index];
+    if (catalogue_.by_uid() && !(*entry.flags == row.flags))
+      flag_changes_.push_back({row.key, row.target_uid, row.flags, *entry.flags});
+  }
+
+  bool date_wanted(const std::optional<InternalDate>& date) const {
+    if (!date) return true;
+    return !(r_.options.since && date->seconds < *r_.options.since) &&
+           !(r_.options.before && date->seconds >= *r_.options.before);
+  }
+
+  void filter() {
+    for (std::size_t i = 0; i < standing_.size(); ++i) {
+      if (standing_[i] != Standing::due) continue;
+      const Catalogue::Entry entry = catalogue_[i];
+      const bool fits =
+          !r_.options.max_size_bytes || entry.size_bytes <= *r_.options.max_size_bytes;
+      if (!fits || !date_wanted(entry.date)) standing_[i] = Standing::filtered;
+    }
+  }
+
+  void plan() const {
+    std::uint64_t messages = 0, bytes = 0;
+    for (std::size_t i = 0; i < standing_.size(); ++i) {
+      if (standing_[i] != Standing::due) continue;
+      ++messages;
+      bytes += catalogue_.size_bytes(i);
+    }
+    r_.ends.observer.folder_planned(r_.folder.source.name, catalogue_.size(), messages, bytes);
+  }
+
+  Task<void> settle_folder(FolderNumbers numbers) {
+    batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
+    SettleRequest request{r_.source,  r_.target, r_.ends.journal, r_.ends.observer,
+                          catalogue_, standing_, record_,         target_folder_,
+                          numbers,    batches_,  r_.run,          still()};
+    const SettleResult settled = co_await settle(std::move(request));
+    target_folder_.watermark = settled.watermark;
+    result_.progressed = result_.progressed || settled.adopted + settled.recovered > 0;
+    r_.tally.messages.twins += settled.twins;
+    bytes_copied_ += settled.recovered_bytes;
+    count();
+  }
+
+  Duration still() const {
+    return std::max<Duration>(r_.options.settle_still,
+                              4 * std::max(r_.slowest_batch, result_.slowest_batch));
+  }
+
+  Task<void> follow() {
+    if (!flag_changes_.empty())
+      r_.tally.flags_updated +=
+          co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(flag_changes_));
+    if (gone_.empty() || void_rows_) co_return;
+    r_.tally.deleted +=
+        co_await mirror_deletions({r_.source, r_.target, r_.ends.journal, r_.ends.observer, record_,
+                                   std::move(gone_), recorded_, r_.options.force_deletions});
+  }
+
+  std::vector<Catalogue::Entry> due_entries() const {
+    const std::size_t most = r_.target.traits().uidplus ? standing_.size() : kUnknownUidsAtMost;
+    std::vector<Catalogue::Entry> out;
+    for (std::size_t i = 0; i < standing_.size() && out.size() < most; ++i)
+      if (standing_[i] == Standing::due) out.push_back(catalogue_[i]);
+    return out;
+  }
+
+  Task<void> transfer() {
+    TransferRequest request{r_.ends.journal,
+                            r_.ends.observer,
+                            catalogue_,
+                            standing_,
+                            record_,
+                            target_folder_.id,
+                            target_numbers_.uid_validity.value_or(0),
+                            Uid{target_numbers_.uid_next.value_or(0)},
+                            r_.target.traits(),
+                            r_.run,
+                            r_.memory_bytes,
+                            r_.stop,
+                            [this](const Message& message) { return date_wanted(message.date); }};
+    Transfer belt(std::move(request));
+    std::exception_ptr source_failure, failure;
+    try {
+      co_await with_group([this, &belt, &source_failure](TaskGroup& group) -> Task<void> {
+        group.spawn(fetch(belt, source_failure));
+        co_await r_.target.append(belt);
+      });
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    result_.progressed = result_.progressed || belt.progressed();
+    result_.slowest_batch = std::max(result_.slowest_batch, belt.slowest_batch());
+    bytes_copied_ += belt.bytes_copied();
+    r_.tally.flags_dropped += r_.target.flags_dropped();
+    count();
+    if (source_failure) std::rethrow_exception(source_failure);
+    if (failure) std::rethrow_exception(failure);
+    if (belt.appended() > 0)
+      co_await settle_folder({});  // what was appended is seen, the watermark rises
+  }
+
+  /// What was fetched before the source failed, or before the user said stop, still goes out.
+  Task<void> fetch(Transfer& belt, std::exception_ptr& failure) {
+    try {
+      co_await r_.source.fetch(due_entries(), belt);
+    } catch (const StopTransfer&) {
+      result_.stopped = true;
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    belt.close();
+  }
+
+  std::size_t due() const {
+    return static_cast<std::size_t>(std::ranges::count(standing_, Standing::due));
+  }
+
+  void count() {
+    Tally tally;
+    tally.twins = r_.tally.messages.twins;
+    tally.seen = standing_.size();
+    for (Standing standing : standing_) {
+      switch (standing) {
+        case Standing::due:
+          ++tally.pending;
+          break;
+        case Standing::present:
+          ++tally.present;
+          break;
+        case Standing::copied:
+          ++tally.copied;
+          break;
+        case Standing::filtered:
+          ++tally.filtered;
+          break;
+        case Standing::rejected:
+          ++tally.rejected;
+          break;
+        case Standing::vanished:
+          ++tally.vanished;
+          break;
+      }
+    }
+    r_.tally.messages = tally;
+    r_.tally.bytes_copied = bytes_copied_;
+  }
+
+  Task<void> finish() {
+    count();
+    const Tally& tally = r_.tally.messages;
+    Record record;
+    record.folder = record_.id;
+    record.target_folder = target_folder_.id;
+    record.uid_next_seen = target_folder_.watermark;
+    bool open = false;
+    for (const OpenBatch& batch : co_await r_.ends.journal.open_batches(target_folder_.id)) {
+      const bool over =
+          batch.settled && batch.run != r_.run && tally.pending == 0 && batch.folder == record_.id;
+      if (over) record.close_batches.push_back(batch.id);
+      open = open || !over;
+    }
+    co_await r_.ends.journal.record(std::move(record));
+    const bool whole = tally.pending == 0 && tally.rejected == 0 && !open;
+    co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
+                                      r_.options.selection_hash(), tally.present + tally.copied);
+  }
+
+  void note(Level level, const std::string& text) const {
+    r_.ends.observer.note(level, "folder " + r_.folder.source.name.to_string() + ": " + text);
+  }
+
+  FolderCrossingRequest r_;
+  FolderCrossingResult& result_;
+  FolderRecord record_;
+  TargetFolderRecord target_folder_;
+  FolderNumbers begun_, target_numbers_;
+  Catalogue catalogue_;
+  std::vector<Standing> standing_;
+  std::vector<OpenBatch> batches_;
+  std::vector<FlagChange> flag_changes_;
+  std::vector<MessageRow> gone_;
+  std::uint64_t recorded_ = 0, bytes_copied_ = 0;
+  bool void_rows_ = false;
+};
+
+}  // namespace
+
+Task<void> cross_folder(FolderCrossingRequest request, FolderCrossingResult& result) {
+  FolderCrosser crosser(request, result);
+  co_await crosser.run();
+}
+
+Task<bool> nothing_to_do(Journal& journal, const MappedFolder& folder, const FolderRecord& record,
+                         const std::string& selection_hash, FolderTally& tally) {
+  const FolderNumbers& now = folder.source.numbers;
+  const FolderNumbers& target = folder.target_numbers;
+  if (!folder.exists || !record.completed || record.options_hash != selection_hash) co_return false;
+  if (folder.source.subscribed && !folder.target_subscribed) co_return false;
+  const FolderNumbers& then = *record.completed;
+  // 0 and 1 are what servers say that do not track changes.
+  const bool same = now.uid_validity && now.uid_next && now.messages &&
+                    now.highest_modseq.value_or(0) > 1 && now.uid_validity == then.uid_validity &&
+                    now.uid_next == then.uid_next && now.messages == then.messages &&
+                    now.highest_modseq == then.highest_modseq;
+  if (!same || !target.uid_validity || !target.uid_next) co_return false;
+  const TargetFolderRecord there = co_await journal.target_folder(record.target_folder);
+  if (there.uid_validity != target.uid_validity || Uid{*target.uid_next} < there.uid_next_seen)
+    co_return false;
+  const std::vector<OpenBatch> open = co_await journal.open_batches(record.target_folder);
+  if (!open.empty()) co_return false;
+  tally.messages.seen = *now.messages;
+  tally.messages.present = std::min(record.completed_present, *now.messages);
+  tally.messages.filtered = tally.messages.seen - tally.messages.present;
+  co_return true;
+}
+
+}  // namespace postferry

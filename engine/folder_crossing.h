@@ -1,0 +1,44 @@
+// One folder, once across: select, catalogue, join with the journal, settle, follow, transfer,
+// account. The same steps serve a first run, a resume and a lost connection.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "engine/crossing.h"
+#include "engine/mapping.h"
+#include "engine/settle.h"
+
+namespace postferry {
+
+struct FolderCrossingRequest {
+  Ends ends;
+  SourceSession& source;
+  TargetSession& target;
+  const CrossingOptions& options;
+  AccountId account;
+  RunId run;
+  MappedFolder& folder;  // `exists` becomes true when the folder has been made
+  std::uint64_t memory_bytes = 0;
+  Duration slowest_batch{};  // of this run so far
+  std::function<bool()> stop;
+  FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
+};
+
+struct FolderCrossingResult {
+  bool progressed = false;  // something was appended, refused or settled: a retry is not in vain
+  bool stopped = false;     // the user asked to
+  Duration slowest_batch{};
+};
+
+/// Throws Error; what crossed before is recorded, and calling again goes on from there. After an
+/// Error, and when stopped, both sessions must be dropped.
+Task<void> cross_folder(FolderCrossingRequest request, FolderCrossingResult& result);
+
+/// True when the listings and the journal prove that there is nothing to do (DESIGN section 5);
+/// then `tally` is filled from the journal.
+Task<bool> nothing_to_do(Journal& journal, const MappedFolder& folder, const FolderRecord& record,
+                         const std::string& selection_hash, FolderTally& tally);
+
+}  // namespace postferry

@@ -1,0 +1,95 @@
+#include "engine/follow.h"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/error.h"
+
+namespace postferry {
+
+namespace {
+
+/// More than this share of a folder, and more than this many, need --force-deletions.
+constexpr std::uint64_t kMassShare = 10, kMassFloor = 20;
+
+/// Servers tell the same moment in a zone of their own.
+bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
+  return !a || !b || a->seconds == b->seconds;
+}
+
+void group_by_change(std::map<std::string, std::vector<Uid>>& groups, const Flags& changed,
+                     Uid uid) {
+  if (!changed.empty()) groups[changed.to_string()].push_back(uid);
+}
+
+}  // namespace
+
+Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
+                                 std::vector<FlagChange> changes) {
+  std::map<std::string, std::vector<Uid>> gained, lost;
+  std::vector<std::pair<MessageKey, Flags>> base;
+  std::uint64_t touched = 0;
+  for (const FlagChange& change : changes) {
+    base.emplace_back(change.key, change.now);
+    if (!change.target_uid) continue;
+    group_by_change(gained, change.now.minus(change.before), change.target_uid);
+    group_by_change(lost, change.before.minus(change.now), change.target_uid);
+    ++touched;
+  }
+  for (bool add : {true, false}) {
+    for (auto& [flags, uids] : add ? gained : lost) {
+      std::ranges::sort(uids);
+      co_await target.store(uids, Flags::parse(flags), add);
+    }
+  }
+  co_await journal.update_flags(folder, std::move(base));
+  co_return touched;
+}
+
+Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
+  std::erase_if(r.gone, [](const MessageRow& row) {
+    return row.origin != Origin::appended || !row.target_uid;
+  });
+  if (r.gone.empty()) co_return 0;
+  if (!r.force && r.gone.size() > kMassFloor && r.gone.size() * kMassShare > r.recorded)
+    throw Error(ErrorKind::rejected,
+                std::to_string(r.gone.size()) + " of " + std::to_string(r.recorded) +
+                    " messages are gone from the source; nothing was deleted on the target. If "
+                    "that is right, "
+                    "run again with --force-deletions",
+                "folder " + r.folder.source.to_string());
+  // Looked for twice: a listing that came short must not cost mail.
+  const Catalogue again = co_await r.source.catalogue();
+  std::erase_if(r.gone, [&](const MessageRow& row) { return again.find(row.key).has_value(); });
+  if (r.gone.empty()) co_return 0;
+  std::ranges::sort(r.gone, {}, &MessageRow::target_uid);
+  const std::vector<TargetEntry> there = co_await r.target.look(r.gone.front().target_uid);
+  std::vector<Uid> uids;
+  std::vector<MessageKey> keys;
+  std::uint64_t changed = 0;
+  for (const MessageRow& row : r.gone) {
+    const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
+    const bool still_there = at != there.end() && at->uid == row.target_uid;
+    if (still_there && (at->size_bytes != row.size_bytes || !same_instant(at->date, row.date))) {
+      ++changed;
+      continue;
+    }
+    if (still_there) uids.push_back(row.target_uid);
+    keys.push_back(row.key);
+  }
+  if (changed > 0)
+    r.observer.note(Level::warning,
+                    "folder " + r.folder.source.to_string() + ": " + std::to_string(changed) +
+                        " messages are gone from the source, but their copies are not what was "
+                        "copied; they are left alone");
+  if (!uids.empty()) co_await r.target.expunge(uids);
+  if (!uids.empty() && !r.target.traits().uidplus)
+    r.observer.note(Level::warning,
+                    "folder " + r.folder.source.to_string() +
+                        ": the target has no UIDPLUS, so messages gone from the source are only "
+                        "marked \\Deleted there");
+  co_await r.journal.forget(r.folder.id, std::move(keys));
+  co_return uids.size();
+}
+
+}  // namespace postferry

@@ -1,0 +1,45 @@
+// Follow: what changed at the source since the last run (DESIGN section 5). Flags as gains and
+// losses; deletions only where asked for.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/async/task.h"
+#include "engine/catalogue.h"
+#include "engine/journal.h"
+#include "engine/observer.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+/// A recorded message whose flags at the source are no longer those last read.
+struct FlagChange {
+  MessageKey key;
+  Uid target_uid;
+  Flags before, now;
+};
+
+/// Applies gains as +FLAGS and losses as -FLAGS to the selected target folder, then records the new
+/// base. Returns how many messages were touched.
+Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
+                                 std::vector<FlagChange> changes);
+
+struct DeletionRequest {
+  SourceSession& source;  // with the folder selected
+  TargetSession& target;  // with the target folder selected
+  Journal& journal;
+  Observer& observer;
+  FolderRecord folder;
+  std::vector<MessageRow> gone;  // recorded rows whose key the catalogue no longer has
+  std::uint64_t recorded = 0;    // rows of the folder
+  bool force = false;            // more than a tenth may go
+};
+
+/// Removes from the target what vanished from the source, with every guard of DESIGN section 5.
+/// Throws Error{rejected} when the guard against mass deletion holds. Returns how many were
+/// removed.
+Task<std::uint64_t> mirror_deletions(DeletionRequest request);
+
+}  // namespace postferry

@@ -1,0 +1,183 @@
+#include "engine/transfer.h"
+
+#include <algorithm>
+
+#include "engine/async/scope.h"
+#include "engine/async/timeout.h"
+
+namespace postferry {
+
+namespace {
+
+/// What a streamed body holds at a time: its pipe's chunks.
+constexpr std::uint64_t kStreamWeight = 512 << 10;
+/// What a message costs besides its body.
+constexpr std::uint64_t kMessageWeight = 512;
+/// A batch that is not full goes out when nothing has come for so long.
+constexpr std::chrono::milliseconds kPatience{500};
+
+std::uint64_t weight(const Message& message) {
+  return kMessageWeight + (message.body.held() ? message.body.size_bytes() : kStreamWeight);
+}
+
+}  // namespace
+
+Transfer::Transfer(TransferRequest request) : r_(std::move(request)) {}
+
+Task<void> Transfer::message(Message message) {
+  if (r_.stop()) throw StopTransfer{};
+  if (!r_.wanted(message)) {
+    if (const auto index = r_.catalogue.find(message.key)) r_.standing[*index] = Standing::filtered;
+    if (message.body.streamed()) message.body.pipe().close();
+    co_return;
+  }
+  // The head of the line always has its share: with nothing held, any message is let in.
+  while (held_ > 0 && held_ + weight(message) > r_.memory_bytes) {
+    source_waits_ = true;
+    arrived_.set();
+    room_.reset();
+    co_await room_.wait();
+  }
+  source_waits_ = false;
+  held_ += weight(message);
+  belt_.push_back(std::move(message));
+  arrived_.set();
+}
+
+Task<void> Transfer::missing(MessageKey key, bool gone, std::string reason) {
+  const auto index = r_.catalogue.find(key);
+  if (!index || r_.standing[*index] != Standing::due) co_return;
+  ++missing_;
+  r_.standing[*index] = gone ? Standing::vanished : Standing::rejected;
+  if (gone) co_return;
+  Record record;
+  record.folder = r_.folder.id;
+  record.target_folder = r_.target_folder;
+  record.failures.push_back({key, r_.catalogue.size_bytes(*index), "source: " + reason, r_.run});
+  co_await r_.journal.record(std::move(record));
+}
+
+/// False when nothing more can or will come before the waiting batch is answered.
+Task<bool> Transfer::wait_for_more() {
+  if (closed_ || source_waits_) co_return false;
+  arrived_.reset();
+  try {
+    co_await with_timeout(kPatience, arrived_.wait());
+  } catch (const TimedOut&) {
+    co_return false;
+  }
+  co_return !belt_.empty();
+}
+
+Task<std::optional<Batch>> Transfer::next() {
+  Batch batch;
+  while (belt_.empty()) {
+    if (closed_) co_return std::nullopt;
+    arrived_.reset();
+    co_await arrived_.wait();
+  }
+  while (batch.messages.size() < r_.traits.batch_messages) {
+    if (belt_.empty()) {
+      const bool more = co_await wait_for_more();
+      if (!more) break;
+    }
+    const Message& head = belt_.front();
+    const std::uint64_t size = head.body.size_bytes();
+    const bool first = batch.messages.empty();
+    if (!first && (!head.body.held() || batch.bytes + size > r_.traits.batch_bytes)) break;
+    const bool alone = !head.body.held();
+    batch.bytes += size;
+    batch.messages.push_back(std::move(belt_.front()));
+    belt_.pop_front();
+    if (alone) break;
+  }
+  OpenBatch row;
+  row.folder = r_.folder.id;
+  row.uid_validity = r_.target_uid_validity;
+  row.uid_next = r_.target_uid_next;
+  row.run = r_.run;
+  Executor& executor = (co_await current_scope()).executor();
+  row.opened_at =
+      std::chrono::duration_cast<std::chrono::seconds>(executor.wall_clock().time_since_epoch())
+          .count();
+  for (const Message& message : batch.messages) row.keys.push_back(message.key);
+  batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(row));
+  sent_at_[batch.id] = executor.now();
+  co_return batch;
+}
+
+Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
+  Executor& executor = (co_await current_scope()).executor();
+  if (const auto sent = sent_at_.find(batch.id); sent != sent_at_.end()) {
+    slowest_ = std::max(slowest_, executor.now() - sent->second);
+    sent_at_.erase(sent);
+  }
+  Record record;
+  record.folder = r_.folder.id;
+  record.target_folder = r_.target_folder;
+  std::uint64_t copied = 0, bytes = 0;
+  bool uids_known = true;
+  std::vector<std::pair<std::size_t, Standing>> decided;
+  for (std::size_t i = 0; i < batch.messages.size(); ++i) {
+    const Message& message = batch.messages[i];
+    const auto index = r_.catalogue.find(message.key);
+    if (const auto* refused = std::get_if<Rejected>(&results.at(i))) {
+      record.failures.push_back({message.key, message.body.size_bytes(), refused->text, r_.run});
+      if (index) decided.emplace_back(*index, Standing::rejected);
+      ++rejected_;
+      continue;
+    }
+    ++copied;
+    bytes += message.body.size_bytes();
+    const Uid uid = std::get<Stored>(results.at(i)).uid;
+    if (!uid) {
+      uids_known = false;  // the batch stays open; settle will learn where its messages are
+      continue;
+    }
+    MessageRow row = co_await row_for(message, uid);
+    if (index)
+      decided.emplace_back(*index,
+                           row.origin == Origin::folded ? Standing::present : Standing::copied);
+    record.rows.push_back(std::move(row));
+  }
+  if (uids_known) record.close_batches.push_back(batch.id);
+  co_await r_.journal.record(std::move(record));
+  for (const auto& [index, standing] : decided) r_.standing[index] = standing;
+  for (const Message& message : batch.messages) held_ -= weight(message);
+  appended_ += copied;
+  bytes_copied_ += bytes;
+  room_.set();
+  r_.observer.copied(r_.folder.source, batch.messages.size(), bytes);
+}
+
+Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
+  MessageRow row;
+  row.key = message.key;
+  row.size_bytes = message.body.size_bytes();
+  row.flags = message.flags;
+  row.target_uid = uid;
+  row.date = message.date;
+  row.run = r_.run;
+  if (uid < r_.target_uid_next && co_await names_older(uid)) row.origin = Origin::folded;
+  if (message.body.held()) {
+    row.sha256 = sha256(message.body.bytes());
+  } else if (message.body.streamed()) {
+    row.sha256 = message.body.pipe().digest();
+  } else {
+    Digest digest;
+    co_await message.body.write_to([&digest](std::string_view bytes) -> Task<void> {
+      digest.update(bytes);
+      co_return;
+    });
+    row.sha256 = digest.finish();
+  }
+  co_return row;
+}
+
+/// An OK with a UID that some row names already: the server folded a duplicate (Gmail).
+Task<bool> Transfer::names_older(Uid uid) {
+  const std::vector<MessageRow> rows = co_await r_.journal.rows_at(r_.target_folder, {uid});
+  co_return !rows.empty();
+}
+
+}  // namespace postferry

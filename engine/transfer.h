@@ -1,0 +1,79 @@
+// The belt between a fetch and an append of one folder: takes messages in order, bounds the memory
+// they hold, groups them into batches, and writes each batch's journal row before it goes out.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "engine/async/event.h"
+#include "engine/async/executor.h"
+#include "engine/catalogue.h"
+#include "engine/journal.h"
+#include "engine/observer.h"
+#include "engine/settle.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+struct TransferRequest {
+  Journal& journal;
+  Observer& observer;
+  const Catalogue& catalogue;
+  std::vector<Standing>& standing;
+  FolderRecord folder;
+  TargetFolderId target_folder;
+  std::uint32_t target_uid_validity = 0;
+  Uid target_uid_next;  // when the transfer began
+  TargetTraits traits;
+  RunId run;
+  std::uint64_t memory_bytes = 0;              // of bodies that are here at once
+  std::function<bool()> stop;                  // asked before each message is taken
+  std::function<bool(const Message&)> wanted;  // for sources whose catalogue has no dates
+};
+
+/// Thrown through a fetch when the user asked to stop; what is on the belt still goes out.
+struct StopTransfer {};
+
+class Transfer final : public MessageSink, public AppendFeed {
+ public:
+  explicit Transfer(TransferRequest request);
+
+  // From the source.
+  Task<void> message(Message message) override;
+  Task<void> missing(MessageKey key, bool gone, std::string reason) override;
+  /// No more will come.
+  void close() { closed_ = true, arrived_.set(); }
+
+  // To the target.
+  Task<std::optional<Batch>> next() override;
+  Task<void> done(Batch batch, std::vector<AppendResult> results) override;
+
+  std::uint64_t bytes_copied() const { return bytes_copied_; }
+  std::uint64_t appended() const { return appended_; }
+  bool progressed() const { return appended_ + rejected_ + missing_ > 0; }
+  /// The longest that a batch took from its row to its answer.
+  Duration slowest_batch() const { return slowest_; }
+
+ private:
+  Task<MessageRow> row_for(const Message& message, Uid uid);
+  Task<bool> names_older(Uid uid);
+  Task<bool> wait_for_more();
+
+  TransferRequest r_;
+  std::deque<Message> belt_;
+  bool closed_ = false;
+  Event room_;              // a batch was answered
+  Event arrived_;           // something came onto the belt, or nothing will before there is room
+  std::uint64_t held_ = 0;  // bytes on the belt and in unanswered batches
+  bool source_waits_ = false;
+  std::map<std::int64_t, TimePoint> sent_at_;
+  Duration slowest_{};
+  std::uint64_t bytes_copied_ = 0, appended_ = 0, rejected_ = 0, missing_ = 0;
+};
+
+}  // namespace postferry
