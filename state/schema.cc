@@ -1,0 +1,188 @@
+// The tables. They are meant to be read with the sqlite3 shell: `SELECT * FROM messages` shows
+// everything that crossed, in words. A migration that has been released is never edited.
+
+#include "state/schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <iterator>
+#include <string>
+
+#include "engine/error.h"
+
+namespace postferry::state {
+
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x50465259;  // "PFRY"; file(1) may learn it
+
+// message: its rows are the file. WITHOUT ROWID keeps them in key order and costs one tree less;
+// `key` has no affinity (ANY), so that the UIDL "17" stays text; no foreign keys, because the
+// look-up of a parent would cost each row as much as the row. target_uid is 0 while it is not
+// known.
+//
+// batch.keys: a JSON array in the order of sending: numbers are UIDs, strings UIDLs.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE account (
+  id      INTEGER PRIMARY KEY,
+  name    TEXT NOT NULL UNIQUE,
+  source  TEXT NOT NULL,
+  target  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE run (
+  id          INTEGER PRIMARY KEY,
+  account     INTEGER NOT NULL REFERENCES account,
+  started_at  INTEGER NOT NULL,
+  ended_at    INTEGER,
+  outcome     TEXT,
+  command     TEXT NOT NULL,
+  summary     TEXT
+) STRICT;
+CREATE INDEX run_of_account ON run (account);
+
+CREATE TABLE target_folder (
+  id             INTEGER PRIMARY KEY,
+  target         TEXT NOT NULL,
+  name           TEXT NOT NULL,
+  uid_validity   INTEGER,
+  watermark      INTEGER NOT NULL DEFAULT 1,
+  uid_next_seen  INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (target, name)
+) STRICT;
+
+CREATE TABLE folder (
+  id                      INTEGER PRIMARY KEY,
+  account                 INTEGER NOT NULL REFERENCES account,
+  source                  TEXT NOT NULL,
+  target_folder           INTEGER NOT NULL REFERENCES target_folder,
+  uid_validity            INTEGER,
+  completed               INTEGER NOT NULL DEFAULT 0,
+  completed_uid_validity  INTEGER,
+  completed_uid_next      INTEGER,
+  completed_messages      INTEGER,
+  completed_modseq        INTEGER,
+  completed_size          INTEGER,
+  completed_present       INTEGER NOT NULL DEFAULT 0,
+  options_hash            TEXT NOT NULL DEFAULT '',
+  UNIQUE (account, source)
+) STRICT;
+CREATE INDEX folder_of_target ON folder (target_folder);
+
+CREATE TABLE flags (
+  id     INTEGER PRIMARY KEY,
+  names  TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE message (
+  folder      INTEGER NOT NULL,
+  key         ANY NOT NULL,
+  size        INTEGER NOT NULL,
+  sha256      BLOB,
+  flags       INTEGER NOT NULL,
+  target_uid  INTEGER NOT NULL,
+  date        INTEGER,
+  zone        INTEGER,
+  run         INTEGER NOT NULL,
+  origin      INTEGER NOT NULL,
+  PRIMARY KEY (folder, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX message_at ON message (folder, target_uid) WHERE target_uid > 0;
+
+CREATE TABLE failure (
+  folder  INTEGER NOT NULL,
+  key     ANY NOT NULL,
+  size    INTEGER NOT NULL,
+  text    TEXT NOT NULL,
+  run     INTEGER NOT NULL,
+  PRIMARY KEY (folder, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE batch (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  target_folder  INTEGER NOT NULL REFERENCES target_folder,
+  folder         INTEGER NOT NULL REFERENCES folder,
+  run            INTEGER NOT NULL,
+  uid_validity   INTEGER NOT NULL,
+  uid_next       INTEGER NOT NULL,
+  opened_at      INTEGER NOT NULL,
+  settled        INTEGER NOT NULL,
+  keys           TEXT NOT NULL
+) STRICT;
+CREATE INDEX batch_of_target ON batch (target_folder);
+CREATE INDEX batch_of_folder ON batch (folder);
+
+CREATE VIEW folders AS
+  SELECT folder.id, folder.account, folder.source, target_folder.name AS target,
+         folder.target_folder, folder.uid_validity, folder.options_hash, folder.completed,
+         completed_uid_validity, completed_uid_next, completed_messages, completed_modseq,
+         completed_size, completed_present
+    FROM folder JOIN target_folder ON target_folder.id = folder.target_folder;
+
+CREATE VIEW messages AS
+  SELECT account.name AS account, folder.source AS folder, message.key, message.size,
+         lower(hex(message.sha256)) AS sha256, flags.names AS flags,
+         target_folder.name AS target, message.target_uid,
+         datetime(message.date, 'unixepoch') AS date_utc, message.run,
+         CASE message.origin WHEN 1 THEN 'appended' WHEN 2 THEN 'adopted' ELSE 'folded' END AS origin
+    FROM message
+    JOIN folder ON folder.id = message.folder
+    JOIN account ON account.id = folder.account
+    JOIN target_folder ON target_folder.id = folder.target_folder
+    JOIN flags ON flags.id = message.flags;
+)sql";
+
+// Migration N is element N - 1; it leads from format N - 1 to format N.
+constexpr std::array kMigrations = {kVersion1};
+
+[[noreturn]] void refuse(const Database& database, const std::string& why) {
+  throw Error(ErrorKind::journal, why, "journal " + database.path());
+}
+
+/// The file's format; 0 for an empty database.
+std::int64_t known_version(Database& database) {
+  const std::int64_t application = database.integer("PRAGMA application_id");
+  const std::int64_t version = database.integer("PRAGMA user_version");
+  if (application != kApplicationId) {
+    const std::int64_t tables = database.integer("SELECT count(*) FROM sqlite_schema");
+    if (application != 0 || version != 0 || tables != 0) {
+      refuse(database, "the file is another program's database; name another file");
+    }
+    return 0;
+  }
+  if (version > kSchemaVersion) {
+    refuse(database,
+           fmt::format("the journal has format {}, this postferry knows up to {}; use the "
+                       "newer postferry that wrote it",
+                       version, kSchemaVersion));
+  }
+  return version;
+}
+
+}  // namespace
+
+const int kSchemaVersion = static_cast<int>(std::size(kMigrations));
+
+void migrate(Database& database) {
+  if (known_version(database) == kSchemaVersion) return;
+  Transaction transaction(database);
+  const std::int64_t version = known_version(database);
+  for (std::size_t next = static_cast<std::size_t>(version); next < kMigrations.size(); ++next) {
+    database.execute(kMigrations[next]);
+  }
+  database.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                               kApplicationId, kSchemaVersion));
+  transaction.commit();
+}
+
+void require_schema(Database& database) {
+  const std::int64_t version = known_version(database);
+  if (version == 0) refuse(database, "the file is empty, not a journal");
+  if (version < kSchemaVersion) {
+    refuse(database,
+           fmt::format("the journal has the old format {}; a copy brings it up to date", version));
+  }
+}
+
+}  // namespace postferry::state

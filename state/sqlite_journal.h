@@ -1,0 +1,28 @@
+// The Journal port on SQLite: the makers. See engine/journal.h for what a journal promises.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/journal.h"
+
+namespace postferry {
+
+/// Opens the journal at `path`, making the file (mode 0600) and its directories (0700) when they
+/// are missing, and holds it against a second writer until it goes. Blocks for milliseconds.
+/// Calls run on a thread of the journal's own, many in one transaction; they may come from several
+/// loops. A cancel does not cut a call short: it ends when it is committed. Before the journal
+/// goes, all its calls must be over.
+/// Throws Error{journal}: in use (by which process), not a journal, of a newer format, damaged, or
+/// not to be written, and which file.
+std::unique_ptr<Journal> open_journal(const std::string& path);
+
+/// Opens a journal for reading, also while another process writes it. Calls that would write fail
+/// with Error{journal}. They run in place: only for programs that do nothing else meanwhile.
+std::unique_ptr<Journal> open_journal_read_only(const std::string& path);
+
+/// A journal that lives in memory, for tests and simulation: no file, no thread; a call is over
+/// when it is awaited.
+std::unique_ptr<Journal> open_journal_in_memory();
+
+}  // namespace postferry

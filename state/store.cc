@@ -1,0 +1,199 @@
+// Accounts, runs, folders and target folders in SQL.
+
+#include "state/store.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "engine/error.h"
+
+namespace postferry::state {
+
+namespace {
+
+/// A row of the view `folders`.
+FolderRecord read_folder(const Query& query) {
+  FolderRecord record;
+  record.id = FolderId{query.integer(0)};
+  record.source = FolderName::parse(query.text(2));
+  record.target = FolderName::parse(query.text(3));
+  record.target_folder = TargetFolderId{query.integer(4)};
+  record.source_uid_validity = query.optional<std::uint32_t>(5);
+  record.options_hash = query.text(6);
+  if (query.integer(7) != 0) {
+    FolderNumbers numbers;
+    numbers.uid_validity = query.optional<std::uint32_t>(8);
+    numbers.uid_next = query.optional<std::uint32_t>(9);
+    numbers.messages = query.optional<std::uint64_t>(10);
+    numbers.highest_modseq = query.optional<std::uint64_t>(11);
+    numbers.size_bytes = query.optional<std::uint64_t>(12);
+    record.completed = numbers;
+    record.completed_present = static_cast<std::uint64_t>(query.integer(13));
+  }
+  return record;
+}
+
+}  // namespace
+
+void Store::fail(const std::string& words) const {
+  throw Error(ErrorKind::journal, words, "journal " + database_.path());
+}
+
+AccountId Store::account(const std::string& name, const std::string& source,
+                         const std::string& target) {
+  {
+    Query query = database_.query("SELECT id, source, target FROM account WHERE name = ?");
+    if (query.bind({name}).step()) {
+      if (query.text(1) != source || query.text(2) != target) {
+        throw Error(
+            ErrorKind::usage,
+            fmt::format("account {} was carried from {} to {}, now it is to go from {} to {}; use "
+                        "another journal, or say that it is the same account",
+                        name, query.text(1), query.text(2), source, target),
+            "journal " + database_.path());
+      }
+      return AccountId{query.integer(0)};
+    }
+  }
+  database_.query("INSERT INTO account (name, source, target) VALUES (?, ?, ?)")
+      .bind({name, source, target})
+      .run();
+  return AccountId{database_.last_insert_id()};
+}
+
+RunId Store::begin_run(AccountId account, std::int64_t started_at, const std::string& command) {
+  database_.query("INSERT INTO run (account, started_at, command) VALUES (?, ?, ?)")
+      .bind({account.value, started_at, command})
+      .run();
+  return RunId{database_.last_insert_id()};
+}
+
+void Store::end_run(RunId run, std::int64_t ended_at, const std::string& outcome,
+                    const std::string& summary) {
+  database_.query("UPDATE run SET ended_at = ?2, outcome = ?3, summary = ?4 WHERE id = ?1")
+      .bind({run.value, ended_at, outcome, summary})
+      .run();
+}
+
+bool Store::is_new(AccountId account) {
+  Query query = database_.query(
+      "SELECT 1 FROM folder WHERE account = ?1 AND ("
+      "  EXISTS (SELECT 1 FROM message WHERE message.folder = folder.id)"
+      "  OR EXISTS (SELECT 1 FROM failure WHERE failure.folder = folder.id)"
+      "  OR EXISTS (SELECT 1 FROM batch WHERE batch.folder = folder.id)) LIMIT 1");
+  return !query.bind({account.value}).step();
+}
+
+std::vector<FolderRecord> Store::folders(AccountId account) {
+  Query query = database_.query("SELECT * FROM folders WHERE account = ? ORDER BY id");
+  query.bind({account.value});
+  std::vector<FolderRecord> folders;
+  while (query.step()) folders.push_back(read_folder(query));
+  return folders;
+}
+
+FolderRecord Store::folder(AccountId account, const FolderName& source, const FolderName& target) {
+  if (!find_folder(account, source)) {
+    const TargetFolderId target_folder = target_folder_of(account, target);
+    database_.query("INSERT INTO folder (account, source, target_folder) VALUES (?, ?, ?)")
+        .bind({account.value, source.to_string(), target_folder.value})
+        .run();
+  }
+  const std::optional<FolderId> id = find_folder(account, source);
+  Query query = database_.query("SELECT * FROM folders WHERE id = ?");
+  if (!id || !query.bind({id->value}).step()) fail("a folder's row is gone");
+  return read_folder(query);
+}
+
+std::optional<FolderId> Store::find_folder(AccountId account, const FolderName& source) {
+  Query query = database_.query("SELECT id FROM folder WHERE account = ? AND source = ?");
+  if (!query.bind({account.value, source.to_string()}).step()) return std::nullopt;
+  return FolderId{query.integer(0)};
+}
+
+TargetFolderId Store::target_folder_of(AccountId account, const FolderName& name) {
+  database_
+      .query(
+          "INSERT INTO target_folder (target, name) SELECT target, ?2 FROM account"
+          " WHERE id = ?1 ON CONFLICT DO NOTHING")
+      .bind({account.value, name.to_string()})
+      .run();
+  Query query = database_.query(
+      "SELECT target_folder.id FROM target_folder JOIN account USING (target)"
+      " WHERE account.id = ? AND target_folder.name = ?");
+  if (!query.bind({account.value, name.to_string()}).step()) fail("no such account");
+  return TargetFolderId{query.integer(0)};
+}
+
+TargetFolderRecord Store::target_folder(TargetFolderId id) {
+  Query query = database_.query(
+      "SELECT uid_validity, watermark, uid_next_seen FROM target_folder WHERE id = ?");
+  if (!query.bind({id.value}).step()) fail("no such target folder");
+  TargetFolderRecord record;
+  record.id = id;
+  record.uid_validity = query.optional<std::uint32_t>(0);
+  record.watermark = Uid{static_cast<std::uint32_t>(query.integer(1))};
+  record.uid_next_seen = Uid{static_cast<std::uint32_t>(query.integer(2))};
+  return record;
+}
+
+void Store::complete(FolderId folder, const std::optional<FolderNumbers>& numbers,
+                     const std::string& options_hash, std::uint64_t present) {
+  const FolderNumbers of = numbers.value_or(FolderNumbers{});
+  database_
+      .query(
+          "UPDATE folder SET completed = ?2, completed_uid_validity = ?3,"
+          " completed_uid_next = ?4, completed_messages = ?5, completed_modseq = ?6,"
+          " completed_size = ?7, completed_present = ?8, options_hash = ?9 WHERE id = ?1")
+      .bind({folder.value, numbers.has_value(), of.uid_validity, of.uid_next, of.messages,
+             of.highest_modseq, of.size_bytes, present, options_hash})
+      .run();
+}
+
+void Store::source_uid_validity(FolderId folder, std::uint32_t value) {
+  std::optional<std::uint32_t> before;
+  {
+    Query query = database_.query("SELECT uid_validity FROM folder WHERE id = ?");
+    if (!query.bind({folder.value}).step()) fail("no such folder");
+    before = query.optional<std::uint32_t>(0);
+  }
+  if (before == value) return;
+  database_.query("UPDATE folder SET uid_validity = ? WHERE id = ?")
+      .bind({value, folder.value})
+      .run();
+  if (!before) return;  // Told for the first time: the rows hold under it.
+
+  database_.query("UPDATE folder SET completed = 0 WHERE id = ?").bind({folder.value}).run();
+  database_.query("DELETE FROM message WHERE folder = ?").bind({folder.value}).run();
+  database_.query("DELETE FROM failure WHERE folder = ?").bind({folder.value}).run();
+  // Batches of other accounts into the same target folder stay: their keys still hold.
+  database_.query("DELETE FROM batch WHERE folder = ?").bind({folder.value}).run();
+  database_
+      .query(
+          "UPDATE target_folder SET watermark = 1"
+          " WHERE id = (SELECT target_folder FROM folder WHERE folder.id = ?)")
+      .bind({folder.value})
+      .run();
+}
+
+void Store::reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) {
+  database_
+      .query(
+          "UPDATE target_folder SET uid_validity = ?2, watermark = 1, uid_next_seen = 0"
+          " WHERE id = ?1")
+      .bind({folder.value, uid_validity})
+      .run();
+  database_
+      .query(
+          "UPDATE message SET target_uid = 0 WHERE target_uid > 0"
+          " AND folder IN (SELECT id FROM folder WHERE target_folder = ?)")
+      .bind({folder.value})
+      .run();
+  database_.query("DELETE FROM batch WHERE target_folder = ?").bind({folder.value}).run();
+  database_.query("UPDATE folder SET completed = 0 WHERE target_folder = ?")
+      .bind({folder.value})
+      .run();
+}
+
+}  // namespace postferry::state

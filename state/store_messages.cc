@@ -1,0 +1,259 @@
+// Messages, failures and batches in SQL.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "engine/error.h"
+#include "state/store.h"
+
+namespace postferry::state {
+
+namespace {
+
+/// The keys of a batch as a JSON array; see schema.cc.
+std::string to_json(const std::vector<MessageKey>& keys) {
+  std::string json = "[";
+  for (const MessageKey& key : keys) {
+    if (json.size() > 1) json += ',';
+    if (key.is_uid()) {
+      json += std::to_string(key.uid().value);
+    } else {
+      json += '"';
+      for (const char c : key.uidl()) {
+        if (c == '"' || c == '\\') {
+          json += '\\';
+          json += c;
+        } else if (static_cast<unsigned char>(c) < 0x20) {
+          json += fmt::format("\\u{:04x}", c);
+        } else {
+          json += c;
+        }
+      }
+      json += '"';
+    }
+  }
+  return json += "]";
+}
+
+bool is_void(const MessageKey& key) { return !key.is_uid() && key.uidl().empty(); }
+
+bool any(Query& query) { return query.step(); }
+
+}  // namespace
+
+Value key_value(const MessageKey& key) {
+  // A void key comes before all others: numbers sort before text.
+  if (key.is_uid() || key.uidl().empty()) return key.uid().value;
+  return key.uidl();
+}
+
+MessageKey read_key(const Query& query, int column) {
+  if (query.is_integer(column)) {
+    return MessageKey(Uid{static_cast<std::uint32_t>(query.integer(column))});
+  }
+  return MessageKey(std::string(query.text(column)));
+}
+
+// Columns: key, size, sha256, flags, target_uid, date, zone, run, origin.
+MessageRow Store::read_row(const Query& query) {
+  MessageRow row;
+  row.key = read_key(query, 0);
+  row.size_bytes = static_cast<std::uint64_t>(query.integer(1));
+  if (const auto digest = query.blob(2); !query.is_null(2)) {
+    Sha256 sha256{};
+    if (digest.size() != sha256.size()) fail("a message has a SHA-256 of another length");
+    std::copy(digest.begin(), digest.end(), sha256.begin());
+    row.sha256 = sha256;
+  }
+  row.flags = flags_.flags(query.integer(3));
+  row.target_uid = Uid{static_cast<std::uint32_t>(query.integer(4))};
+  if (!query.is_null(5)) {
+    row.date = InternalDate{query.integer(5), static_cast<std::int16_t>(query.integer(6))};
+  }
+  row.run = RunId{query.integer(7)};
+  row.origin = static_cast<Origin>(query.integer(8));
+  return row;
+}
+
+std::vector<MessageRow> Store::rows(FolderId folder, const MessageKey& after, std::size_t limit) {
+  Query query = database_.query(
+      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
+      " WHERE folder = ? AND key > ? ORDER BY key LIMIT ?");
+  query.bind({folder.value, key_value(after), limit});
+  std::vector<MessageRow> rows;
+  while (query.step()) rows.push_back(read_row(query));
+  return rows;
+}
+
+std::vector<MessageRow> Store::rows_for(FolderId folder, const std::vector<MessageKey>& keys) {
+  Query query = database_.query(
+      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
+      " WHERE folder = ? AND key = ?");
+  std::vector<MessageRow> rows;
+  for (const MessageKey& key : keys) {
+    if (query.bind({folder.value, key_value(key)}).step()) rows.push_back(read_row(query));
+  }
+  return rows;
+}
+
+std::vector<FailureRow> Store::failures(FolderId folder) {
+  Query query =
+      database_.query("SELECT key, size, text, run FROM failure WHERE folder = ? ORDER BY key");
+  query.bind({folder.value});
+  std::vector<FailureRow> failures;
+  while (query.step()) {
+    failures.push_back({read_key(query, 0), static_cast<std::uint64_t>(query.integer(1)),
+                        std::string(query.text(2)), RunId{query.integer(3)}});
+  }
+  return failures;
+}
+
+std::vector<Uid> Store::named(TargetFolderId folder, Uid from) {
+  Query query = database_.query(
+      "SELECT DISTINCT target_uid FROM message WHERE target_uid > 0 AND target_uid >= ?2"
+      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1) ORDER BY target_uid");
+  query.bind({folder.value, from.value});
+  std::vector<Uid> uids;
+  while (query.step()) uids.push_back(Uid{static_cast<std::uint32_t>(query.integer(0))});
+  return uids;
+}
+
+std::vector<MessageRow> Store::rows_at(TargetFolderId folder, const std::vector<Uid>& uids) {
+  Query query = database_.query(
+      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
+      " WHERE target_uid = ?2 AND target_uid > 0"
+      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
+  std::vector<MessageRow> rows;
+  for (const Uid uid : uids) {
+    query.bind({folder.value, uid.value});
+    while (query.step()) rows.push_back(read_row(query));
+  }
+  return rows;
+}
+
+std::vector<OpenBatch> Store::open_batches(TargetFolderId folder) {
+  std::vector<OpenBatch> batches;
+  std::vector<std::string> keys;
+  {
+    Query query = database_.query(
+        "SELECT id, folder, uid_validity, uid_next, opened_at, settled, run, keys FROM batch"
+        " WHERE target_folder = ? ORDER BY id");
+    query.bind({folder.value});
+    while (query.step()) {
+      OpenBatch& batch = batches.emplace_back();
+      batch.id = query.integer(0);
+      batch.folder = FolderId{query.integer(1)};
+      batch.uid_validity = static_cast<std::uint32_t>(query.integer(2));
+      batch.uid_next = Uid{static_cast<std::uint32_t>(query.integer(3))};
+      batch.opened_at = query.integer(4);
+      batch.settled = query.integer(5) != 0;
+      batch.run = RunId{query.integer(6)};
+      keys.emplace_back(query.text(7));
+    }
+  }
+  Query query = database_.query("SELECT value FROM json_each(?)");
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    query.bind({keys[i]});
+    while (query.step()) batches[i].keys.push_back(read_key(query, 0));
+  }
+  return batches;
+}
+
+std::int64_t Store::open_batch(TargetFolderId folder, const OpenBatch& batch) {
+  database_
+      .query(
+          "INSERT INTO batch (target_folder, folder, run, uid_validity, uid_next, opened_at,"
+          " settled, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind({folder.value, batch.folder.value, batch.run.value, batch.uid_validity,
+             batch.uid_next.value, batch.opened_at, batch.settled, to_json(batch.keys)})
+      .run();
+  return database_.last_insert_id();
+}
+
+void Store::record(const Record& record) {
+  write_rows(record);
+  write_failures(record);
+  Query close = database_.query("DELETE FROM batch WHERE id = ?");
+  for (const std::int64_t id : record.close_batches) close.bind({id}).run();
+  Query settle = database_.query("UPDATE batch SET settled = 1 WHERE id = ?");
+  for (const std::int64_t id : record.settle_batches) settle.bind({id}).run();
+  write_target(record);
+}
+
+void Store::write_rows(const Record& record) {
+  if (record.rows.empty()) return;
+  const FolderId folder = record.folder;
+  if (!any(database_.query("SELECT 1 FROM folder WHERE id = ?").bind({folder.value}))) {
+    fail("messages of a folder that is not in the journal");
+  }
+  // The table is nearly always empty: ask once, not for each message.
+  const bool failed =
+      any(database_.query("SELECT 1 FROM failure WHERE folder = ? LIMIT 1").bind({folder.value}));
+  Query insert = database_.query(
+      "INSERT INTO message (folder, key, size, sha256, flags, target_uid, date, zone, run, origin)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
+      " size = excluded.size, sha256 = excluded.sha256, flags = excluded.flags,"
+      " target_uid = excluded.target_uid, date = excluded.date, zone = excluded.zone,"
+      " run = excluded.run, origin = excluded.origin");
+  Query crossed = database_.query("DELETE FROM failure WHERE folder = ? AND key = ?");
+  for (const MessageRow& row : record.rows) {
+    if (is_void(row.key)) fail("a message without a key");
+    std::optional<std::int64_t> seconds;
+    std::optional<std::int16_t> zone;
+    if (row.date) seconds = row.date->seconds, zone = row.date->zone_minutes;
+    insert
+        .bind({folder.value, key_value(row.key), row.size_bytes, row.sha256,
+               flags_.number(row.flags), row.target_uid.value, seconds, zone, row.run.value,
+               static_cast<int>(row.origin)})
+        .run();
+    if (failed) crossed.bind({folder.value, key_value(row.key)}).run();
+  }
+}
+
+void Store::write_failures(const Record& record) {
+  Query insert = database_.query(
+      "INSERT INTO failure (folder, key, size, text, run) VALUES (?, ?, ?, ?, ?)"
+      " ON CONFLICT (folder, key) DO UPDATE SET"
+      " size = excluded.size, text = excluded.text, run = excluded.run");
+  for (const FailureRow& row : record.failures) {
+    if (is_void(row.key)) fail("a failure without a key");
+    insert.bind({record.folder.value, key_value(row.key), row.size_bytes, row.text, row.run.value})
+        .run();
+  }
+}
+
+void Store::write_target(const Record& record) {
+  if (!record.watermark && !record.target_uid_validity && !record.uid_next_seen) return;
+  std::optional<std::uint32_t> watermark;
+  std::optional<std::uint32_t> uid_next;
+  if (record.watermark) watermark = record.watermark->value;
+  if (record.uid_next_seen) uid_next = record.uid_next_seen->value;
+  database_
+      .query(
+          "UPDATE target_folder SET watermark = coalesce(?2, watermark),"
+          " uid_validity = coalesce(?3, uid_validity),"
+          " uid_next_seen = max(uid_next_seen, coalesce(?4, 0)) WHERE id = ?1")
+      .bind({record.target_folder.value, watermark, record.target_uid_validity, uid_next})
+      .run();
+}
+
+void Store::update_flags(FolderId folder, const std::vector<std::pair<MessageKey, Flags>>& flags) {
+  Query query = database_.query("UPDATE message SET flags = ?3 WHERE folder = ?1 AND key = ?2");
+  for (const auto& [key, set] : flags) {
+    query.bind({folder.value, key_value(key), flags_.number(set)}).run();
+  }
+}
+
+void Store::forget(FolderId folder, const std::vector<MessageKey>& keys) {
+  Query message = database_.query("DELETE FROM message WHERE folder = ? AND key = ?");
+  Query failure = database_.query("DELETE FROM failure WHERE folder = ? AND key = ?");
+  for (const MessageKey& key : keys) {
+    message.bind({folder.value, key_value(key)}).run();
+    failure.bind({folder.value, key_value(key)}).run();
+  }
+}
+
+}  // namespace postferry::state
