@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Who may know whom: every include of the house against the arrows of its design.
+
+engine/async  <-  engine  <-  { connectors, state }  <-  cli. No way back, and each library behind one door.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BOXES = ["engine/async", "engine", "connectors/net", "connectors/mail", "connectors/imap/codec", "connectors/imap",
+         "connectors/pop3/codec", "connectors/pop3", "connectors/memory", "connectors", "state", "cli"]
+
+# What each box may include of the house, besides itself.
+MAY = {
+    "engine/async": [],
+    "engine": ["engine/async"],
+    "connectors/net": ["engine", "engine/async"],
+    "connectors/mail": [],
+    "connectors/imap/codec": [],
+    "connectors/pop3/codec": [],
+    "connectors/imap": ["connectors/imap/codec", "connectors/mail", "connectors/net", "connectors", "engine", "engine/async"],
+    "connectors/pop3": ["connectors/pop3/codec", "connectors/mail", "connectors/net", "connectors", "engine", "engine/async"],
+    "connectors/memory": ["engine", "engine/async"],
+    "connectors": ["connectors/net", "connectors/imap", "connectors/pop3", "engine", "engine/async"],
+    "state": ["engine", "engine/async"],
+    "cli": ["connectors", "connectors/net", "connectors/imap", "connectors/pop3", "state", "engine", "engine/async"],
+}
+
+# Only the registry knows the rooms of the connectors.
+REGISTRY = {"connectors/imap", "connectors/pop3"}
+
+# Each foreign library, and the only boxes (or files) that may open it.
+DOORS = [
+    (r"uv\.h|openssl/(ssl|bio|x509.*|err)\.h", ["connectors/net"]),
+    (r"openssl/evp\.h", ["connectors/net", "engine/digest.cc"]),
+    (r"openssl/.*", ["connectors/net"]),
+    (r"sqlite3\.h", ["state"]),
+    (r"gsasl\.h", ["connectors/sasl.cc"]),
+    (r"CLI/.*|spdlog/.*|toml.*", ["cli"]),
+]
+
+SANS_IO = {"connectors/imap/codec", "connectors/pop3/codec", "connectors/mail"}
+SYSTEM = re.compile(r"(sys|arpa|netinet)/.*|unistd\.h|fcntl\.h|poll\.h|netdb\.h|thread|mutex|fstream|iostream|random")
+
+
+def box_of(path):
+    return next((b for b in sorted(BOXES, key=len, reverse=True) if path == b or path.startswith(b + "/")), None)
+
+
+def faults_of(path, text):
+    box = box_of(path)
+    for number, line in enumerate(text.splitlines(), 1):
+        if box in SANS_IO and "_clock" in line:
+            yield f"{path}:{number}: a codec has no clock"
+        found = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if not found:
+            continue
+        kind, name = found.groups()
+        where = f"{path}:{number}: "
+        if kind == '"':
+            other = box_of(name)
+            if other is None:
+                yield where + f'"{name}" is not in the house'
+            elif other != box and other not in MAY[box]:
+                yield where + f"{box} must not know {other}"
+            elif box == "connectors" and other in REGISTRY and path != "connectors/registry.cc":
+                yield where + "only the registry knows every connector"
+        else:
+            for pattern, allowed in DOORS:
+                if re.fullmatch(pattern, name):
+                    if box not in allowed and path not in allowed:
+                        yield where + f"<{name}> belongs to {', '.join(allowed)}"
+                    break
+            if box in SANS_IO and SYSTEM.fullmatch(name):
+                yield where + f"<{name}> in a codec: bytes in and values out, nothing else"
+
+
+def check(root):
+    files = [p for top in ("engine", "connectors", "state", "cli") for p in sorted((root / top).rglob("*")) if p.suffix in (".h", ".cc")]
+    if not files:
+        sys.exit("no sources found below " + str(root))
+    return len(files), [f for p in files for f in faults_of(str(p.relative_to(root)), p.read_text())]
+
+
+def self_test():
+    """The check itself can fail: one planted fault of each kind."""
+    planted = [("engine/plan.cc", '#include "connectors/endpoint.h"'), ("engine/plan.cc", "#include <uv.h>"),
+               ("connectors/imap/session.cc", '#include "state/sqlite.h"'), ("connectors/imap/codec/lexer.cc", "#include <unistd.h>"),
+               ("state/sqlite.cc", '#include "connectors/endpoint.h"'), ("connectors/mail/date.cc", "system_clock::now()"), ("connectors/imap/x.cc", "#include <sqlite3.h>"),
+               ("engine/async/task.h", '#include "engine/error.h"'), ("connectors/sasl.cc", '#include "connectors/imap/session.h"')]
+    for path, line in planted:
+        if not list(faults_of(path, line)):
+            sys.exit(f"the check is blind: {line} in {path} passes")
+
+
+if __name__ == "__main__":
+    self_test()
+    count, faults = check(ROOT)
+    print("\n".join(faults) if faults else f"{count} files, every arrow points the right way")
+    sys.exit(bool(faults))
