@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 
 #include "engine/async/task_group.h"
 #include "engine/follow.h"
@@ -127,7 +128,10 @@ class FolderCrosser {
       if (r_.options.mirror_deletions) gone_.push_back(row);
       return;
     }
-    if (!row.target_uid) return;  // its copy must be found again
+    if (!row.target_uid) {  // its copy must be found again
+      unplaced_.emplace(*index, row);
+      return;
+    }
     const bool ours = row.run == r_.run && row.origin == Origin::appended;
     standing_[*index] = ours ? Standing::copied : Standing::present;
     if (ours) bytes_copied_ += row.size_bytes;
@@ -164,9 +168,9 @@ class FolderCrosser {
 
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
-    SettleRequest request{r_.source,  r_.target, r_.ends.journal, r_.ends.observer,
-                          catalogue_, standing_, record_,         target_folder_,
-                          numbers,    batches_,  r_.run,          still()};
+    SettleRequest request{r_.source, r_.target, r_.ends.journal, r_.ends.observer, catalogue_,
+                          standing_, unplaced_, record_,         target_folder_,   numbers,
+                          batches_,  r_.run,    still()};
     const SettleResult settled = co_await settle(std::move(request));
     target_folder_.watermark = settled.watermark;
     result_.progressed = result_.progressed || settled.adopted + settled.recovered > 0;
@@ -313,6 +317,7 @@ class FolderCrosser {
   std::vector<OpenBatch> batches_;
   std::vector<FlagChange> flag_changes_;
   std::vector<MessageRow> gone_;
+  std::map<std::size_t, MessageRow> unplaced_;
   std::uint64_t recorded_ = 0, bytes_copied_ = 0;
   bool void_rows_ = false;
 };

@@ -159,21 +159,30 @@ class Settler {
         pair(index, Uid{static_cast<std::uint32_t>(uid)});
   }
 
-  void pair(std::size_t index, Uid uid) {
+  /// A member of an open batch is ours; a row that lost its UID keeps its history.
+  MessageRow row_of(std::size_t index, const TargetEntry& target) const {
+    if (const auto old = r_.unplaced.find(index); old != r_.unplaced.end()) return old->second;
     const Catalogue::Entry source = r_.catalogue[index];
-    const TargetEntry& target = strangers_.at(uid).entry;
     const auto member = member_run_.find(index);
     const bool ours = member != member_run_.end();
     MessageRow row;
     row.key = source.key;
     row.size_bytes = target.size_bytes;
     row.flags = *source.flags;
-    row.target_uid = uid;
-    row.date = target.date;
     row.run = ours ? member->second : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
+    return row;
+  }
+
+  void pair(std::size_t index, Uid uid) {
+    const TargetEntry& target = strangers_.at(uid).entry;
+    MessageRow row = row_of(index, target);
+    const bool ours = row.origin == Origin::appended;
+    const RunId run = row.run;
+    row.target_uid = uid;
+    row.date = target.date;
     rows_.push_back(std::move(row));
-    r_.standing[index] = ours && member->second == r_.run ? Standing::copied : Standing::present;
+    r_.standing[index] = ours && run == r_.run ? Standing::copied : Standing::present;
     ++(ours ? result_.recovered : result_.adopted);
     if (r_.standing[index] == Standing::copied) result_.recovered_bytes += target.size_bytes;
     strangers_.erase(uid);

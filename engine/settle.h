@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "engine/async/executor.h"
@@ -30,7 +31,8 @@ struct SettleRequest {
   Journal& journal;
   Observer& observer;
   const Catalogue& catalogue;
-  std::vector<Standing>& standing;  // one for each catalogue entry; updated
+  std::vector<Standing>& standing;                    // one for each catalogue entry; updated
+  const std::map<std::size_t, MessageRow>& unplaced;  // rows whose target UID became void, by entry
   FolderRecord folder;
   TargetFolderRecord target_folder;
   FolderNumbers target_numbers;

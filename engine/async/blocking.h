@@ -29,8 +29,8 @@ class Blocking {
     Scope& scope = co_await current_scope();
     if (scope.cancelled()) throw Cancelled();
     Job<F, T> job{std::move(fn), scope.executor(), {}, {}};
-    job.executor.hold();
     submit([&job] { job.run(); });
+    job.executor.hold();  // Its release comes through the loop, so it cannot have come yet.
     co_await job.ended.wait();
     if constexpr (std::is_void_v<T>) {
       job.result.take();

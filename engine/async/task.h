@@ -6,6 +6,7 @@
 // stack. The tests hold it to that.
 #pragma once
 
+#include <cassert>
 #include <concepts>
 #include <coroutine>
 #include <exception>
@@ -103,6 +104,7 @@ class [[nodiscard]] Task {
   // Runs the task in `scope` instead of its awaiter's: `co_await std::move(task).in(scope)`.
   // `scope` must outlive the task.
   Task in(Scope& scope) && noexcept {
+    assert(handle_);
     handle_.promise().set_scope(scope);
     return std::move(*this);
   }
@@ -110,7 +112,10 @@ class [[nodiscard]] Task {
   // For block_on, which runs a task without awaiting it.
   Handle handle() const noexcept { return handle_; }
 
-  auto operator co_await() && noexcept { return Awaiter(std::exchange(handle_, nullptr)); }
+  auto operator co_await() && noexcept {
+    assert(handle_);
+    return Awaiter(std::exchange(handle_, nullptr));
+  }
 
  private:
   class Awaiter {

@@ -6,7 +6,8 @@
 
 namespace postferry {
 
-ThreadBlocking::ThreadBlocking(std::size_t threads) {
+// It delegates, so that the destructor ends the first threads if the system refuses the next.
+ThreadBlocking::ThreadBlocking(std::size_t threads) : ThreadBlocking(NoThreads()) {
   assert(threads > 0);
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });

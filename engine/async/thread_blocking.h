@@ -24,6 +24,9 @@ class ThreadBlocking final : public Blocking {
   void submit(std::function<void()> job) override;
 
  private:
+  struct NoThreads {};
+  explicit ThreadBlocking(NoThreads) {}
+
   void work();
 
   std::mutex mutex_;
