@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,7 +75,7 @@ class Framer {
   bool idle() const;
 
   /// Bytes of the streamed literal that are still to come; 0 when none is open.
-  std::uint64_t literal_remaining() const { return streaming_ ? remaining_ : 0; }
+  std::uint64_t literal_remaining() const { return open_ == Open::kStreamed ? remaining_ : 0; }
 
   /// Tells the framer that the caller has read `count` bytes of the open streamed literal from the
   /// connection straight into their destination. Only after NeedMore, and count must not exceed
@@ -94,26 +95,31 @@ class Framer {
     bool body = false;
   };
 
-  FrameEvent next_in_line();
-  FrameEvent begin_streaming(const Literal& literal);
-  bool find_literal(std::string_view line_end, Literal& out) const;
-  std::string_view collected() const;
+  FrameEvent next_of_literal();
+  FrameEvent next_of_text();
+  FrameEvent begin_streaming(std::uint64_t size);
+  FrameEvent finish(std::size_t line_end_bytes);
+  bool take_inlined();
+  std::optional<Literal> literal_at_end(std::string_view text) const;
+  void check_literal(const Literal& literal);
+  void check_text_limit(std::size_t text_bytes) const;
+  bool is_streamed(const Literal& literal) const;
+  std::string_view collect();
   void keep_unfinished();
-  void check_line_limit(std::size_t text_bytes);
-  void start_response();
+  void begin_response();
   [[noreturn]] void fail(const std::string& problem) const;
 
   Limits limits_;
-  std::string_view fed_;     // not yet used, begins with the response under way
-  std::size_t scanned_ = 0;  // bytes of fed_ that already belong to that response
-  std::string partial_;      // its earlier part, when it did not come in one piece
+  std::string_view fed_;        // not yet used; its first scanned_ bytes belong to this response
+  std::size_t scanned_ = 0;     //
+  std::string partial_;         // the part of this response that came before fed_
+  std::size_t line_start_ = 0;  // in the response: behind its last literal
   std::vector<std::size_t> streamed_;
-  std::size_t inlined_bytes_ = 0;  // literal bytes inside the response under way
+  std::size_t inlined_bytes_ = 0;
   std::size_t literals_ = 0;
   std::uint64_t remaining_ = 0;  // of the open literal
-  bool streaming_ = false;
-  bool inlining_ = false;
-  bool finished_ = false;  // the last event was a Frame out of partial_
+  enum class Open { kNone, kInlined, kStreamed } open_ = Open::kNone;
+  bool finished_ = false;  // the last event was a Frame, whose views are still in use
 };
 
 }  // namespace postferry::imap

@@ -3,6 +3,7 @@
 // It knows tokens, not responses.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -43,6 +44,11 @@ class Lexer {
   /// Takes the rest.
   std::string_view take_rest();
 
+  /// Skips `count` bytes, at most the rest.
+  void skip(std::size_t count) { at_ += std::min(count, rest().size()); }
+  /// Whether a literal's header comes next.
+  bool literal_ahead() const;
+
   /// A non-empty run up to a space, parenthesis, quote or control byte, else an error. Brackets and
   /// backslashes belong to it.
   std::string_view atom();
@@ -81,7 +87,6 @@ class Lexer {
  private:
   StringToken quoted();
   StringToken literal();
-  bool literal_ahead() const;
   void enter();
   void leave() { --depth_; }
 

@@ -29,6 +29,8 @@ struct StatusResponse {
 
   bool tagged() const { return !tag.empty(); }
   bool has(Code wanted) const { return code && code->code == wanted; }
+  /// The server's own words, code and text, for people.
+  std::string words() const;
 };
 
 /// `+ text`: go ahead, or a SASL challenge. Servers also send a bare `+`.

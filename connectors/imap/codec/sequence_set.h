@@ -62,15 +62,15 @@ class SequenceSet::Iterator {
   using difference_type = std::ptrdiff_t;
 
   Iterator() = default;
-  Iterator(const NumberRange* range, std::uint32_t number) : range_(range), number_(number) {}
-  std::uint32_t operator*() const { return number_; }
+  explicit Iterator(const NumberRange* range) : range_(range) {}
+  std::uint32_t operator*() const { return range_->first + passed_; }
   Iterator& operator++();
   Iterator operator++(int);
   friend bool operator==(const Iterator&, const Iterator&) = default;
 
  private:
   const NumberRange* range_ = nullptr;
-  std::uint32_t number_ = 0;
+  std::uint32_t passed_ = 0;  // numbers of this range already given
 };
 
 /// The shortest ascending set of the numbers, which must ascend strictly; empty for none.
