@@ -19,7 +19,7 @@ struct PipeOptions {
   std::size_t capacity = 64 << 10;  // bytes on their way in each direction, before a write waits
   /// A read returns at most this much: 1 splits everything at every byte.
   std::size_t read_chunk = std::numeric_limits<std::size_t>::max();
-  bool encrypted = false;       // both ends say so from the start
+  bool encrypted = false;            // both ends say so from the start
   std::string channel_binding = {};  // what both ends answer for any type, once encrypted
 };
 
