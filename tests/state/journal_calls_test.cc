@@ -1,0 +1,419 @@
+// Every call of the port, on a journal in memory and on one in a file.
+
+#include <catch2/catch.hpp>
+
+#include "state/sqlite_journal.h"
+#include "tests/state/journal_fixture.h"
+
+using namespace postferry;
+using namespace postferry::tests;
+
+namespace {
+
+/// Both kinds of journal must behave alike.
+struct AnyJournal {
+  TempDirectory directory;
+  std::unique_ptr<Journal> journal;
+  explicit AnyJournal(bool in_file) {
+    journal = in_file ? open_journal(directory / "journal.db") : open_journal_in_memory();
+  }
+  Journal* operator->() { return journal.get(); }
+};
+
+}  // namespace
+
+TEST_CASE("An account is found again under its name") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const AccountId ann = run(journal->account("ann", "imap://a@x", "imap://b@y"));
+  const AccountId bob = run(journal->account("bob", "imap://a@x", "imap://b@y"));
+  const AccountId again = run(journal->account("ann", "imap://a@x", "imap://b@y"));
+  CHECK(ann == again);
+  CHECK(ann != bob);
+}
+
+TEST_CASE("An account with other ends is refused as a usage error that names both") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  run(journal->account("ann", "imap://a@x", "imap://b@y"));
+  const Error error =
+      error_of([&] { run(journal->account("ann", "imap://a@x", "imap://other@y")); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK_THAT(error.what(), Catch::Contains("imap://b@y") && Catch::Contains("imap://other@y"));
+}
+
+TEST_CASE("An account is new until something of it is recorded") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal, "ann");
+  const Crossing bob = begin_crossing(run, *journal.journal, "bob");
+  CHECK(run(journal->is_new(ann.account)));
+  SECTION("a message") { run(journal->record(record_of(ann, {row(key(1), 1)}))); }
+  SECTION("a failure") {
+    Record record = record_of(ann, {});
+    record.failures.push_back({key(1), 10, "NO", ann.run});
+    run(journal->record(record));
+  }
+  SECTION("a batch") {
+    OpenBatch batch;
+    batch.folder = ann.folder.id;
+    batch.keys = {key(1)};
+    run(journal->open_batch(ann.folder.target_folder, batch));
+  }
+  CHECK_FALSE(run(journal->is_new(ann.account)));
+  CHECK(run(journal->is_new(bob.account)));
+}
+
+TEST_CASE("A folder keeps the mapping that was decided first") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const AccountId account = run(journal->account("ann", "s", "t"));
+  const FolderName odd(std::vector<std::string>{"a/b", "50%", "Entwürfe ", "*\"\\"});
+  const FolderRecord first = run(journal->folder(account, odd, name("Drafts")));
+  const FolderRecord again = run(journal->folder(account, odd, name("Elsewhere")));
+  CHECK(first.id == again.id);
+  CHECK(again.source == odd);
+  CHECK(again.target == name("Drafts"));
+  CHECK_FALSE(again.completed);
+  CHECK_FALSE(again.source_uid_validity);
+  const std::vector<FolderRecord> all = run(journal->folders(account));
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].id == first.id);
+  CHECK(all[0].source == odd);
+}
+
+TEST_CASE("A folder of an account that is not there is an error") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Error error =
+      error_of([&] { run(journal->folder(AccountId{7}, name("INBOX"), name("INBOX"))); });
+  CHECK(error.kind() == ErrorKind::journal);
+}
+
+TEST_CASE("Accounts that fill one mailbox share its target folders") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal, "ann");
+  const Crossing bob = begin_crossing(run, *journal.journal, "bob");
+  const AccountId eve = run(journal->account("eve", "imap://eve@x", "imap://else@new.example"));
+  const FolderRecord other = run(journal->folder(eve, name("INBOX"), name("INBOX")));
+  CHECK(ann.folder.id != bob.folder.id);
+  CHECK(ann.folder.target_folder == bob.folder.target_folder);
+  CHECK(other.target_folder != ann.folder.target_folder);
+
+  run(journal->record(record_of(ann, {row(key(1), 5)})));
+  run(journal->record(record_of(bob, {row(key(9), 6), row(key(10), 5)})));
+  const std::vector<Uid> named = run(journal->named(ann.folder.target_folder, Uid{1}));
+  CHECK(numbers(named) == std::vector<std::uint32_t>{5, 6});
+  CHECK(run(journal->named(other.target_folder, Uid{1})).empty());
+}
+
+TEST_CASE("A completed folder gives back its numbers, and forgets them on request") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  FolderNumbers numbers;
+  numbers.uid_validity = 4'294'967'295u;
+  numbers.messages = 12;
+  numbers.highest_modseq = 9'223'372'036'854'775'807ull;
+  run(journal->complete(ann.folder.id, numbers, "abc", 11));
+  FolderRecord record = run(journal->folders(ann.account))[0];
+  CHECK(record.completed == numbers);
+  CHECK(record.options_hash == "abc");
+  CHECK(record.completed_present == 11);
+  run(journal->complete(ann.folder.id, std::nullopt, "", 0));
+  record = run(journal->folders(ann.account))[0];
+  CHECK_FALSE(record.completed);
+  CHECK(record.completed_present == 0);
+}
+
+TEST_CASE("Rows come back whole, in pages, in the order of UIDs") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  MessageRow bare;  // the least that a row can say
+  bare.key = key(4'294'967'295u);
+  bare.origin = Origin::adopted;
+  bare.date = InternalDate{-2'000'000'000, -720};
+  MessageRow flagged = row(key(100), 100);
+  flagged.flags.add("$Forwarded");
+  flagged.flags.add("\\Flagged");
+  flagged.size_bytes = 5'000'000'000ull;
+  flagged.origin = Origin::folded;
+  run(journal->record(record_of(ann, {bare, row(key(9), 9), flagged, row(key(2), 2)})));
+
+  const std::vector<MessageRow> first = run(journal->rows(ann.folder.id, MessageKey(), 3));
+  REQUIRE(first.size() == 3);
+  CHECK(same(first[0], row(key(2), 2)));
+  CHECK(same(first[1], row(key(9), 9)));
+  CHECK(same(first[2], flagged));
+  const std::vector<MessageRow> rest = run(journal->rows(ann.folder.id, first[2].key, 3));
+  REQUIRE(rest.size() == 1);
+  CHECK(same(rest[0], bare));
+  CHECK(run(journal->rows(ann.folder.id, rest[0].key, 3)).empty());
+}
+
+TEST_CASE("UIDLs stay text, ordered by bytes, also when they look like numbers") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  run(journal->record(
+      record_of(ann, {row(key("b"), 1), row(key("10"), 2), row(key("9"), 3), row(key("B"), 4),
+                      row(key("\xff\"\\"), 5), row(key("007"), 6)})));
+  std::vector<std::string> keys;
+  MessageKey after;
+  while (true) {
+    const std::vector<MessageRow> page = run(journal->rows(ann.folder.id, after, 2));
+    if (page.empty()) break;
+    for (const MessageRow& each : page) {
+      CHECK_FALSE(each.key.is_uid());
+      keys.push_back(each.key.uidl());
+    }
+    after = page.back().key;
+  }
+  CHECK(keys == std::vector<std::string>{"007", "10", "9", "B", "b", "\xff\"\\"});
+}
+
+TEST_CASE("A row recorded again replaces the first") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  run(journal->record(record_of(ann, {row(key(1), 0)})));
+  run(journal->record(record_of(ann, {row(key(1), 77)})));
+  const std::vector<MessageRow> rows = run(journal->rows(ann.folder.id, MessageKey(), 10));
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].target_uid == Uid{77});
+  CHECK(numbers(run(journal->named(ann.folder.target_folder, Uid{0}))) ==
+        std::vector<std::uint32_t>{77});
+}
+
+TEST_CASE("Rows are found by their keys and by the target UIDs they name") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  const Crossing bob = begin_crossing(run, *journal.journal, "bob");
+  run(journal->record(record_of(ann, {row(key(1), 11), row(key(2), 12), row(key(3), 0)})));
+  run(journal->record(record_of(bob, {row(key(1), 12), row(key(2), 14)})));
+
+  const std::vector<MessageRow> mine =
+      run(journal->rows_for(ann.folder.id, {key(3), key(9), key(1)}));
+  REQUIRE(mine.size() == 2);
+  CHECK(same(mine[0], row(key(3), 0)));
+  CHECK(same(mine[1], row(key(1), 11)));
+
+  const TargetFolderId target = ann.folder.target_folder;
+  CHECK(numbers(run(journal->named(target, Uid{12}))) == std::vector<std::uint32_t>{12, 14});
+  CHECK(run(journal->rows_at(target, {Uid{12}, Uid{13}, Uid{14}})).size() == 3);
+  CHECK(run(journal->rows_at(target, {Uid{0}})).empty());
+}
+
+TEST_CASE("A failure stays until its message crosses") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  Record record = record_of(ann, {});
+  record.failures.push_back({key(3), 30, "NO first words", ann.run});
+  record.failures.push_back({key(2), 20, "NO too \x80 strange", ann.run});
+  run(journal->record(record));
+  record.failures = {{key(3), 30, "NO other words", RunId{2}}};
+  run(journal->record(record));
+  std::vector<FailureRow> failures = run(journal->failures(ann.folder.id));
+  REQUIRE(failures.size() == 2);
+  CHECK(failures[0].key == key(2));
+  CHECK(failures[0].text == "NO too \x80 strange");
+  CHECK(failures[0].size_bytes == 20);
+  CHECK(failures[1].text == "NO other words");
+  CHECK(failures[1].run == RunId{2});
+
+  run(journal->record(record_of(ann, {row(key(3), 1), row(key(4), 2)})));
+  failures = run(journal->failures(ann.folder.id));
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].key == key(2));
+}
+
+TEST_CASE("A batch is open until it is closed, and settled when it is kept for late arrivals") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  const TargetFolderId target = ann.folder.target_folder;
+  OpenBatch batch;
+  batch.folder = ann.folder.id;
+  batch.uid_validity = 4'000'000'000u;
+  batch.uid_next = Uid{50};
+  batch.keys = {key(9), key(3), key("17"), key("a\"b\\c\x01\xfe\x80/\t")};
+  batch.opened_at = 1'700'000'001;
+  batch.run = ann.run;
+  const std::int64_t first = run(journal->open_batch(target, batch));
+  batch.keys.clear();
+  const std::int64_t second = run(journal->open_batch(target, batch));
+  batch.keys = {key(1)};
+  const std::int64_t third = run(journal->open_batch(target, batch));
+  CHECK(first != second);
+
+  std::vector<OpenBatch> open = run(journal->open_batches(target));
+  REQUIRE(open.size() == 3);
+  CHECK(open[0].id == first);
+  CHECK(open[0].folder == ann.folder.id);
+  CHECK(open[0].uid_validity == 4'000'000'000u);
+  CHECK(open[0].uid_next == Uid{50});
+  CHECK(open[0].opened_at == 1'700'000'001);
+  CHECK(open[0].run == ann.run);
+  CHECK_FALSE(open[0].settled);
+  CHECK(open[0].keys ==
+        std::vector<MessageKey>{key(9), key(3), key("17"), key("a\"b\\c\x01\xfe\x80/\t")});
+  CHECK(open[1].keys.empty());
+
+  Record record = record_of(ann, {row(key(9), 50)});
+  record.close_batches = {third};
+  record.settle_batches = {first};
+  run(journal->record(record));
+  open = run(journal->open_batches(target));
+  REQUIRE(open.size() == 2);
+  CHECK(open[0].settled);
+  CHECK_FALSE(open[1].settled);
+  const std::int64_t fourth = run(journal->open_batch(target, batch));
+  CHECK(fourth > third);  // A number is never used twice.
+}
+
+TEST_CASE("The target folder's watermark is set as told, and its UIDNEXT only rises") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  const TargetFolderId target = ann.folder.target_folder;
+  TargetFolderRecord found = run(journal->target_folder(target));
+  CHECK(found.id == target);
+  CHECK(found.watermark == Uid{1});
+  CHECK(found.uid_next_seen == Uid{0});
+  CHECK_FALSE(found.uid_validity);
+
+  Record record = record_of(ann, {});
+  record.watermark = Uid{90};
+  record.target_uid_validity = 17;
+  record.uid_next_seen = Uid{100};
+  run(journal->record(record));
+  Record later = record_of(ann, {});
+  later.uid_next_seen = Uid{95};
+  run(journal->record(later));
+  found = run(journal->target_folder(target));
+  CHECK(found.watermark == Uid{90});
+  CHECK(found.uid_validity == 17u);
+  CHECK(found.uid_next_seen == Uid{100});
+}
+
+TEST_CASE("Flags are updated for the keys that have rows") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  run(journal->record(record_of(ann, {row(key(1), 1), row(key(2), 2)})));
+  Flags flags;
+  flags.add("\\Answered");
+  flags.add("Work");
+  std::vector<std::pair<MessageKey, Flags>> changes{{key(2), flags}, {key(3), flags}};
+  run(journal->update_flags(ann.folder.id, changes));
+  const std::vector<MessageRow> rows = run(journal->rows(ann.folder.id, MessageKey(), 10));
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].flags.names() == std::vector<std::string>{"\\Seen"});
+  CHECK(rows[1].flags == flags);
+}
+
+TEST_CASE("Forgotten keys have neither row nor failure") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  Record record = record_of(ann, {row(key(1), 1), row(key(2), 2)});
+  record.failures.push_back({key(3), 1, "NO", ann.run});
+  run(journal->record(record));
+  run(journal->forget(ann.folder.id, {key(1), key(3), key(99)}));
+  CHECK(run(journal->failures(ann.folder.id)).empty());
+  const std::vector<MessageRow> rows = run(journal->rows(ann.folder.id, MessageKey(), 10));
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].key == key(2));
+}
+
+TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal, "ann");
+  const Crossing bob = begin_crossing(run, *journal.journal, "bob");
+  const TargetFolderId target = ann.folder.target_folder;
+  OpenBatch batch;
+  batch.folder = ann.folder.id;
+  run(journal->open_batch(target, batch));
+  batch.folder = bob.folder.id;
+  run(journal->open_batch(target, batch));
+  Record record = record_of(ann, {row(key(1), 1)});
+  record.failures.push_back({key(2), 1, "NO", ann.run});
+  record.watermark = Uid{10};
+  record.uid_next_seen = Uid{12};
+  run(journal->record(record));
+  run(journal->record(record_of(bob, {row(key(1), 2)})));
+  run(journal->complete(ann.folder.id, FolderNumbers{}, "x", 1));
+
+  run(journal->source_uid_validity(ann.folder.id, 5));  // The first: the rows hold under it.
+  run(journal->source_uid_validity(ann.folder.id, 5));
+  CHECK(run(journal->rows(ann.folder.id, MessageKey(), 10)).size() == 1);
+  CHECK(run(journal->folders(ann.account))[0].completed);
+  CHECK(run(journal->folders(ann.account))[0].source_uid_validity == 5u);
+
+  run(journal->source_uid_validity(ann.folder.id, 6));
+  CHECK(run(journal->rows(ann.folder.id, MessageKey(), 10)).empty());
+  CHECK(run(journal->failures(ann.folder.id)).empty());
+  CHECK_FALSE(run(journal->folders(ann.account))[0].completed);
+  CHECK(run(journal->folders(ann.account))[0].source_uid_validity == 6u);
+  CHECK(run(journal->target_folder(target)).watermark == Uid{1});
+  CHECK(run(journal->target_folder(target)).uid_next_seen == Uid{12});
+  const std::vector<OpenBatch> open = run(journal->open_batches(target));
+  REQUIRE(open.size() == 1);
+  CHECK(open[0].folder == bob.folder.id);
+  CHECK(run(journal->rows(bob.folder.id, MessageKey(), 10)).size() == 1);
+}
+
+TEST_CASE("A replaced target folder loses its UIDs, watermark and batches, of every account") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal, "ann");
+  const Crossing bob = begin_crossing(run, *journal.journal, "bob");
+  const TargetFolderId target = ann.folder.target_folder;
+  const FolderRecord other = run(journal->folder(ann.account, name("Other"), name("Other")));
+  Record elsewhere;
+  elsewhere.folder = other.id;
+  elsewhere.target_folder = other.target_folder;
+  elsewhere.rows = {row(key(1), 8)};
+  elsewhere.watermark = Uid{9};
+  run(journal->record(elsewhere));
+  Record record = record_of(ann, {row(key(1), 1)});
+  record.watermark = Uid{10};
+  record.uid_next_seen = Uid{12};
+  record.target_uid_validity = 1;
+  run(journal->record(record));
+  run(journal->record(record_of(bob, {row(key(1), 2)})));
+  run(journal->complete(bob.folder.id, FolderNumbers{}, "x", 1));
+  OpenBatch batch;
+  batch.folder = ann.folder.id;
+  run(journal->open_batch(target, batch));
+
+  run(journal->reset_target_folder(target, 2));
+  CHECK(run(journal->named(target, Uid{1})).empty());
+  CHECK(run(journal->open_batches(target)).empty());
+  const TargetFolderRecord found = run(journal->target_folder(target));
+  CHECK(found.watermark == Uid{1});
+  CHECK(found.uid_next_seen == Uid{0});
+  CHECK(found.uid_validity == 2u);
+  CHECK(run(journal->rows(ann.folder.id, MessageKey(), 10))[0].target_uid == Uid{0});
+  CHECK(run(journal->rows(bob.folder.id, MessageKey(), 10))[0].target_uid == Uid{0});
+  CHECK_FALSE(run(journal->folders(bob.account))[0].completed);
+  CHECK(numbers(run(journal->named(other.target_folder, Uid{1}))) == std::vector<std::uint32_t>{8});
+  CHECK(run(journal->target_folder(other.target_folder)).watermark == Uid{9});
+}
+
+TEST_CASE("A run begins, ends and can be made durable") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  const RunId second = run(journal->begin_run(ann.account, 1'700'000'100, "copy --json"));
+  CHECK(second != ann.run);
+  run(journal->end_run(ann.run, 1'700'000'050, "complete", "{}"));
+  run(journal->make_durable());
+  const Error error = error_of([&] { run(journal->begin_run(AccountId{99}, 0, "copy")); });
+  CHECK(error.kind() == ErrorKind::journal);
+}
