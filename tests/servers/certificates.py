@@ -1,7 +1,7 @@
 """A private certificate authority and server certificates for tests, made with openssl.
 
 An Authority lives in a folder: ca.pem is what a client is given as `ca=FILE`.  A certificate is
-good for 127.0.0.1, ::1 and localhost unless other host names are asked for, and valid from
+good for 127.0.0.1, 127.0.0.2, ::1 and localhost unless other host names are asked for, and valid from
 yesterday for a year unless it is asked to have expired.
 """
 import base64
@@ -10,7 +10,7 @@ import hashlib
 import pathlib
 import subprocess
 
-LOCAL = ("localhost", "127.0.0.1", "::1")
+LOCAL = ("localhost", "127.0.0.1", "127.0.0.2", "::1")
 
 
 def _openssl(*arguments):

@@ -340,6 +340,12 @@ int main(int argc, char** argv) {
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGUSR2, &action, NULL);
+    /* The signals are let in only while we wait, so that none is seen one event too late. */
+    sigset_t blocked, while_waiting;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigaddset(&blocked, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &blocked, &while_waiting);
     poller = epoll_create1(EPOLL_CLOEXEC);
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     struct epoll_event tick = {.events = EPOLLIN, .data.ptr = NULL};
@@ -348,7 +354,7 @@ int main(int argc, char** argv) {
     if (failed) return failed;
     for (;;) {
         struct epoll_event events[kEvents];
-        int n = epoll_wait(poller, events, kEvents, -1);
+        int n = epoll_pwait(poller, events, kEvents, -1, &while_waiting);
         act_on_signals();
         int64_t now = now_ns();
         for (int i = 0; i < n; i++) {

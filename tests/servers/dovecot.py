@@ -40,7 +40,7 @@ state_dir = {dir}/state
 instance_name = {name}
 log_path = {dir}/dovecot.log
 protocols = imap pop3 lmtp
-listen = 127.0.0.1
+listen = 127.0.0.1, 127.0.0.2
 default_vsz_limit = 2G
 default_process_limit = 400
 default_client_limit = 4000
@@ -135,7 +135,8 @@ class Dovecot:
     store               maildir, sdbox, mdbox or a mail_location; any character is kept in names
     mechanisms          auth_mechanisms; xoauth2 and oauthbearer take the token `token`
     capability          None, or the whole list after login (see hide)
-    plaintext           False: no login without TLS (LOGINDISABLED)
+    plaintext           False: no login without TLS (LOGINDISABLED); seen at 127.0.0.2 only, because
+                        Dovecot takes a connection between equal addresses for a safe one
     ssl                 "yes", or "no" for a server that offers no TLS at all
     fsync               mail_fsync: never for speed, optimized as in real life
     quota               a rule such as "*:storage=1M", or None
