@@ -19,7 +19,7 @@ constexpr std::int64_t kApplicationId = 0x50465259;  // "PFRY"; file(1) may lear
 
 // message: its rows are the file. WITHOUT ROWID keeps them in key order and costs one tree less;
 // `key` has no affinity (ANY), so that the UIDL "17" stays text; no foreign keys, because the
-// look-up of a parent would cost each row as much as the row. target_uid is 0 while it is not
+// look-up of a parent would cost each row as much as the row. target_uid is NULL while it is not
 // known.
 //
 // batch.keys: a JSON array in the order of sending: numbers are UIDs, strings UIDLs.
@@ -81,14 +81,14 @@ CREATE TABLE message (
   size        INTEGER NOT NULL,
   sha256      BLOB,
   flags       INTEGER NOT NULL,
-  target_uid  INTEGER NOT NULL,
+  target_uid  INTEGER,
   date        INTEGER,
   zone        INTEGER,
   run         INTEGER NOT NULL,
   origin      INTEGER NOT NULL,
   PRIMARY KEY (folder, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX message_at ON message (folder, target_uid) WHERE target_uid > 0;
+CREATE INDEX message_at ON message (folder, target_uid) WHERE target_uid IS NOT NULL;
 
 CREATE TABLE failure (
   folder  INTEGER NOT NULL,

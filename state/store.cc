@@ -186,7 +186,7 @@ void Store::reset_target_folder(TargetFolderId folder, std::uint32_t uid_validit
       .run();
   database_
       .query(
-          "UPDATE message SET target_uid = 0 WHERE target_uid > 0"
+          "UPDATE message SET target_uid = NULL WHERE target_uid IS NOT NULL"
           " AND folder IN (SELECT id FROM folder WHERE target_folder = ?)")
       .bind({folder.value})
       .run();

@@ -113,7 +113,7 @@ std::vector<FailureRow> Store::failures(FolderId folder) {
 
 std::vector<Uid> Store::named(TargetFolderId folder, Uid from) {
   Query query = database_.query(
-      "SELECT DISTINCT target_uid FROM message WHERE target_uid > 0 AND target_uid >= ?2"
+      "SELECT DISTINCT target_uid FROM message WHERE target_uid >= ?2"
       " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1) ORDER BY target_uid");
   query.bind({folder.value, from.value});
   std::vector<Uid> uids;
@@ -124,7 +124,7 @@ std::vector<Uid> Store::named(TargetFolderId folder, Uid from) {
 std::vector<MessageRow> Store::rows_at(TargetFolderId folder, const std::vector<Uid>& uids) {
   Query query = database_.query(
       "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
-      " WHERE target_uid = ?2 AND target_uid > 0"
+      " WHERE target_uid = ?2"
       " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
   std::vector<MessageRow> rows;
   for (const Uid uid : uids) {
@@ -201,12 +201,14 @@ void Store::write_rows(const Record& record) {
   Query crossed = database_.query("DELETE FROM failure WHERE folder = ? AND key = ?");
   for (const MessageRow& row : record.rows) {
     if (is_void(row.key)) fail("a message without a key");
+    std::optional<std::uint32_t> target_uid;
+    if (row.target_uid) target_uid = row.target_uid.value;
     std::optional<std::int64_t> seconds;
     std::optional<std::int16_t> zone;
     if (row.date) seconds = row.date->seconds, zone = row.date->zone_minutes;
     insert
         .bind({folder.value, key_value(row.key), row.size_bytes, row.sha256,
-               flags_.number(row.flags), row.target_uid.value, seconds, zone, row.run.value,
+               flags_.number(row.flags), target_uid, seconds, zone, row.run.value,
                static_cast<int>(row.origin)})
         .run();
     if (failed) crossed.bind({folder.value, key_value(row.key)}).run();
