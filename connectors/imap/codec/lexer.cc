@@ -45,16 +45,6 @@ std::optional<std::uint64_t> to_number64(std::string_view digits) {
   return to_number<std::uint64_t>(digits);
 }
 
-void Lexer::spaces() {
-  while (peek() == ' ') ++at_;
-}
-
-bool Lexer::accept(char c) {
-  if (at_end() || frame_.text[at_] != c) return false;
-  ++at_;
-  return true;
-}
-
 void Lexer::expect(char c) {
   if (!accept(c)) fail(std::string("expected '") + c + "'");
 }

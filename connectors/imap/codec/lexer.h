@@ -37,9 +37,15 @@ class Lexer {
   std::string_view rest() const { return frame_.text.substr(at_); }
 
   /// Skips any number of spaces (servers double and omit them).
-  void spaces();
+  void spaces() {
+    while (at_ < frame_.text.size() && frame_.text[at_] == ' ') ++at_;
+  }
   /// Takes `c` if it is next.
-  bool accept(char c);
+  bool accept(char c) {
+    if (at_end() || frame_.text[at_] != c) return false;
+    ++at_;
+    return true;
+  }
   void expect(char c);
   /// Takes the rest.
   std::string_view take_rest();
