@@ -1,0 +1,18 @@
+// What all sessions of one end share: where it is, and how its folders are spelled.
+#pragma once
+
+#include <string>
+
+#include "connectors/imap/names.h"
+#include "connectors/registry.h"
+
+namespace postferry::imap {
+
+struct Account {
+  ConnectorContext context;
+  EndSetup setup;
+  std::string where;  // begins the context of errors: "target imaps://ann@new.example"
+  FolderNames names;
+};
+
+}  // namespace postferry::imap

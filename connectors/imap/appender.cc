@@ -1,0 +1,258 @@
+// The writer, the reader, and the repair of refused batches between them.
+#include "connectors/imap/appender.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "engine/async/event.h"
+#include "engine/async/task_group.h"
+
+namespace postferry::imap {
+namespace {
+
+constexpr std::uint64_t kMaxUnansweredBytes = 8 << 20;
+constexpr std::size_t kMaxUnansweredBatches = 8;
+
+class Appender {
+ public:
+  Appender(Session& session, const Selected& folder, AppendTraits traits, AppendFeed& feed,
+           std::uint64_t& dropped)
+      : session_(session), folder_(folder), traits_(traits), feed_(feed), dropped_(dropped) {}
+
+  Task<void> run() {
+    if (traits_.literals == LiteralMode::kLiteralPlus) {
+      co_await with_group([this](TaskGroup& group) -> Task<void> {
+        group.spawn(write_batches());
+        group.spawn(read_answers());
+        co_await group.join();
+      });
+    } else {
+      co_await lockstep();
+    }
+    if (folder_refused_) throw session_.refused(*folder_refused_, "APPEND");
+  }
+
+ private:
+  struct Under {  // a batch under way
+    Under(AppendBatch prepared, Session& session, const Selected& folder,
+          const AppendTraits& traits)
+        : batch(std::move(prepared)), commands(session, folder, traits) {
+      for (const Range range : unanswered(batch)) commands.add(batch, range);
+    }
+    AppendBatch batch;
+    AppendCommands commands;
+  };
+
+  std::unique_ptr<Under> take_up(Batch batch) {
+    return std::make_unique<Under>(prepare_batch(std::move(batch), folder_, traits_, dropped_),
+                                   session_, folder_, traits_);
+  }
+
+  // One batch after the other: the literals wait for the server anyway.
+  Task<void> lockstep() {
+    while (!folder_refused_) {
+      std::optional<Batch> batch = co_await feed_.next();
+      if (!batch) break;
+      const std::unique_ptr<Under> under = take_up(std::move(*batch));
+      co_await under->commands.transmit();
+      co_await under->commands.collect(under->batch);
+      co_await repair(under->batch);
+      if (folder_refused_) break;
+      co_await hand_over(under->batch);
+    }
+  }
+
+  Task<void> write_batches() {
+    for (;;) {
+      while (unanswered_bytes_ >= kMaxUnansweredBytes ||
+             under_way_.size() >= kMaxUnansweredBatches) {
+        room_.reset();
+        co_await room_.wait();
+      }
+      std::optional<Batch> batch = co_await feed_.next();
+      if (!batch) break;
+      // While the reader repairs, the line is his.
+      while (repairing_) {
+        repaired_.reset();
+        co_await repaired_.wait();
+      }
+      writing_ = true;
+      unanswered_bytes_ += batch->bytes;
+      under_way_.push_back(take_up(std::move(*batch)));
+      arrived_.set();
+      // The reader may be done with it, and it be gone, before the last write has returned.
+      const std::shared_ptr<Under> under = under_way_.back();
+      co_await under->commands.transmit();
+      writing_ = false;
+      wrote_.set();
+    }
+    ended_ = true;
+    arrived_.set();
+  }
+
+  Task<void> read_answers() {
+    std::size_t answered = 0;  // at the front of under_way_, kept while a repair is due
+    for (;;) {
+      while (answered == under_way_.size()) {
+        if (ended_) co_return;
+        arrived_.reset();
+        co_await arrived_.wait();
+      }
+      AppendBatch& batch = under_way_[answered]->batch;
+      co_await under_way_[answered]->commands.collect(batch);
+      ++answered;
+      if (needs_repair(batch)) repairing_ = true;
+      if (repairing_) {
+        if (answered < under_way_.size()) continue;
+        co_await repair_all();
+        // Ends the writer too, which may wait for a batch that will not come any more.
+        if (folder_refused_) throw session_.refused(*folder_refused_, "APPEND");
+      }
+      while (answered > 0) {
+        AppendBatch& front = under_way_.front()->batch;
+        const std::uint64_t bytes = front.batch.bytes;
+        co_await hand_over(front);
+        unanswered_bytes_ -= bytes;
+        under_way_.pop_front();
+        --answered;
+        room_.set();
+      }
+    }
+  }
+
+  // Everything sent is answered: the line is free as soon as the writer's last write has returned.
+  Task<void> repair_all() {
+    while (writing_) {
+      wrote_.reset();
+      co_await wrote_.wait();
+    }
+    for (const std::shared_ptr<Under>& under : under_way_) {
+      co_await repair(under->batch);
+      if (folder_refused_) break;
+    }
+    repairing_ = false;
+    repaired_.set();
+  }
+
+  bool needs_repair(const AppendBatch& batch) const {
+    return !batch.refused.empty() || batch.folder_refused || !lost_flagged(batch).empty();
+  }
+
+  Task<void> repair(AppendBatch& batch) {
+    co_await bisect_all(batch);
+    if (batch.folder_refused) {
+      folder_refused_ = std::move(batch.folder_refused);
+      co_return;
+    }
+    co_await store_flagged(batch);
+  }
+
+  Task<void> bisect_all(AppendBatch& batch) {
+    std::vector<Refusal> refused = std::exchange(batch.refused, {});
+    for (Refusal& refusal : refused) {
+      if (batch.folder_refused) co_return;
+      const Range range = refusal.range;
+      if (range.count == 1) {
+        co_await repair_one(batch, std::move(refusal));
+        continue;
+      }
+      const std::size_t half = range.count / 2;
+      co_await again(batch, {range.first, half}, traits_, true);
+      co_await bisect_all(batch);
+      co_await again(batch, {range.first + half, range.count - half}, traits_, true);
+      co_await bisect_all(batch);
+    }
+  }
+
+  // What is refused anew is in batch.refused.
+  Task<void> again(AppendBatch& batch, Range range, AppendTraits traits, bool keywords) {
+    if (batch.folder_refused) co_return;
+    AppendCommands commands(session_, folder_, traits);
+    commands.add(batch, range, keywords);
+    co_await commands.transmit();
+    co_await commands.collect(batch);
+  }
+
+  Task<void> repair_one(AppendBatch& batch, Refusal refusal) {
+    const std::size_t index = refusal.range.first;
+    if (batch.batch.messages[index].body.replayable()) {
+      // Exchange Online may answer BAD to a large literal that does not wait.
+      if (refusal.status.status == Status::kBad &&
+          traits_.literals != LiteralMode::kSynchronising) {
+        AppendTraits traits = traits_;
+        traits.literals = LiteralMode::kSynchronising;
+        co_await again(batch, refusal.range, traits, true);
+      }
+      const auto keywords = std::ranges::count_if(
+          batch.flags[index], [](const std::string& flag) { return !flag.starts_with('\\'); });
+      if (!batch.results[index] && keywords > 0) {
+        co_await again(batch, refusal.range, traits_, false);
+        if (batch.results[index]) dropped_ += static_cast<std::uint64_t>(keywords);
+      }
+    }
+    if (!batch.results[index]) batch.results[index] = Rejected{words(refusal.status)};
+    batch.refused.clear();
+  }
+
+  std::vector<std::uint32_t> lost_flagged(const AppendBatch& batch) const {
+    std::vector<std::uint32_t> uids;
+    if (!session_.quirks.append_loses_flagged) return uids;
+    for (std::size_t i = 0; i < batch.results.size(); ++i) {
+      const auto* stored = batch.results[i] ? std::get_if<Stored>(&*batch.results[i]) : nullptr;
+      if (stored && stored->uid && (batch.batch.messages[i].flags.system & Flags::flagged)) {
+        uids.push_back(stored->uid.value);
+      }
+    }
+    std::ranges::sort(uids);
+    const auto repeats = std::ranges::unique(uids);
+    uids.erase(repeats.begin(), repeats.end());
+    return uids;
+  }
+
+  Task<void> store_flagged(const AppendBatch& batch) {
+    for (const std::string& set :
+         split_set(lost_flagged(batch), session_.quirks.command_octets - 100)) {
+      std::string tag = co_await session_.send(
+          session_.command("UID STORE").raw(set).raw("+FLAGS.SILENT (\\Flagged)").finish());
+      co_await session_.succeed(tag, "STORE");
+    }
+  }
+
+  Task<void> hand_over(AppendBatch& batch) {
+    std::vector<AppendResult> results;
+    results.reserve(batch.results.size());
+    for (std::optional<AppendResult>& result : batch.results) {
+      results.push_back(std::move(result.value()));
+    }
+    co_await feed_.done(std::move(batch.batch), std::move(results));
+  }
+
+  Session& session_;
+  const Selected& folder_;
+  const AppendTraits traits_;
+  AppendFeed& feed_;
+  std::uint64_t& dropped_;
+
+  std::deque<std::shared_ptr<Under>> under_way_;
+  std::uint64_t unanswered_bytes_ = 0;
+  std::optional<StatusResponse> folder_refused_;
+  bool writing_ = false;
+  bool repairing_ = false;
+  bool ended_ = false;
+  Event arrived_;   // a batch came under way, or none will any more
+  Event room_;      // a batch was answered
+  Event wrote_;     // the writer's last write has returned
+  Event repaired_;  // the line is the writer's again
+};
+
+}  // namespace
+
+Task<void> append_feed(Session& session, const Selected& folder, AppendTraits traits,
+                       AppendFeed& feed, std::uint64_t& dropped) {
+  Appender appender(session, folder, traits, feed, dropped);
+  co_await appender.run();
+}
+
+}  // namespace postferry::imap

@@ -1,0 +1,23 @@
+// Carries a feed of batches into the open folder, as fast as the server's extensions allow, and
+// finds the one bad message in a batch that was refused.
+#pragma once
+
+#include <cstdint>
+
+#include "connectors/imap/append_batch.h"
+#include "connectors/imap/selected.h"
+#include "connectors/imap/session.h"
+#include "engine/target.h"
+
+namespace postferry::imap {
+
+/// Appends until the feed ends. Where no literal has to wait (LITERAL+), a writer and a reader work
+/// at the same time, with at most 8 batches or about 8 MiB unanswered; else batch by batch, with
+/// one round trip a message. A refused batch is bisected once everything sent before has been
+/// answered; a refused message is tried again without its keywords, and after a BAD with a
+/// synchronising literal. Throws as AppendCommands::collect, and Error{rejected} when the folder
+/// takes nothing more; then the session lives on. `dropped` counts flags left out.
+Task<void> append_feed(Session& session, const Selected& folder, AppendTraits traits,
+                       AppendFeed& feed, std::uint64_t& dropped);
+
+}  // namespace postferry::imap

@@ -1,0 +1,184 @@
+// The steps of a login, in order.
+#include "connectors/imap/login.h"
+
+#include <chrono>
+#include <utility>
+
+#include "connectors/imap/authenticate.h"
+#include "connectors/imap/codec/lexer.h"
+#include "engine/async/timeout.h"
+
+namespace postferry::imap {
+namespace {
+
+constexpr std::chrono::milliseconds kLogoutLimit{2000};
+
+net::TlsOptions tls_options(const Endpoint& endpoint) {
+  net::TlsOptions tls;
+  tls.host = endpoint.host;
+  tls.ca_file = endpoint.ca_file;
+  tls.pin_sha256 = endpoint.pin_sha256;
+  tls.verify = endpoint.verify;
+  return tls;
+}
+
+Task<std::unique_ptr<Session>> dial(Account& account) {
+  const Endpoint& endpoint = account.setup.endpoint;
+  net::ConnectOptions options;
+  options.host = endpoint.host;
+  options.port = endpoint.port;
+  options.io_limit = account.setup.timeout;
+  if (endpoint.tls == TlsMode::implicit) options.tls = tls_options(endpoint);
+  std::unique_ptr<net::Stream> stream;
+  try {
+    stream = co_await account.context.network->connect(std::move(options));
+  } catch (const Error& failure) {
+    throw failure.in(account.where);
+  }
+  co_return std::make_unique<Session>(std::move(stream), account.where);
+}
+
+// The greeting's text; `preauth` if the server needs no login (RFC 9051 §7.1.4).
+Task<std::string> greeting(Session& session, bool& preauth) {
+  Item item = co_await session.next();
+  const auto* response = std::get_if<Response>(&item);
+  const auto* status = response ? std::get_if<StatusResponse>(response) : nullptr;
+  if (!status || status->tagged() ||
+      (status->status != Status::kOk && status->status != Status::kPreauth)) {
+    throw session.error(ErrorKind::protocol, "this is not an IMAP server: its greeting is wrong");
+  }
+  preauth = status->status == Status::kPreauth;
+  co_return status->text;
+}
+
+Task<void> turn_to_tls(Session& session, const Endpoint& endpoint, bool preauth) {
+  if (preauth) {
+    // A greeting in the clear that leaves no room for STARTTLS may be an attacker's.
+    throw session.error(ErrorKind::tls,
+                        "the server greets with PREAUTH, so that TLS is impossible");
+  }
+  if (session.capabilities_told() && !session.capabilities.has("STARTTLS")) {
+    throw session.error(ErrorKind::tls, "the server does not offer STARTTLS");
+  }
+  std::string tag = co_await session.send(session.command("STARTTLS").finish());
+  const StatusResponse status = co_await session.finish(tag);
+  if (status.status != Status::kOk) {
+    throw session.error(ErrorKind::tls, "STARTTLS was refused: " + words(status));
+  }
+  co_await session.start_tls(tls_options(endpoint));
+}
+
+Task<void> ask_capabilities(Session& session) {
+  std::string tag = co_await session.send(session.command("CAPABILITY").finish());
+  co_await session.succeed(tag, "CAPABILITY");
+}
+
+// What a volley after the login learns.
+struct Told {
+  IdData id;
+  NamespaceData namespaces;
+  std::optional<ListData> root;
+
+  void take(Response& response) {
+    if (auto* fields = std::get_if<IdData>(&response)) id = std::move(*fields);
+    if (auto* spaces = std::get_if<NamespaceData>(&response)) namespaces = std::move(*spaces);
+    if (auto* listed = std::get_if<ListData>(&response)) root = std::move(*listed);
+  }
+};
+
+std::string id_arguments(const std::string& version) {
+  return "(\"name\" \"postferry\" \"version\" " + quoted(version) + ")";
+}
+
+// Capabilities, names and namespaces in one volley. `before` is what was offered before the login:
+// nearly all servers offer ID and NAMESPACE there too, else they cost a second round trip.
+Task<void> introduce(Session& session, Account& account, const Capabilities& before,
+                     const std::string& greeted) {
+  Told told;
+  const auto take = [&told](Response& response) { told.take(response); };
+  bool asked_id = false, asked_namespace = false;
+  std::string id_tag, space_tag, capability_tag, list_tag;
+  const auto ask = [&](const Capabilities& offered) -> Task<void> {
+    if (!asked_id && offered.has("ID")) {
+      asked_id = true;
+      id_tag = co_await session.send(
+          session.command("ID").raw(id_arguments(account.context.version)).finish());
+    }
+    if (!asked_namespace && offered.has("NAMESPACE")) {
+      asked_namespace = true;
+      space_tag = co_await session.send(session.command("NAMESPACE").finish());
+    }
+  };
+  const auto answers = [&]() -> Task<void> {
+    if (!capability_tag.empty()) {
+      co_await session.succeed(std::exchange(capability_tag, {}), "CAPABILITY", take);
+    }
+    // A refused ID costs nothing.
+    if (!id_tag.empty()) co_await session.finish(std::exchange(id_tag, {}), take);
+    for (std::string* tag : {&space_tag, &list_tag}) {
+      if (tag->empty()) continue;
+      const StatusResponse status = co_await session.finish(std::exchange(*tag, {}), take);
+      if (status.status == Status::kOk) continue;
+      // Exchange: `BAD User is authenticated but not connected`.
+      const ErrorKind kind = judge(status).kind;
+      if (kind != ErrorKind::rejected && kind != ErrorKind::protocol) {
+        throw session.refused(status, "the first command");
+      }
+    }
+  };
+
+  if (!session.capabilities_told()) {
+    capability_tag = co_await session.send(session.command("CAPABILITY").finish());
+    co_await ask(before);
+    co_await answers();
+  }
+  const Capabilities now = session.capabilities;
+  co_await ask(now);
+  if (!asked_namespace) {
+    list_tag = co_await session.send(session.command("LIST").raw("\"\" \"\"").finish());
+  }
+  co_await answers();
+
+  session.quirks = recognise(greeted, session.capabilities, told.id);
+  if (!told.namespaces.personal.empty()) {
+    account.names.set_namespaces(std::move(told.namespaces));
+  } else if (told.root) {
+    account.names.set_delimiter(told.root->delimiter);
+  }
+}
+
+}  // namespace
+
+Task<std::unique_ptr<Session>> log_in(Account& account) {
+  const Endpoint& endpoint = account.setup.endpoint;
+  std::unique_ptr<Session> session = co_await dial(account);
+  bool preauth = false;
+  const std::string greeted = co_await greeting(*session, preauth);
+  if (endpoint.tls == TlsMode::starttls) co_await turn_to_tls(*session, endpoint, preauth);
+  if (!session->capabilities_told()) co_await ask_capabilities(*session);
+  const Capabilities before = session->capabilities;
+  if (!preauth) {
+    co_await authenticate(*session, account);
+    // What a server offers to a stranger says little about what it offers now.
+  }
+  co_await introduce(*session, account, before, greeted);
+  co_return session;
+}
+
+Task<void> log_out(Session& session) {
+  const auto goodbye = [](Session& s) -> Task<void> {
+    s.expect_bye();
+    std::string tag = co_await s.send(s.command("LOGOUT").finish());
+    co_await s.finish(tag);
+  };
+  try {
+    co_await with_timeout(kLogoutLimit, goodbye(session));
+  } catch (const Error&) {
+    // A session that is lost has nothing more to say: closing it is all that is left.
+  } catch (const TimedOut&) {
+    // Nor has a server that does not answer.
+  }
+  co_await session.close();
+}
+
+}  // namespace postferry::imap

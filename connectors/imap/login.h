@@ -1,0 +1,21 @@
+// From an address to a logged-in session: greeting, TLS, authentication, and what must be asked
+// right after. The only place where secrets are handled.
+#pragma once
+
+#include <memory>
+
+#include "connectors/imap/account.h"
+#include "connectors/imap/session.h"
+
+namespace postferry::imap {
+
+/// Connects, turns to TLS if the endpoint says so, logs in, and learns capabilities, the server's
+/// software and the namespaces (into account.names). Nothing secret is sent without TLS unless the
+/// endpoint says tls=none. Throws Error{unreachable|tls|auth|transient|throttled|protocol}, and
+/// what the credentials throw; a server that is busy is never taken for a wrong password.
+Task<std::unique_ptr<Session>> log_in(Account& account);
+
+/// Says LOGOUT and closes, within a moment. Never throws but Cancelled.
+Task<void> log_out(Session& session);
+
+}  // namespace postferry::imap

@@ -1,0 +1,144 @@
+// Prefixes off and on, levels apart and together.
+#include "connectors/imap/names.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "connectors/imap/codec/lexer.h"
+#include "connectors/imap/codec/mod_utf7.h"
+#include "engine/error.h"
+
+namespace postferry::imap {
+namespace {
+
+// A prefix compares by bytes, but its INBOX, like INBOX itself, in any case.
+bool has_prefix(std::string_view wire, std::string_view prefix) {
+  if (wire.size() < prefix.size()) return false;
+  const std::string_view head = wire.substr(0, prefix.size());
+  if (head == prefix) return true;
+  constexpr std::string_view kInbox = "INBOX";
+  return prefix.size() >= kInbox.size() && same_ascii(prefix.substr(0, kInbox.size()), kInbox) &&
+         same_ascii(head.substr(0, kInbox.size()), kInbox) &&
+         head.substr(kInbox.size()) == prefix.substr(kInbox.size());
+}
+
+// What is neither modified UTF-7 nor UTF-8 is read as Latin-1: the wire name is kept beside it.
+std::string decode_level(std::string_view raw) {
+  if (auto decoded = decode_mod_utf7(raw)) return std::move(decoded->utf8);
+  if (is_utf8(raw)) return std::string(raw);
+  std::string text;
+  for (const char c : raw) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xC0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+void FolderNames::set_namespaces(NamespaceData namespaces) {
+  namespaces_ = std::move(namespaces);
+  if (namespaces_.personal.empty()) return;
+  prefix_ = namespaces_.personal.front().prefix;
+  delimiter_ = namespaces_.personal.front().delimiter;
+}
+
+void FolderNames::set_delimiter(std::optional<char> delimiter) { delimiter_ = delimiter; }
+
+// The longest prefix of any namespace decides whose a folder is.
+bool FolderNames::personal(std::string_view wire) const {
+  std::optional<std::size_t> own, others;
+  const auto measure = [&](const std::vector<NamespaceData::Entry>& entries,
+                           std::optional<std::size_t>& longest) {
+    for (const auto& entry : entries) {
+      std::string_view prefix = entry.prefix;
+      // The root itself may be listed without its delimiter.
+      const bool root = !prefix.empty() && entry.delimiter && prefix.back() == *entry.delimiter &&
+                        wire == prefix.substr(0, prefix.size() - 1);
+      if (!root && !has_prefix(wire, prefix)) continue;
+      if (!longest || *longest < prefix.size()) longest = prefix.size();
+    }
+  };
+  measure(namespaces_.personal, own);
+  measure(namespaces_.other_users, others);
+  measure(namespaces_.shared, others);
+  return !others || (own && *own >= *others);
+}
+
+FolderName FolderNames::decode(std::string_view wire, std::optional<char> delimiter) const {
+  if (has_prefix(wire, prefix_)) wire.remove_prefix(prefix_.size());
+  std::vector<std::string> levels;
+  for (const std::string_view level : split_levels(wire, delimiter)) {
+    if (!level.empty()) levels.push_back(decode_level(level));
+  }
+  return FolderName(std::move(levels));
+}
+
+std::optional<FolderName> FolderNames::learn(std::string_view wire, std::optional<char> delimiter) {
+  if (auto known = find(wire)) return known;
+  FolderName name;
+  if (same_ascii(wire, "INBOX")) {
+    name = FolderName({"INBOX"});
+  } else {
+    if (!personal(wire)) return std::nullopt;
+    name = decode(wire, delimiter ? delimiter : delimiter_);
+    if (name.empty()) return std::nullopt;
+    // Below the prefix `INBOX.` another INBOX may lie: the real one keeps the name.
+    const std::vector<std::string> plain = name.levels();
+    for (int copy = 2; name.is_inbox() || wire_of_.contains(name); ++copy) {
+      std::vector<std::string> levels = plain;
+      levels.back() += fmt::format(" ({})", copy);
+      name = FolderName(std::move(levels));
+    }
+  }
+  wire_of_.emplace(name, std::string(wire));
+  name_of_.emplace(std::string(wire), name);
+  return name;
+}
+
+void FolderNames::created(const FolderName& name) {
+  std::string spelled = wire(name);
+  name_of_.emplace(spelled, name);
+  wire_of_.emplace(name, std::move(spelled));
+}
+
+std::optional<FolderName> FolderNames::find(std::string_view wire) const {
+  const auto known = name_of_.find(wire);
+  if (known != name_of_.end()) return known->second;
+  return std::nullopt;
+}
+
+std::string FolderNames::wire(const FolderName& name) const {
+  const auto known = wire_of_.find(name);
+  if (known != wire_of_.end()) return known->second;
+  if (name.is_inbox()) return "INBOX";
+  const auto refuse = [&](const std::string& why) {
+    return Error(ErrorKind::rejected,
+                 fmt::format("the folder name {} cannot be used on this server: {}",
+                             printable(name.to_string()), why));
+  };
+  if (name.levels().size() > 1 && !delimiter_) throw refuse("it has no folders inside folders");
+  std::string wire = prefix_;
+  for (std::size_t i = 0; i < name.levels().size(); ++i) {
+    const auto encoded = encode_mod_utf7(name.levels()[i]);
+    if (!encoded || encoded->empty()) throw refuse("a level is empty or not UTF-8");
+    if (encoded->find_first_of(std::string_view("\0\r\n", 3)) != std::string::npos) {
+      throw refuse("it holds control characters");
+    }
+    if (delimiter_ && encoded->find(*delimiter_) != std::string::npos) {
+      throw refuse(fmt::format("it holds the delimiter {}", *delimiter_));
+    }
+    if (i > 0) wire += *delimiter_;
+    wire += *encoded;
+  }
+  return wire;
+}
+
+}  // namespace postferry::imap

@@ -1,0 +1,49 @@
+// Folder names between the wire (prefix, delimiter, modified UTF-7) and the engine's levels of
+// UTF-8. It remembers how each listed folder is spelled, for names that do not survive the way
+// there and back. It sends nothing.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "connectors/imap/codec/response.h"
+#include "engine/model.h"
+
+namespace postferry::imap {
+
+/// One account's names, shared by all its sessions (one loop: no lock).
+class FolderNames {
+ public:
+  /// From NAMESPACE (RFC 2342); the first personal one counts.
+  void set_namespaces(NamespaceData namespaces);
+  /// Where NAMESPACE is not offered: the answer to LIST "" "".
+  void set_delimiter(std::optional<char> delimiter);
+  /// '\0': no hierarchy.
+  char delimiter() const { return delimiter_.value_or('\0'); }
+  const std::string& prefix() const { return prefix_; }
+
+  /// The name of a listed folder; nothing if it is not the user's own (other users', shared), or
+  /// is the bare root of the namespace. The same wire name gives the same name again; two wire
+  /// names never share one: the later gets a suffix.
+  std::optional<FolderName> learn(std::string_view wire, std::optional<char> delimiter);
+  /// As listed, else as it would be created. Throws Error{rejected} when it has no spelling here.
+  std::string wire(const FolderName& name) const;
+  /// The folder exists now under wire(name).
+  void created(const FolderName& name);
+  /// The name of a wire name that has been learned.
+  std::optional<FolderName> find(std::string_view wire) const;
+
+ private:
+  bool personal(std::string_view wire) const;
+  FolderName decode(std::string_view wire, std::optional<char> delimiter) const;
+
+  NamespaceData namespaces_;
+  std::string prefix_;
+  std::optional<char> delimiter_ = '/';
+  std::map<FolderName, std::string> wire_of_;
+  std::map<std::string, FolderName, std::less<>> name_of_;
+};
+
+}  // namespace postferry::imap

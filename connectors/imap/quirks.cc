@@ -1,0 +1,68 @@
+// The table of server software.
+#include "connectors/imap/quirks.h"
+
+#include "connectors/imap/codec/lexer.h"
+
+namespace postferry::imap {
+namespace {
+
+struct Software {
+  const char* name;
+  const char* id_name;     // upper case, found in the `name` or `vendor` field of ID; or null
+  const char* greeting;    // upper case, found in the greeting; or null
+  const char* capability;  // offered; or null
+  void (*apply)(Quirks&);
+};
+
+constexpr Software kSoftware[] = {
+    // Folder names with these cannot exist there (Cyrus 3.6); `munge8bit` is its default.
+    {"Cyrus", "CYRUS", "CYRUS IMAP", nullptr,
+     [](Quirks& q) {
+       q.forbidden_chars = "%\"\\";
+       q.munges_8bit = true;
+     }},
+    // APPEND of a message it has answers OK with the first copy's UID. `^` makes a system label.
+    {"Gmail", "GIMAP", "GIMAP", "X-GM-EXT-1",
+     [](Quirks& q) {
+       q.folds_duplicates = true;
+       q.forbidden_chars = "^";
+       q.names_ignore_case = true;
+     }},
+    {"Exchange", "MICROSOFT.EXCHANGE", "MICROSOFT EXCHANGE", nullptr,
+     [](Quirks& q) {
+       q.names_ignore_case = true;
+       q.stub_bodies = true;
+       q.append_loses_flagged = true;
+     }},
+    // After EXAMINE the next SELECT may show another UIDVALIDITY.
+    {"Courier", "COURIER", "COURIER-IMAP", nullptr, [](Quirks& q) { q.select_not_examine = true; }},
+    // Commands of more than 1000 octets end the connection.
+    {"Yahoo", "YAHOO", "YAHOO", nullptr, [](Quirks& q) { q.command_octets = 1000; }},
+    {"UW imapd", "UW IMAP", "IMAP4REV1 2007", nullptr, [](Quirks& q) { q.command_octets = 1000; }},
+    {"Dovecot", "DOVECOT", "DOVECOT", nullptr, [](Quirks&) {}},
+};
+
+}  // namespace
+
+Quirks recognise(std::string_view greeting, const Capabilities& capabilities, const IdData& id) {
+  const std::string greeted = upper_ascii(greeting);
+  std::string named;
+  for (const auto& [key, value] : id.fields) {
+    const std::string field = upper_ascii(key);
+    if (value && (field == "NAME" || field == "VENDOR")) named += upper_ascii(*value) + " ";
+  }
+  Quirks quirks;
+  for (const Software& software : kSoftware) {
+    const bool found =
+        (software.id_name && named.find(software.id_name) != std::string::npos) ||
+        (software.greeting && greeted.find(software.greeting) != std::string::npos) ||
+        (software.capability && capabilities.has(software.capability));
+    if (!found) continue;
+    quirks.software = software.name;
+    software.apply(quirks);
+    break;
+  }
+  return quirks;
+}
+
+}  // namespace postferry::imap

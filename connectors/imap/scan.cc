@@ -1,0 +1,265 @@
+// UID FETCH without bodies.
+#include "connectors/imap/scan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "connectors/mail/header_scan.h"
+
+namespace postferry::imap {
+namespace {
+
+constexpr std::size_t kHeaderWindow = 500;   // messages a command
+constexpr std::size_t kWindowsInFlight = 3;  // commands
+constexpr int kMaxPages = 100'000;           // of a server that cuts its answers short
+
+std::vector<std::uint32_t> ascending(const std::vector<Uid>& uids) {
+  std::vector<std::uint32_t> numbers;
+  numbers.reserve(uids.size());
+  for (const Uid uid : uids) numbers.push_back(uid.value);
+  std::ranges::sort(numbers);
+  const auto repeats = std::ranges::unique(numbers);
+  numbers.erase(repeats.begin(), repeats.end());
+  return numbers;
+}
+
+// Fills a catalogue from FETCH responses.
+class CatalogueBuilder {
+ public:
+  void take(Response& response) {
+    const auto* fetch = std::get_if<FetchData>(&response);
+    if (!fetch || !fetch->uid || *fetch->uid == 0) return;
+    const Flags flags = fetch->flags ? flags_of(*fetch->flags) : Flags{};
+    if (!fetch->rfc822_size) {
+      // Somebody changed flags meanwhile, or the server cannot say the size.
+      sizeless_.insert_or_assign(*fetch->uid, flags);
+      return;
+    }
+    catalogue_.add(MessageKey(Uid{*fetch->uid}), *fetch->rfc822_size, date_of(fetch->internal_date),
+                   flags);
+  }
+
+  std::size_t count() {
+    catalogue_.sort();
+    return catalogue_.size();
+  }
+
+  void add_unlisted(const std::vector<std::uint32_t>& uids) {
+    for (const std::uint32_t uid : uids) sizeless_.try_emplace(uid, Flags{});
+  }
+
+  /// Those that are known by UID only.
+  void add_sizeless() {
+    if (sizeless_.empty()) return;
+    catalogue_.sort();
+    for (std::size_t i = 0; i < catalogue_.size(); ++i) sizeless_.erase(catalogue_.uid(i).value);
+    for (const auto& [uid, flags] : sizeless_) {
+      catalogue_.add(MessageKey(Uid{uid}), 0, std::nullopt, flags);
+    }
+    sizeless_.clear();
+  }
+
+  Catalogue finish() {
+    catalogue_.sort();
+    return std::move(catalogue_);
+  }
+
+ private:
+  Catalogue catalogue_;
+  std::map<std::uint32_t, Flags> sizeless_;
+};
+
+Task<void> fetch_all(Session& session, CatalogueBuilder& builder) {
+  std::string range = "1:*";
+  for (int page = 0; page < kMaxPages; ++page) {
+    std::string tag = co_await session.send(
+        session.command("UID FETCH").raw(range + " (UID FLAGS RFC822.SIZE INTERNALDATE)").finish());
+    const StatusResponse status = co_await session.succeed(
+        tag, "FETCH", [&builder](Response& response) { builder.take(response); });
+    if (!status.has(Code::kMessageLimit)) co_return;
+    // The server worked downwards and stopped at this UID (RFC 9738 §3.1).
+    const auto limit = code_message_limit(*status.code);
+    if (!limit || !limit->uid || *limit->uid <= 1) co_return;
+    range = fmt::format("1:{}", *limit->uid - 1);
+  }
+  throw session.error(ErrorKind::protocol, "the server never comes to the end of the folder");
+}
+
+Task<std::vector<std::uint32_t>> search_all(Session& session) {
+  std::vector<std::uint32_t> uids;
+  std::string tag = co_await session.send(session.command("UID SEARCH").raw("ALL").finish());
+  co_await session.succeed(tag, "SEARCH", [&uids](Response& response) {
+    if (auto* search = std::get_if<SearchData>(&response)) {
+      uids.insert(uids.end(), search->numbers.begin(), search->numbers.end());
+    } else if (auto* extended = std::get_if<EsearchData>(&response)) {
+      if (extended->all && extended->all->count() < (1u << 24)) {
+        for (const std::uint32_t uid : *extended->all) uids.push_back(uid);
+      }
+    }
+  });
+  co_return uids;
+}
+
+Task<void> noop(Session& session) {
+  std::string tag = co_await session.send(session.command("NOOP").finish());
+  co_await session.succeed(tag, "NOOP");
+}
+
+// How many messages the folder must have: those it began with, less what went meanwhile.
+std::uint64_t expected(Session& session, std::uint64_t began_with) {
+  return began_with - std::min(began_with, session.expunged());
+}
+
+HeaderFields fields_of(std::string_view bytes) {
+  mail::HeaderScan scan = mail::scan_header(bytes);
+  HeaderFields fields;
+  fields.message_id = std::move(scan.message_id);
+  fields.date = std::move(scan.date);
+  fields.from = std::move(scan.from);
+  fields.subject = std::move(scan.subject);
+  fields.to = std::move(scan.to);
+  if (!scan.received.empty()) fields.received = std::move(scan.received.front());
+  return fields;
+}
+
+}  // namespace
+
+std::optional<InternalDate> date_of(const std::optional<DateTime>& date) {
+  if (!date) return std::nullopt;
+  return InternalDate{date->seconds, date->zone_minutes};
+}
+
+Flags flags_of(const std::vector<std::string>& names) {
+  Flags flags;
+  for (const std::string& name : names) flags.add(name);
+  return flags;
+}
+
+Task<Catalogue> read_catalogue(Session& session, const Selected& folder) {
+  CatalogueBuilder builder;
+  const std::uint64_t began_with = folder.numbers.messages.value_or(0);
+  if (began_with == 0) co_return builder.finish();
+  co_await fetch_all(session, builder);
+  if (builder.count() < expected(session, began_with)) {
+    co_await noop(session);
+    co_await fetch_all(session, builder);
+    builder.add_sizeless();
+  }
+  if (builder.count() < expected(session, began_with)) {
+    builder.add_unlisted(co_await search_all(session));
+    builder.add_sizeless();
+  }
+  if (builder.count() < expected(session, began_with)) {
+    throw session.error(ErrorKind::protocol,
+                        fmt::format("the server says the folder has {} messages but lists only {}",
+                                    expected(session, began_with), builder.count()));
+  }
+  co_return builder.finish();
+}
+
+Task<std::vector<TargetEntry>> look_from(Session& session, Uid from) {
+  std::string noop_tag = co_await session.send(session.command("NOOP").finish());
+  std::string range = fmt::format("{}:*", std::max(from.value, 1u));
+  std::map<std::uint32_t, TargetEntry> found;
+  for (int page = 0; page < kMaxPages; ++page) {
+    std::string tag = co_await session.send(
+        session.command("UID FETCH").raw(range + " (UID FLAGS INTERNALDATE RFC822.SIZE)").finish());
+    if (!noop_tag.empty()) co_await session.succeed(std::exchange(noop_tag, {}), "NOOP");
+    const StatusResponse status =
+        co_await session.succeed(tag, "FETCH", [&found, from](Response& response) {
+          const auto* fetch = std::get_if<FetchData>(&response);
+          // `n:*` gives the last message even when it lies below n.
+          if (!fetch || !fetch->uid || *fetch->uid < from.value || *fetch->uid == 0) return;
+          TargetEntry& entry = found[*fetch->uid];
+          entry.uid = Uid{*fetch->uid};
+          if (fetch->rfc822_size) entry.size_bytes = *fetch->rfc822_size;
+          if (fetch->internal_date) entry.date = date_of(fetch->internal_date);
+          if (fetch->flags) entry.flags = flags_of(*fetch->flags);
+        });
+    const auto limit =
+        status.has(Code::kMessageLimit) ? code_message_limit(*status.code) : std::nullopt;
+    if (!limit || !limit->uid || *limit->uid <= std::max(from.value, 1u)) break;
+    range = fmt::format("{}:{}", std::max(from.value, 1u), *limit->uid - 1);
+  }
+  std::vector<TargetEntry> entries;
+  entries.reserve(found.size());
+  for (auto& [uid, entry] : found) entries.push_back(std::move(entry));
+  co_return entries;
+}
+
+Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> uids) {
+  const std::vector<std::uint32_t> numbers = ascending(uids);
+  std::deque<std::string> sets;
+  for (std::size_t at = 0; at < numbers.size(); at += kHeaderWindow) {
+    const std::span<const std::uint32_t> window(numbers.data() + at,
+                                                std::min(kHeaderWindow, numbers.size() - at));
+    for (std::string& set : split_set(window, session.quirks.command_octets - 200)) {
+      sets.push_back(std::move(set));
+    }
+  }
+  std::map<std::uint32_t, HeaderFields> found;
+  std::deque<std::string> tags;
+  while (!sets.empty() || !tags.empty()) {
+    while (!sets.empty() && tags.size() < kWindowsInFlight) {
+      tags.push_back(co_await session.send(
+          session.command("UID FETCH")
+              .raw(sets.front() +
+                   " (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT TO RECEIVED)])")
+              .finish()));
+      sets.pop_front();
+    }
+    // A long header comes as a streamed body, before the FETCH it belongs to.
+    std::string streamed;
+    for (bool ended = false; !ended;) {
+      Item item = co_await session.next();
+      if (auto* begin = std::get_if<BodyBegin>(&item)) {
+        streamed = co_await session.take_body(begin->size_bytes, mail::kMaxHeaderBytes);
+        continue;
+      }
+      Response& response = std::get<Response>(item);
+      if (auto* status = std::get_if<StatusResponse>(&response)) {
+        if (!status->tagged()) continue;
+        if (status->status != Status::kOk) throw session.refused(*status, "FETCH");
+        ended = true;
+        tags.pop_front();
+      } else if (auto* fetch = std::get_if<FetchData>(&response)) {
+        if (!fetch->uid || fetch->sections.empty()) continue;
+        if (!std::ranges::binary_search(numbers, *fetch->uid)) continue;
+        const FetchSection& section = fetch->sections.back();
+        found[*fetch->uid] =
+            fields_of(section.form == FetchSection::Form::kStreamed ? streamed : section.bytes);
+        streamed.clear();
+      }
+    }
+  }
+  std::vector<HeaderEntry> entries;
+  entries.reserve(found.size());
+  for (auto& [uid, fields] : found) entries.push_back({MessageKey(Uid{uid}), std::move(fields)});
+  co_return entries;
+}
+
+Task<std::vector<Uid>> still_there(Session& session, std::vector<Uid> uids) {
+  const std::vector<std::uint32_t> numbers = ascending(uids);
+  std::vector<Uid> alive;
+  co_await noop(session);
+  for (const std::string& set : split_set(numbers, session.quirks.command_octets - 200)) {
+    std::string tag =
+        co_await session.send(session.command("UID FETCH").raw(set + " (UID)").finish());
+    co_await session.succeed(tag, "FETCH", [&](Response& response) {
+      const auto* fetch = std::get_if<FetchData>(&response);
+      if (fetch && fetch->uid && std::ranges::binary_search(numbers, *fetch->uid)) {
+        alive.push_back(Uid{*fetch->uid});
+      }
+    });
+  }
+  std::ranges::sort(alive);
+  const auto repeats = std::ranges::unique(alive);
+  alive.erase(repeats.begin(), repeats.end());
+  co_return alive;
+}
+
+}  // namespace postferry::imap

@@ -1,0 +1,33 @@
+// Reading what a folder holds without the bodies: the catalogue, the target's messages from a UID
+// on, and the header fields by which messages are recognised.
+#pragma once
+
+#include <vector>
+
+#include "connectors/imap/selected.h"
+#include "connectors/imap/session.h"
+#include "engine/catalogue.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry::imap {
+
+/// Every message of the open folder, ascending. Repeats the question where the server cuts its
+/// answer short ([MESSAGELIMIT], RFC 9738) or gives fewer messages than EXISTS; what UID SEARCH
+/// alone names is listed with size 0. Throws Error{protocol} if some stay unlisted.
+Task<Catalogue> read_catalogue(Session& session, const Selected& folder);
+
+/// Messages with UID >= from, ascending, after a NOOP: other sessions' doing included.
+Task<std::vector<TargetEntry>> look_from(Session& session, Uid from);
+
+/// Recognisable header fields of the given messages; those that are gone are left out.
+Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> uids);
+
+/// The UIDs that still exist among `uids`.
+Task<std::vector<Uid>> still_there(Session& session, std::vector<Uid> uids);
+
+/// The engine's form of a date.
+std::optional<InternalDate> date_of(const std::optional<DateTime>& date);
+Flags flags_of(const std::vector<std::string>& names);
+
+}  // namespace postferry::imap

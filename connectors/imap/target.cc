@@ -1,0 +1,268 @@
+// The Target port on one IMAP session each.
+#include "connectors/imap/target.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "connectors/imap/account.h"
+#include "connectors/imap/appender.h"
+#include "connectors/imap/codec/lexer.h"
+#include "connectors/imap/fetcher.h"
+#include "connectors/imap/folders.h"
+#include "connectors/imap/login.h"
+#include "connectors/imap/scan.h"
+#include "connectors/imap/selected.h"
+
+namespace postferry::imap {
+namespace {
+
+constexpr std::size_t kMultiappendMessages = 100;
+constexpr std::size_t kPipelinedMessages = 50;
+constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::size_t kStoresInFlight = 4;
+
+const char* special_use(Role role) {
+  switch (role) {
+    case Role::all:
+      return "\\All";
+    case Role::archive:
+      return "\\Archive";
+    case Role::drafts:
+      return "\\Drafts";
+    case Role::flagged:
+      return "\\Flagged";
+    case Role::important:
+      return "\\Important";
+    case Role::junk:
+      return "\\Junk";
+    case Role::sent:
+      return "\\Sent";
+    case Role::trash:
+      return "\\Trash";
+    case Role::none:
+    case Role::inbox:
+      break;
+  }
+  return nullptr;
+}
+
+TargetTraits traits_of(const Session& session, const FolderNames& names) {
+  const Capabilities& offered = session.capabilities;
+  TargetTraits traits;
+  traits.uidplus = offered.has("UIDPLUS") || offered.has("IMAP4REV2");
+  traits.munges_8bit = session.quirks.munges_8bit;
+  traits.folds_duplicates = session.quirks.folds_duplicates;
+  traits.forbidden_chars = session.quirks.forbidden_chars;
+  traits.delimiter = names.delimiter();
+  traits.names_ignore_case = session.quirks.names_ignore_case;
+  traits.append_limit_bytes = offered.number("APPENDLIMIT");
+  traits.batch_messages = offered.has("MULTIAPPEND") ? kMultiappendMessages : kPipelinedMessages;
+  if (const auto most = offered.number("SAVELIMIT"); most && *most > 0) {
+    traits.batch_messages =
+        static_cast<std::size_t>(std::min<std::uint64_t>(traits.batch_messages, *most));
+  }
+  traits.batch_bytes = kBatchBytes;
+  return traits;
+}
+
+class ImapTargetSession final : public TargetSession {
+ public:
+  ImapTargetSession(Account& account, std::unique_ptr<Session> session)
+      : account_(account),
+        session_(std::move(session)),
+        traits_(traits_of(*session_, account_.names)) {}
+
+  const TargetTraits& traits() const override { return traits_; }
+
+  Task<std::vector<FolderInfo>> list() override { return list_folders(*session_, account_.names); }
+
+  Task<void> create(const FolderName& folder, Role role) override {
+    return create_as(folder, account_.names.wire(folder), role);
+  }
+
+  Task<void> subscribe(const FolderName& folder) override {
+    return simple("SUBSCRIBE", account_.names.wire(folder));
+  }
+
+  Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
+
+  Task<Uid> uid_next() override { return ask_uid_next(); }
+
+  Task<std::vector<TargetEntry>> look(Uid from) override { return look_from(*session_, from); }
+
+  Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) override {
+    return read_headers(*session_, std::move(uids));
+  }
+
+  Task<void> fetch(std::vector<Uid> uids, MessageSink& sink) override {
+    std::vector<Catalogue::Entry> wanted;
+    wanted.reserve(uids.size());
+    for (const Uid uid : uids) wanted.push_back({MessageKey(uid), 0, std::nullopt, nullptr});
+    return fetch_messages(*session_, std::move(wanted), sink);
+  }
+
+  Task<void> append(AppendFeed& feed) override {
+    AppendTraits traits;
+    traits.literals = session_->capabilities.literals();
+    traits.multiappend = session_->capabilities.has("MULTIAPPEND");
+    traits.uidplus = traits_.uidplus;
+    traits.binary = session_->capabilities.has("BINARY");
+    traits.limit_bytes = traits_.append_limit_bytes;
+    return append_feed(*session_, selected_, traits, feed, flags_dropped_);
+  }
+
+  std::uint64_t flags_dropped() const override { return flags_dropped_; }
+
+  Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) override {
+    std::uint64_t dropped = 0;
+    const Flags storable = selected_.storable(flags, dropped);
+    std::string names;
+    for (const std::string& flag : check_flags(storable.names()).sendable) {
+      names += (names.empty() ? "" : " ") + flag;
+    }
+    return store_in_sets(sorted(std::move(uids)), add ? "+FLAGS.SILENT" : "-FLAGS.SILENT", names,
+                         false);
+  }
+
+  Task<void> expunge(std::vector<Uid> uids) override {
+    return store_in_sets(sorted(std::move(uids)), "+FLAGS.SILENT", "\\Deleted", traits_.uidplus);
+  }
+
+  Task<void> logout() override { return log_out(*session_); }
+
+ private:
+  static std::vector<std::uint32_t> sorted(std::vector<Uid> uids) {
+    std::ranges::sort(uids);
+    const auto repeats = std::ranges::unique(uids);
+    uids.erase(repeats.begin(), repeats.end());
+    std::vector<std::uint32_t> numbers;
+    for (const Uid uid : uids) numbers.push_back(uid.value);
+    return numbers;
+  }
+
+  Task<void> simple(std::string verb, std::string wire) {
+    std::string tag = co_await session_->send(session_->command(verb).string(wire).finish());
+    co_await session_->succeed(tag, verb + " " + printable(wire));
+  }
+
+  Task<void> create_as(FolderName folder, std::string wire, Role role) {
+    if (folder.is_inbox()) co_return;
+    const char* use =
+        session_->capabilities.has("CREATE-SPECIAL-USE") ? special_use(role) : nullptr;
+    CommandBuilder command = session_->command("CREATE").string(wire);
+    if (use) command.raw(std::string("(USE (") + use + "))");
+    std::string tag = co_await session_->send(command.finish());
+    StatusResponse status = co_await session_->finish(tag);
+    if (status.status != Status::kOk && use && !exists_already(status)) {
+      // Another folder may have the role, or the server does not allow it: the folder matters more.
+      tag = co_await session_->send(session_->command("CREATE").string(wire).finish());
+      status = co_await session_->finish(tag);
+    }
+    if (status.status != Status::kOk && !exists_already(status)) {
+      throw session_->refused(status, "CREATE " + printable(wire));
+    }
+    account_.names.created(folder);
+  }
+
+  static bool exists_already(const StatusResponse& status) {
+    if (status.status != Status::kNo) return false;
+    return status.has(Code::kAlreadyExists) ||
+           upper_ascii(status.text).find("EXISTS") != std::string::npos;
+  }
+
+  Task<FolderNumbers> open(FolderName folder) {
+    std::string wire = account_.names.wire(folder);
+    selected_ = co_await open_folder(*session_, std::move(folder), std::move(wire), Access::write);
+    traits_.uidplus = !selected_.uid_not_sticky && traits_of(*session_, account_.names).uidplus;
+    co_return selected_.numbers;
+  }
+
+  Task<Uid> ask_uid_next() {
+    std::string noop = co_await session_->send(session_->command("NOOP").finish());
+    // A name that needs a waiting literal cannot follow before the answer.
+    Command ask = session_->command("STATUS").string(selected_.wire).raw("(UIDNEXT)").finish();
+    const bool alone = ask.pieces.size() > 1;
+    if (alone) co_await session_->succeed(noop, "NOOP");
+    std::string tag = co_await session_->send(std::move(ask));
+    if (!alone) co_await session_->succeed(noop, "NOOP");
+    std::optional<std::uint32_t> next;
+    co_await session_->succeed(tag, "STATUS", [&next](Response& response) {
+      if (const auto* status = std::get_if<StatusData>(&response)) {
+        next = numbers_of(*status).uid_next;
+      }
+    });
+    if (next) co_return Uid{*next};
+    // NetEase leaves UIDNEXT out. Behind the last message is the least it can be.
+    const std::vector<TargetEntry> all = co_await look_from(*session_, Uid{UINT32_MAX});
+    if (!all.empty() || session_->exists() == 0) co_return Uid{1};
+    std::uint32_t last = 0;
+    tag = co_await session_->send(session_->command("UID FETCH").raw("* (UID)").finish());
+    co_await session_->succeed(tag, "FETCH", [&last](Response& response) {
+      const auto* fetch = std::get_if<FetchData>(&response);
+      if (fetch && fetch->uid) last = std::max(last, *fetch->uid);
+    });
+    co_return Uid{last + 1};
+  }
+
+  Task<void> store_in_sets(std::vector<std::uint32_t> uids, std::string item, std::string flags,
+                           bool then_expunge) {
+    if (flags.empty()) co_return;
+    std::vector<std::string> tags;
+    for (const std::string& set : split_set(uids, session_->quirks.command_octets / 2)) {
+      tags.push_back(co_await session_->send(
+          session_->command("UID STORE").raw(set).raw(item + " (" + flags + ")").finish()));
+      if (then_expunge) {
+        tags.push_back(co_await session_->send(session_->command("UID EXPUNGE").raw(set).finish()));
+      }
+      if (tags.size() >= kStoresInFlight) co_await succeed_all(tags);
+    }
+    co_await succeed_all(tags);
+  }
+
+  // Every answer is taken before the first refusal is told, so that the session lives on.
+  Task<void> succeed_all(std::vector<std::string>& tags) {
+    std::optional<StatusResponse> refused;
+    for (const std::string& tag : std::exchange(tags, {})) {
+      const StatusResponse status = co_await session_->finish(tag);
+      if (status.status != Status::kOk && !refused) refused = status;
+    }
+    if (refused) throw session_->refused(*refused, "STORE");
+  }
+
+  Account& account_;
+  std::unique_ptr<Session> session_;
+  TargetTraits traits_;
+  Selected selected_;
+  std::uint64_t flags_dropped_ = 0;
+};
+
+class ImapTarget final : public Target {
+ public:
+  ImapTarget(const ConnectorContext& context, EndSetup setup)
+      : account_{context, std::move(setup), {}, {}} {
+    account_.where = "target " + describe();
+  }
+
+  Task<std::unique_ptr<TargetSession>> connect() override {
+    std::unique_ptr<Session> session = co_await log_in(account_);
+    co_return std::make_unique<ImapTargetSession>(account_, std::move(session));
+  }
+
+  int max_sessions() const override {
+    const int asked = account_.setup.endpoint.sessions;
+    return asked > 0 ? asked : account_.setup.default_sessions;
+  }
+
+  std::string describe() const override { return account_.setup.endpoint.to_string(); }
+
+ private:
+  Account account_;
+};
+
+}  // namespace
+
+std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup setup) {
+  return std::make_unique<ImapTarget>(context, std::move(setup));
+}
+
+}  // namespace postferry::imap
