@@ -347,6 +347,7 @@ Task<bool> nothing_to_do(Journal& journal, const MappedFolder& folder, const Fol
     co_return false;
   const std::vector<OpenBatch> open = co_await journal.open_batches(record.target_folder);
   if (!open.empty()) co_return false;
+  tally.messages = {};
   tally.messages.seen = *now.messages;
   tally.messages.present = std::min(record.completed_present, *now.messages);
   tally.messages.filtered = tally.messages.seen - tally.messages.present;
