@@ -1,0 +1,140 @@
+#include "cli/help.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/options.h"
+
+namespace postferry::cli {
+namespace {
+
+constexpr std::size_t kWidth = 80;
+constexpr std::size_t kColumn = 30;  // where the sentences begin
+
+constexpr const char* kCopyUsage = "postferry copy SOURCE TARGET [options]";
+constexpr const char* kCopyIs =
+    "Copies every message of SOURCE to TARGET, byte for byte, with its folder, flags and date. "
+    "Messages that are there already stay as they are. It can be stopped at any moment: the same "
+    "command goes on where it was, and nothing is lost or doubled.";
+constexpr const char* kCheckUsage = "postferry check SOURCE TARGET [options]";
+constexpr const char* kCheckIs =
+    "Logs in at both ends and shows what a copy would meet: folders and where they would go, "
+    "messages, sizes, and what the target can do. Writes nothing anywhere.";
+
+constexpr const char* kEndpoints = R"(SOURCE and TARGET:
+  imaps://USER@HOST[:PORT]    IMAP over TLS
+  imap://USER@HOST[:PORT]     IMAP, STARTTLS required
+  pop3s://USER@HOST[:PORT]    POP3 over TLS; a source only
+  pop3://USER@HOST[:PORT]     POP3, STLS required; a source only
+  A user may hold an @, as in imaps://ann@old.example@imap.old.example. More may
+  follow after a ?, joined by &: tls=implicit|starttls|none, ca=FILE,
+  pin=sha256:HEX, verify=no, auth=MECHANISM, sessions=N, as=USER (act for USER).
+)";
+
+constexpr const char* kPasswords =
+    R"(Passwords come from the options above, else from POSTFERRY_SOURCE_PASSWORD and
+POSTFERRY_TARGET_PASSWORD in the environment, else from the systemd credentials
+source-password and target-password, else you are asked. Never from a URL.
+)";
+
+constexpr const char* kFolders =
+    R"(Folder names have their levels parted by /; a / inside a name is written %2F.
+In a GLOB, * stays within a level and ** crosses levels.
+)";
+
+constexpr const char* kExits = R"(Exit status:
+   0  complete                       74  journal or disk failed
+  64  wrong usage                    75  stopped before the end; run it again
+  65  done, but something failed     76  protocol or TLS failure
+  69  a server was never reached     77  login refused
+  73  a local file failed           130  stopped at once (second signal)
+)";
+
+constexpr const char* kCopyExamples = R"(Examples:
+  Move a mailbox, asking for both passwords:
+    postferry copy imaps://ann@old.example imaps://ann@new.example
+
+  See first what would happen:
+    postferry copy imaps://ann@old.example imaps://ann@new.example --dry-run
+
+  Collect a POP3 account every night:
+    postferry copy pop3s://ann@old.example imaps://ann@new.example --quiet \
+      --source-password-file old.pw --target-password-file new.pw
+
+  Only part of it, into another folder:
+    postferry copy imaps://ann@old.example imaps://ann@new.example \
+      --folder 'Projects/**' --since 2019-01-01 --map Projects=Archive/Projects
+)";
+
+constexpr const char* kCheckExamples = R"(Examples:
+  postferry check imaps://ann@old.example imaps://ann@new.example
+  postferry check imaps://ann@old.example imaps://ann@new.example --json
+)";
+
+std::string option_lines(const CLI::Option& option) {
+  std::string name = "  " + option.get_name(false, true);
+  if (!option.get_type_name().empty()) name += " " + option.get_type_name();
+  const std::string text = wrap(option.get_description(), kWidth - kColumn, kColumn);
+  if (name.size() + 2 > kColumn) return name + "\n" + std::string(kColumn, ' ') + text + "\n";
+  return name + std::string(kColumn - name.size(), ' ') + text + "\n";
+}
+
+}  // namespace
+
+std::string wrap(const std::string& text, std::size_t width, std::size_t indent) {
+  std::string result;
+  std::size_t column = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = text.find(' ', at);
+    if (end == std::string::npos) end = text.size();
+    const std::size_t length = end - at;
+    if (column > 0 && column + 1 + length > width) {
+      result += "\n" + std::string(indent, ' ');
+      column = 0;
+    }
+    if (column > 0) {
+      result += ' ';
+      ++column;
+    }
+    result.append(text, at, length);
+    column += length;
+    at = end + 1;
+  }
+  return result;
+}
+
+std::string program_help() {
+  std::string text = fmt::format(
+      "postferry {} carries mailboxes from POP3 or IMAP servers to IMAP servers,\n"
+      "exactly, and picks up where it stopped.\n\n",
+      version());
+  text += "  postferry copy SOURCE TARGET     copy what the target does not have\n";
+  text += "  postferry check SOURCE TARGET    log in and show what a copy would meet\n";
+  text += "  postferry COMMAND --help         all options of a command\n";
+  text += "  postferry --version\n\n";
+  text += kEndpoints;
+  text += "\n";
+  text += kExits;
+  text += "\nExample:\n  postferry copy imaps://ann@old.example imaps://ann@new.example\n";
+  return text;
+}
+
+std::string command_help(const CLI::App& command) {
+  const bool copies = command.get_name() == "copy";
+  std::string text = fmt::format("Usage: {}\n\n", copies ? kCopyUsage : kCheckUsage);
+  text += wrap(copies ? kCopyIs : kCheckIs, kWidth, 0) + "\n";
+  for (const std::string& group : command.get_groups()) {
+    std::string lines;
+    for (const CLI::Option* option : command.get_options()) {
+      if (option->get_group() == group && option->nonpositional()) lines += option_lines(*option);
+    }
+    if (!lines.empty() && !group.empty()) text += "\n" + group + ":\n" + lines;
+  }
+  for (const char* part : {kPasswords, kEndpoints, kFolders, kExits})
+    text += std::string("\n") + part;
+  text += std::string("\n") + (copies ? kCopyExamples : kCheckExamples);
+  return text;
+}
+
+}  // namespace postferry::cli
