@@ -1,0 +1,29 @@
+// Numbers and texts as people read them. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace postferry::cli {
+
+/// "1,234,567".
+std::string with_commas(std::uint64_t number);
+
+/// "999 B", "1.2 kB", "35 MB", "2.1 GB": powers of 1000, two significant digits below 10.
+std::string human_bytes(std::uint64_t bytes);
+
+/// "0:42", "12:03", "1:02:03"; never negative.
+std::string human_duration(std::chrono::seconds duration);
+
+/// "1 message", "2,000 messages".
+std::string counted(std::uint64_t number, std::string_view one, std::string_view many);
+
+/// How many terminal columns the UTF-8 text takes: wide characters are two, combining ones none.
+std::size_t columns(std::string_view text);
+
+/// At most `width` columns of the text; what is cut is told by "…" at the end.
+std::string cut_to(std::string_view text, std::size_t width);
+
+}  // namespace postferry::cli

@@ -1,0 +1,146 @@
+#include "cli/ledger_json.h"
+
+#include "cli/json_writer.h"
+
+namespace postferry::cli {
+namespace {
+
+void write_counts(JsonWriter& json, const Ledger& ledger) {
+  json.number("folders", static_cast<std::uint64_t>(ledger.folders.size()));
+  json.number("folders_failed", ledger.folders_failed());
+  const Tally tally = ledger.messages();
+  json.begin_object("messages");
+  json.number("seen", tally.seen);
+  json.number("copied", tally.copied);
+  json.number("present", tally.present);
+  json.number("filtered", tally.filtered);
+  json.number("rejected", tally.rejected);
+  json.number("vanished", tally.vanished);
+  json.number("unknown", tally.unknown);
+  json.number("pending", tally.pending);
+  json.number("twins", tally.twins);
+  json.end_object();
+  json.number("flags_updated", ledger.flags_updated());
+  json.number("deleted", ledger.deleted());
+  json.number("bytes_copied", ledger.bytes_copied());
+  json.number("seconds", ledger.seconds);
+}
+
+void write_error(JsonWriter& json, std::string_view kind, std::string_view message,
+                 std::string_view context) {
+  json.begin_object("error");
+  json.string("kind", kind);
+  json.string("message", message);
+  json.string("context", context);
+  json.end_object();
+}
+
+void write_error(JsonWriter& json, const std::optional<Error>& error) {
+  if (error) {
+    write_error(json, to_string(error->kind()), error->message(), error->context());
+  } else {
+    json.null("error");
+  }
+}
+
+void write_failed_folders(JsonWriter& json, const Ledger& ledger) {
+  json.begin_array("failed_folders");
+  for (const FolderTally& folder : ledger.folders) {
+    if (!folder.error) continue;
+    json.begin_object();
+    json.string("folder", folder.source.to_string());
+    write_error(json, folder.error);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_refusals(JsonWriter& json, const std::vector<Refusal>& refusals) {
+  json.begin_array("refused");
+  for (const Refusal& refusal : refusals) {
+    json.begin_object();
+    json.string("folder", refusal.folder.to_string());
+    json.string(
+        "key", refusal.key.is_uid() ? std::to_string(refusal.key.uid().value) : refusal.key.uidl());
+    json.string("text", refusal.text);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_optional(JsonWriter& json, const char* key, const std::optional<std::uint64_t>& value) {
+  if (value) {
+    json.number(key, *value);
+  } else {
+    json.null(key);
+  }
+}
+
+void write_check(JsonWriter& json, const Findings& check) {
+  json.begin_object("check");
+  json.begin_array("mapping");
+  for (const PlannedFolder& folder : check.folders) {
+    json.begin_object();
+    json.string("source", folder.source.to_string());
+    json.string("target", folder.target.to_string());
+    write_optional(json, "messages", folder.messages);
+    write_optional(json, "bytes", folder.size_bytes);
+    json.boolean("exists", folder.exists);
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_array("left_out");
+  for (const FolderName& folder : check.left_out) json.string({}, folder.to_string());
+  json.end_array();
+  json.begin_array("notes");
+  for (const std::string& note : check.notes) json.string({}, note);
+  json.end_array();
+  if (check.traits) {
+    const TargetTraits& traits = *check.traits;
+    json.begin_object("target_traits");
+    json.boolean("uidplus", traits.uidplus);
+    json.string("delimiter", traits.delimiter == '\0' ? "" : std::string(1, traits.delimiter));
+    json.string("forbidden_chars", traits.forbidden_chars);
+    json.boolean("names_ignore_case", traits.names_ignore_case);
+    write_optional(json, "append_limit_bytes", traits.append_limit_bytes);
+    json.number("batch_messages", static_cast<std::uint64_t>(traits.batch_messages));
+    json.end_object();
+  }
+  json.number("source_sessions", std::int64_t{check.source_sessions});
+  json.number("target_sessions", std::int64_t{check.target_sessions});
+  json.end_object();
+}
+
+}  // namespace
+
+std::string ledger_json(const Report& report) {
+  const Ledger& ledger = report.ledger;
+  JsonWriter json;
+  json.begin_object();
+  json.number("format", std::int64_t{1});
+  json.number("run", ledger.run);
+  json.string("outcome", to_string(ledger.outcome));
+  if (report.dry_run) json.boolean("dry_run", true);
+  json.begin_array("accounts");
+  json.begin_object();
+  json.string("name", ledger.account);
+  json.string("outcome", to_string(ledger.outcome));
+  if (report.failure) {
+    write_error(json, report.failure->kind, report.failure->message, "");
+  } else {
+    write_error(json, ledger.error);
+  }
+  write_counts(json, ledger);
+  write_failed_folders(json, ledger);
+  write_refusals(json, report.refusals);
+  if (report.check) write_check(json, *report.check);
+  json.end_object();
+  json.end_array();
+  json.begin_object("totals");
+  write_counts(json, ledger);
+  json.end_object();
+  json.end_object();
+  return json.text() + "\n";
+}
+
+}  // namespace postferry::cli

@@ -1,0 +1,219 @@
+#include "cli/ledger_text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "cli/format.h"
+#include "engine/error.h"
+
+namespace postferry::cli {
+namespace {
+
+constexpr std::size_t kMostLines = 50;  // of folders, and of refusals
+constexpr std::size_t kNameColumns = 44;
+
+std::string name_of(const FolderName& source, const FolderName& target) {
+  const std::string from = printable(source.to_string());
+  return source == target ? from : from + " -> " + printable(target.to_string());
+}
+
+std::string padded(const std::string& text, std::size_t width) {
+  const std::string cut = cut_to(text, width);
+  return cut + std::string(width - columns(cut), ' ');
+}
+
+/// "12 filtered, 3 refused": the counts of a folder that have no column.
+std::string other_counts(const FolderTally& folder) {
+  const Tally& tally = folder.messages;
+  std::string text;
+  const auto add = [&text](std::uint64_t number, const char* word) {
+    if (number == 0) return;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", with_commas(number), word);
+  };
+  add(tally.filtered, "filtered");
+  add(tally.rejected, "rejected");
+  add(tally.vanished, "vanished");
+  add(tally.unknown, "unknown");
+  add(tally.pending, "pending");
+  add(tally.twins, "twins");
+  add(folder.flags_updated, "flags updated");
+  add(folder.deleted, "deleted");
+  return text;
+}
+
+bool worth_a_line(const FolderTally& folder) {
+  return folder.messages.copied > 0 || folder.error || !other_counts(folder).empty();
+}
+
+std::string folder_table(const Ledger& ledger) {
+  std::string lines;
+  std::size_t shown = 0;
+  for (const FolderTally& folder : ledger.folders) {
+    if (!worth_a_line(folder) || shown == kMostLines) continue;
+    ++shown;
+    const std::string others = other_counts(folder);
+    lines += fmt::format("{} {:>9} {:>9} {:>9}{}{}\n",
+                         padded(name_of(folder.source, folder.target), kNameColumns),
+                         with_commas(folder.messages.seen), with_commas(folder.messages.copied),
+                         with_commas(folder.messages.present), others.empty() ? "" : "  ", others);
+  }
+  std::string text;
+  if (shown > 0) {
+    text += fmt::format("{} {:>9} {:>9} {:>9}\n", padded("Folder", kNameColumns), "seen", "copied",
+                        "present");
+  }
+  text += lines;
+  if (const std::size_t rest = ledger.folders.size() - shown; rest > 0) {
+    text += shown > 0 ? "and " : "";
+    text += counted(rest, "folder", "folders");
+    text += shown == kMostLines ? " more\n" : " with nothing to do\n";
+  }
+  return text;
+}
+
+std::string failures_text(const Report& report) {
+  std::string text;
+  for (const FolderTally& folder : report.ledger.folders) {
+    if (!folder.error) continue;
+    text += fmt::format("Folder {}: {}\n", printable(folder.source.to_string()),
+                        printable(folder.error->what()));
+  }
+  std::size_t shown = 0;
+  for (const Refusal& refusal : report.refusals) {
+    if (shown++ == kMostLines) break;
+    text += fmt::format("Refused: {}, {}: {}\n", printable(refusal.folder.to_string()),
+                        printable(refusal.key.to_string()), printable(refusal.text));
+  }
+  if (report.refusals.size() > kMostLines) {
+    text += fmt::format("and {} more refused\n", with_commas(report.refusals.size() - kMostLines));
+  }
+  return text;
+}
+
+std::string sum_text(const Report& report) {
+  const Ledger& ledger = report.ledger;
+  const Tally tally = ledger.messages();
+  std::string text = fmt::format("seen {} = copied {} + present {}", with_commas(tally.seen),
+                                 with_commas(tally.copied), with_commas(tally.present));
+  const auto add = [&text](std::uint64_t number, const char* word) {
+    if (number > 0) text += fmt::format(" + {} {}", word, with_commas(number));
+  };
+  add(tally.filtered, "filtered");
+  add(tally.rejected, "rejected");
+  add(tally.vanished, "vanished");
+  add(tally.unknown, "unknown");
+  add(tally.pending, "pending");
+  text += tally.balances() ? "; balanced\n" : "; DOES NOT BALANCE, this is a bug\n";
+  if (tally.twins > 0)
+    text += fmt::format("{} found on the target\n", counted(tally.twins, "twin", "twins"));
+  if (ledger.flags_updated() > 0) {
+    text += fmt::format("flags updated on {}\n",
+                        counted(ledger.flags_updated(), "message", "messages"));
+  }
+  if (ledger.deleted() > 0) {
+    text +=
+        fmt::format("{} deleted on the target\n", counted(ledger.deleted(), "message", "messages"));
+  }
+  std::uint64_t dropped = 0;
+  for (const FolderTally& folder : ledger.folders) dropped += folder.flags_dropped;
+  if (dropped > 0) {
+    text += fmt::format("{} left out, which the target's folders do not take\n",
+                        counted(dropped, "flag", "flags"));
+  }
+  if (!report.dry_run) {
+    text += fmt::format(
+        "{} in {}\n", human_bytes(ledger.bytes_copied()),
+        human_duration(std::chrono::seconds(static_cast<std::int64_t>(ledger.seconds))));
+  }
+  return text;
+}
+
+/// What to do about it.
+std::string advice(const Report& report, ExitCode code) {
+  switch (code) {
+    case ExitCode::complete:
+      return report.dry_run
+                 ? "This was a dry run: nothing was written. What is pending would be copied.\n"
+                 : "Complete.\n";
+    case ExitCode::partial:
+      if (report.ledger.error && report.ledger.error->kind() == ErrorKind::quota) {
+        return "The target is full. Make room there, then run the same command again.\n";
+      }
+      return "Done, but not everything could be copied. The next run tries it again.\n";
+    case ExitCode::unreachable:
+      return "The server was never reached. Check the host and the port, then run the same command "
+             "again.\n";
+    case ExitCode::interrupted:
+      return "Stopped before the end. Run the same command again to go on.\n";
+    case ExitCode::auth:
+      return "Check the user and the password; some providers want an app password or "
+             "auth=xoauth2.\n";
+    case ExitCode::protocol:
+      return "Nothing was sent to a server that is not trusted or not understood; --transcript "
+             "FILE shows "
+             "what was said.\n";
+    case ExitCode::local_file:
+    case ExitCode::journal:
+      return "Make room or mend the permissions, then run the same command again.\n";
+    case ExitCode::usage:
+    case ExitCode::bug:
+    case ExitCode::at_once:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string ledger_text(const Report& report, ExitCode code, bool brief) {
+  if (brief) return failures_text(report);
+  std::string text;
+  if (!report.ledger.folders.empty()) text += folder_table(report.ledger);
+  text += failures_text(report);
+  if (!report.ledger.folders.empty()) text += sum_text(report);
+  return text + advice(report, code);
+}
+
+std::string check_text(const Report& report, ExitCode code) {
+  std::string text;
+  if (!report.check) return advice(report, code);
+  const Findings& check = *report.check;
+  text +=
+      fmt::format("source  {}\ntarget  {}\n\n", printable(report.source), printable(report.target));
+  text += fmt::format("{} {:>9} {:>9}\n", padded("Folder", kNameColumns), "messages", "size");
+  std::uint64_t messages = 0, bytes = 0;
+  for (const PlannedFolder& folder : check.folders) {
+    messages += folder.messages.value_or(0);
+    bytes += folder.size_bytes.value_or(0);
+    text += fmt::format("{} {:>9} {:>9}{}\n",
+                        padded(name_of(folder.source, folder.target), kNameColumns),
+                        folder.messages ? with_commas(*folder.messages) : "?",
+                        folder.size_bytes ? human_bytes(*folder.size_bytes) : "?",
+                        folder.exists ? "" : "  to be made");
+  }
+  text += fmt::format("{} {:>9} {:>9}\n",
+                      padded(counted(check.folders.size(), "folder", "folders"), kNameColumns),
+                      with_commas(messages), bytes > 0 ? human_bytes(bytes) : "?");
+  for (const FolderName& folder : check.left_out) {
+    text += fmt::format("left out: {}\n", printable(folder.to_string()));
+  }
+  for (const std::string& note : check.notes) text += fmt::format("note: {}\n", printable(note));
+  if (check.traits) {
+    const TargetTraits& traits = *check.traits;
+    text += fmt::format(
+        "\ntarget: {}; {} at a time; messages up to {}; {}\n",
+        traits.uidplus ? "tells the UIDs it gives (UIDPLUS)"
+                       : "does not tell UIDs (no UIDPLUS), they are looked up",
+        counted(traits.batch_messages, "message", "messages"),
+        traits.append_limit_bytes ? human_bytes(*traits.append_limit_bytes) : "any size",
+        traits.delimiter == '\0'
+            ? std::string("folders have no levels")
+            : fmt::format("levels parted by {}", printable(std::string(1, traits.delimiter))));
+  }
+  text += fmt::format("sessions: up to {} at the source, {} at the target\n", check.source_sessions,
+                      check.target_sessions);
+  return text + "Nothing was written.\n";
+}
+
+}  // namespace postferry::cli

@@ -1,0 +1,19 @@
+// What a command came to, for people.
+#pragma once
+
+#include <string>
+
+#include "cli/exit_code.h"
+#include "cli/report.h"
+
+namespace postferry::cli {
+
+/// The ledger: folders where something happened, what failed and why in the server's words, the
+/// sum, and what to do next. What ended the whole account is not in it: that goes to stderr. With
+/// `brief` only folders and messages that failed, which may be nothing at all.
+std::string ledger_text(const Report& report, ExitCode code, bool brief);
+
+/// What `check` found.
+std::string check_text(const Report& report, ExitCode code);
+
+}  // namespace postferry::cli

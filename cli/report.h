@@ -1,0 +1,51 @@
+// What a command came to, for the two ways of telling it: ledger_text and ledger_json.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/ledger.h"
+#include "engine/model.h"
+#include "engine/target.h"
+
+namespace postferry::cli {
+
+/// A message that could not be copied, and why.
+struct Refusal {
+  FolderName folder;  // of the source
+  MessageKey key;
+  std::string text;  // the server's words
+};
+
+/// One line of the plan that `check` shows.
+struct PlannedFolder {
+  FolderName source, target;
+  std::optional<std::uint64_t> messages, size_bytes;
+  bool exists = false;  // on the target
+};
+
+/// What `check` found.
+struct Findings {
+  std::vector<PlannedFolder> folders;
+  std::vector<FolderName> left_out;
+  std::vector<std::string> notes;
+  std::optional<TargetTraits> traits;
+  int source_sessions = 0, target_sessions = 0;
+};
+
+/// What no Error tells: a bug, or a second signal.
+struct OtherFailure {
+  std::string kind, message;
+};
+
+struct Report {
+  bool dry_run = false;
+  std::string source, target;  // for people
+  Ledger ledger;
+  std::vector<Refusal> refusals;
+  std::optional<Findings> check;
+  std::optional<OtherFailure> failure;
+};
+
+}  // namespace postferry::cli

@@ -1,0 +1,107 @@
+#include "cli/ledger_text.h"
+
+#include <catch2/catch.hpp>
+
+using namespace postferry;
+using namespace postferry::cli;
+using Catch::Matchers::Contains;
+
+namespace {
+
+FolderTally folder(const std::string& source, const std::string& target, std::uint64_t copied,
+                   std::uint64_t present) {
+  FolderTally tally;
+  tally.source = FolderName::parse(source);
+  tally.target = FolderName::parse(target);
+  tally.messages.seen = copied + present;
+  tally.messages.copied = copied;
+  tally.messages.present = present;
+  tally.bytes_copied = copied * 1000;
+  return tally;
+}
+
+Report sample() {
+  Report report;
+  report.ledger.folders = {folder("INBOX", "INBOX", 4990, 10), folder("Sent", "Sent Items", 2, 0),
+                           folder("Quiet", "Quiet", 0, 7)};
+  report.ledger.seconds = 62;
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("the ledger shows folders with news, counts the others, and balances") {
+  const std::string text = ledger_text(sample(), ExitCode::complete, false);
+  CHECK_THAT(text, Contains("INBOX"));
+  CHECK_THAT(text, Contains("Sent -> Sent Items"));
+  CHECK_THAT(text, Contains("and 1 folder with nothing to do"));
+  CHECK(text.find("Quiet") == std::string::npos);
+  CHECK_THAT(text, Contains("seen 5,009 = copied 4,992 + present 17; balanced"));
+  CHECK_THAT(text, Contains("5.0 MB in 1:02"));
+  CHECK_THAT(text, Contains("Complete."));
+}
+
+TEST_CASE("a ledger that does not balance says so") {
+  Report report = sample();
+  report.ledger.folders[0].messages.seen += 1;
+  CHECK_THAT(ledger_text(report, ExitCode::complete, false), Contains("DOES NOT BALANCE"));
+}
+
+TEST_CASE("what was refused is told with folder, message and the server's words") {
+  Report report = sample();
+  report.ledger.outcome = Outcome::partial;
+  report.ledger.folders[0].messages.seen += 1;
+  report.ledger.folders[0].messages.rejected = 1;
+  report.refusals = {
+      {FolderName::parse("INBOX"), MessageKey(Uid{42}), "NO Message contains NUL\x1b[2J"}};
+  const std::string text = ledger_text(report, ExitCode::partial, false);
+  CHECK_THAT(text, Contains("Refused: INBOX, UID 42: NO Message contains NUL\\x1B[2J"));
+  CHECK_THAT(text, Contains("+ rejected 1; balanced"));
+  CHECK_THAT(text, Contains("The next run tries it again"));
+}
+
+TEST_CASE("briefly, only failures are told, and nothing when there are none") {
+  Report report = sample();
+  CHECK(ledger_text(report, ExitCode::complete, true).empty());
+  report.ledger.folders[1].error = Error(ErrorKind::rejected, "NO bad name", "folder Sent");
+  CHECK(ledger_text(report, ExitCode::partial, true) == "Folder Sent: folder Sent: NO bad name\n");
+}
+
+TEST_CASE("an interrupted run says how to go on") {
+  Report report = sample();
+  report.ledger.outcome = Outcome::interrupted;
+  CHECK_THAT(ledger_text(report, ExitCode::interrupted, false),
+             Contains("Run the same command again"));
+}
+
+TEST_CASE("a dry run says that nothing was written, and shows no time or bytes") {
+  Report report = sample();
+  report.dry_run = true;
+  const std::string text = ledger_text(report, ExitCode::complete, false);
+  CHECK_THAT(text, Contains("nothing was written"));
+  CHECK(text.find(" in 1:02") == std::string::npos);
+}
+
+TEST_CASE("check shows where folders go, what is unknown, and what the target can do") {
+  Report report;
+  report.source = "imaps://ann@old.example";
+  report.target = "imaps://ann@new.example";
+  Findings findings;
+  findings.folders = {
+      {FolderName::parse("INBOX"), FolderName::parse("INBOX"), 1234, 5'000'000, true},
+      {FolderName::parse("Sent"), FolderName::parse("Sent Items"), std::nullopt, std::nullopt,
+       false}};
+  findings.left_out = {FolderName::parse("All Mail")};
+  findings.notes = {"something to know"};
+  findings.traits = TargetTraits{};
+  findings.traits->append_limit_bytes = 25'000'000;
+  report.check = findings;
+  const std::string text = check_text(report, ExitCode::complete);
+  CHECK_THAT(text, Contains("1,234"));
+  CHECK_THAT(text, Contains("Sent -> Sent Items"));
+  CHECK_THAT(text, Contains("to be made"));
+  CHECK_THAT(text, Contains("left out: All Mail"));
+  CHECK_THAT(text, Contains("note: something to know"));
+  CHECK_THAT(text, Contains("messages up to 25 MB"));
+  CHECK_THAT(text, Contains("Nothing was written."));
+}
