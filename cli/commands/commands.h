@@ -1,0 +1,24 @@
+// The commands, each a function from options to a report.
+#pragma once
+
+#include <string>
+
+#include "cli/options.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "engine/observer.h"
+
+namespace postferry::cli {
+
+/// What people and the JSON object call the account: its source.
+std::string account_name(const PairOptions& options);
+
+/// Carries the account over, showing progress on `terminal`. What goes wrong with servers is in the
+/// ledger. Throws Error for what keeps it from beginning: no password, no journal, no transcript.
+/// A first SIGINT or SIGTERM ends it in good order; a second one ends the process.
+Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log);
+
+/// Logs in at both ends and looks. Throws Error. A SIGINT or SIGTERM ends it: interrupted.
+Report run_check(const PairOptions& options, Observer& log);
+
+}  // namespace postferry::cli

@@ -1,0 +1,133 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/heartbeat.h"
+#include "cli/journal_path.h"
+#include "cli/ledger_json.h"
+#include "cli/observers.h"
+#include "cli/output.h"
+#include "cli/progress_tty.h"
+#include "cli/wiring.h"
+#include "engine/async/block_on.h"
+#include "engine/crossing.h"
+#include "state/sqlite_journal.h"
+
+namespace postferry::cli {
+namespace {
+
+/// One journal of this command holds one pair, whatever its ends are called.
+constexpr const char* kAccount = "pair";
+
+/// A dry run looks into the journal that is there, and leaves none behind.
+std::unique_ptr<Journal> open_the_journal(const PairOptions& options) {
+  const std::string path = options.journal
+                               ? *options.journal
+                               : default_journal_path(options.source, options.target, environment);
+  if (!options.dry_run) return open_journal(path);
+  return std::filesystem::exists(path) ? open_journal_read_only(path) : open_journal_in_memory();
+}
+
+CrossingOptions crossing_options(const PairOptions& options) {
+  CrossingOptions crossing;
+  crossing.folders = options.folders;
+  crossing.excludes = options.excludes;
+  crossing.map = options.map;
+  crossing.since = options.since;
+  crossing.before = options.before;
+  crossing.max_size_bytes = options.max_size_bytes;
+  crossing.memory_bytes = options.memory_bytes;
+  crossing.sessions = options.sessions;
+  crossing.retries = options.retries;
+  crossing.mirror_deletions = options.deletions == Deletions::mirror;
+  crossing.force_deletions = options.force_deletions;
+  crossing.dry_run = options.dry_run;
+  return crossing;
+}
+
+/// Why messages were refused, as the journal remembers it.
+Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) {
+  constexpr std::size_t kMost = 1000;
+  std::vector<Refusal> found;
+  const AccountId account =
+      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const std::vector<FolderRecord> folders = co_await journal.folders(account);
+  for (const FolderRecord& folder : folders) {
+    const std::vector<FailureRow> rows = co_await journal.failures(folder.id);
+    for (const FailureRow& row : rows) {
+      if (found.size() == kMost) co_return found;
+      found.push_back({folder.source, row.key, row.text});
+    }
+  }
+  co_return found;
+}
+
+/// The end after a second signal: what was in flight is the next run's to settle.
+[[noreturn]] void end_at_once(const PairOptions& options, Terminal& terminal) {
+  terminal.status({});
+  if (options.json) {
+    Report report;
+    report.ledger.account = account_name(options);
+    report.ledger.outcome = Outcome::interrupted;
+    report.failure = OtherFailure{
+        "interrupted", "ended at once by a second signal; what was copied is in the journal"};
+    write_stdout(ledger_json(report));
+  }
+  ::_exit(static_cast<int>(ExitCode::at_once));
+}
+
+/// The first signal asks for the end, the second is the end.
+void heed_signals(net::UvExecutor& executor, const PairOptions& options, Terminal& terminal,
+                  Observer& log, StopRequest& stop) {
+  const auto heed = [&options, &terminal, &log, &stop](int) {
+    if (stop.requested()) end_at_once(options, terminal);
+    stop.request();
+    log.note(Level::warning, "stopping when what is in flight has arrived; once more ends at once");
+  };
+  executor.on_signal(SIGINT, heed);
+  executor.on_signal(SIGTERM, heed);
+}
+
+}  // namespace
+
+std::string account_name(const PairOptions& options) { return options.source.to_string(); }
+
+Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
+  Wiring wiring(options, log);
+  const std::unique_ptr<Journal> journal = open_the_journal(options);
+  net::UvExecutor& executor = wiring.executor();
+  const AccountIdentity identity{kAccount, options.source.identity(), options.target.identity()};
+
+  StopRequest stop;
+  heed_signals(executor, options, terminal, log, stop);
+  std::optional<ProgressTty> progress;
+  std::optional<Heartbeat> heartbeat;
+  std::vector<Observer*> watchers{&log};
+  if (options.progress == Progress::automatic && !options.quiet) {
+    progress.emplace(terminal, executor);
+    heartbeat.emplace(executor, std::chrono::milliseconds(100), [&progress] { progress->tick(); });
+    watchers.push_back(&*progress);
+  }
+  Observers observers(watchers);
+
+  Report report;
+  report.dry_run = options.dry_run;
+  report.source = options.source.to_string();
+  report.target = options.target.to_string();
+  report.ledger =
+      block_on(executor, cross_account({wiring.source(), wiring.target(), *journal, observers},
+                                       identity, crossing_options(options), stop));
+  if (report.ledger.messages().rejected > 0) {
+    report.refusals = block_on(executor, refusals(*journal, identity));
+  }
+  report.ledger.account = account_name(options);
+  executor.on_signal(SIGINT, nullptr);
+  executor.on_signal(SIGTERM, nullptr);
+  return report;
+}
+
+}  // namespace postferry::cli

@@ -1,0 +1,85 @@
+#include "cli/program.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+
+#include "cli/commands/commands.h"
+#include "cli/ledger_json.h"
+#include "cli/ledger_text.h"
+#include "cli/log.h"
+#include "cli/output.h"
+#include "cli/terminal.h"
+#include "engine/error.h"
+
+namespace postferry::cli {
+namespace {
+
+ExitCode refuse(Terminal& terminal, const std::string& reason, const std::string& hint) {
+  terminal.line("postferry: " + printable(reason));
+  if (!hint.empty()) terminal.line("  " + hint);
+  return ExitCode::usage;
+}
+
+/// stdout that cannot be written is as bad as a disk that cannot.
+ExitCode told(bool written, ExitCode code, Terminal& terminal) {
+  if (written) return code;
+  terminal.line("postferry: stdout cannot be written");
+  return code == ExitCode::complete ? ExitCode::journal : code;
+}
+
+ExitCode tell(const PairOptions& options, const Report& report, ExitCode code, Terminal& terminal) {
+  if (options.json) return told(write_stdout(ledger_json(report)), code, terminal);
+  const std::string text = options.command == Command::check
+                               ? check_text(report, code)
+                               : ledger_text(report, code, options.quiet);
+  return told(write_stdout(text), code, terminal);
+}
+
+ExitCode run(const PairOptions& options, Terminal& terminal) {
+  Log log(terminal, options.quiet ? std::max(options.log_level, Level::error) : options.log_level);
+  Report report;
+  ExitCode code = ExitCode::bug;
+  try {
+    report = options.command == Command::copy ? run_copy(options, terminal, log)
+                                              : run_check(options, log);
+    code = exit_code(report.ledger);
+  } catch (const Error& error) {
+    report.ledger.error = error;
+    code = exit_code(error);
+  } catch (const std::exception& bug) {
+    report.failure = OtherFailure{
+        "bug",
+        fmt::format("{}: this is a bug of postferry {}, please report it", bug.what(), version())};
+  }
+  if (report.ledger.error || report.failure) {
+    if (report.ledger.account.empty()) report.ledger.outcome = Outcome::failed;
+    const std::string reason =
+        report.failure ? report.failure->message : report.ledger.error->what();
+    if (code == ExitCode::usage) return refuse(terminal, reason, {});
+    log.note(Level::error, reason);
+  }
+  if (report.ledger.account.empty()) report.ledger.account = account_name(options);
+  return tell(options, report, code, terminal);
+}
+
+}  // namespace
+
+ExitCode run_program(const std::vector<std::string>& arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of its write, not our end
+  Terminal terminal(2);
+  try {
+    const Invocation invocation = parse_command_line(arguments);
+    if (invocation.run) return run(*invocation.run, terminal);
+    return told(write_stdout(invocation.print), ExitCode::complete, terminal);
+  } catch (const UsageError& error) {
+    return refuse(terminal, error.what(), error.hint());
+  } catch (const std::exception& bug) {
+    terminal.line(fmt::format("postferry: a bug: {}", printable(bug.what())));
+    return ExitCode::bug;
+  }
+}
+
+}  // namespace postferry::cli
