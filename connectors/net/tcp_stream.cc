@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kRecordBytes = 16 << 10;
 constexpr std::chrono::milliseconds kGoodbyeLimit{1000};
+constexpr std::size_t kMostIgnoredBytes = 1 << 20;
 
 }  // namespace
 
@@ -220,6 +221,18 @@ Task<void> TcpStream::say_goodbye() {
     co_await flush();
   }
   tcp_->end_writing();
+  // Closing a socket with unread bytes in it (TLS 1.3 sends tickets that nobody asked for) resets
+  // the connection, and the peer may lose what we sent last. So we hear it out.
+  std::string ignored(kRecordBytes, '\0');
+  for (std::size_t heard = 0; heard < kMostIgnoredBytes;) {
+    IoResult result = tcp_->try_read(ignored);
+    if (result.would_wait()) {
+      co_await tcp_->readable();
+    } else if (result.error != 0 || result.bytes == 0) {
+      co_return;
+    }
+    heard += result.bytes;
+  }
 }
 
 }  // namespace postferry::net

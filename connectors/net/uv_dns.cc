@@ -115,7 +115,7 @@ Task<std::vector<Address>> UvResolver::resolve(std::string host, std::uint16_t p
                                std::to_string(port).c_str(), &hints);
   if (started < 0) {
     delete static_cast<std::shared_ptr<LookUp>*>(look_up->request.data);
-    throw Error(ErrorKind::unreachable, "cannot look up the name: " + explain(started), host);
+    throw Error(ErrorKind::unreachable, "cannot look up the name: " + explain(started));
   }
   Answer answer = co_await look_up->done.wait([&look_up] {
     // Works only while it is queued; later the answer finds nobody waiting.
@@ -125,8 +125,7 @@ Task<std::vector<Address>> UvResolver::resolve(std::string host, std::uint16_t p
   if (answer.status < 0 || answer.addresses.empty()) {
     throw Error(
         ErrorKind::unreachable,
-        "cannot look up the name: " + explain(answer.status < 0 ? answer.status : UV_EAI_NODATA),
-        host);
+        "cannot look up the name: " + explain(answer.status < 0 ? answer.status : UV_EAI_NODATA));
   }
   co_return std::move(answer.addresses);
 }
