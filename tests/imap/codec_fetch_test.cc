@@ -154,6 +154,18 @@ TEST_CASE("A head that is none is refused") {
   CHECK_THROWS_AS(parse_fetch_head({text, {}}), ProtocolError);
 }
 
+TEST_CASE("A literal that only looks like a body in a confused response is refused") {
+  const std::string text = "* 9 FETCH (BODY[] {5}\r\n X \" BODY[\" y] {9}\r\n";
+  const std::vector<std::size_t> streamed{23, text.size()};
+  CHECK_THROWS_AS(parse_fetch_head({text, streamed}), ProtocolError);
+}
+
+TEST_CASE("Bytes before a literal are not taken for the name of its section") {
+  const auto got = collect("* 1 FETCH (BINARY[1] {2}\r\nab_1] {3}\r\nxyz)\r\n", 999, stream_all());
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].bodies == Strings{"ab"});
+}
+
 TEST_CASE("UIDFETCH names its message by UID") {
   const auto got = fetch("* 25 UIDFETCH (FLAGS (\\Seen))");
   CHECK(got.seq == 0);

@@ -29,10 +29,15 @@ class FetchParser {
     lexer_.spaces();
     lexer_.expect('(');
     for (lexer_.spaces(); !lexer_.accept(')'); lexer_.spaces()) {
+      const std::size_t before = data_.sections.size();
       item();
-      const bool streaming =
-          !data_.sections.empty() && data_.sections.back().form == FetchSection::Form::kStreamed;
-      if (head && streaming && lexer_.at_end()) return std::move(data_);
+      if (!head || !lexer_.at_end()) continue;
+      // The literal that is coming must be the value of the item just read.
+      if (data_.sections.size() > before &&
+          data_.sections.back().form == FetchSection::Form::kStreamed) {
+        return std::move(data_);
+      }
+      lexer_.fail("a body literal that belongs to no section");
     }
     expect_end(lexer_);
     if (head) lexer_.fail("expected a body literal");

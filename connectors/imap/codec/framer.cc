@@ -50,7 +50,8 @@ bool is_number_list(std::string_view response) {
          same_ascii(word, "VANISHED");
 }
 
-/// Whether a FETCH that ends like this, before a literal header, has just named a body section.
+/// Whether a FETCH whose line ends like this, before a literal header, has just named a body
+/// section. A section that itself holds literals is not seen as one, and stays in its response.
 bool names_body_section(std::string_view text) {
   while (text.ends_with(' ')) text.remove_suffix(1);
   if (text.ends_with('>')) text = text.substr(0, text.rfind('<'));
@@ -168,8 +169,7 @@ std::optional<Framer::Literal> Framer::literal_at_end(std::string_view text) con
   if (digits == 0) fail("a literal without its size");
   const auto size = to_number64(text.substr(line_start_ + after_digits - digits, digits));
   if (!size) fail("a literal of impossible size");
-  const std::string_view before = text.substr(0, line_start_ + line.size());
-  return Literal{*size, is_fetch(text) && names_body_section(before)};
+  return Literal{*size, is_fetch(text) && names_body_section(line)};
 }
 
 bool Framer::is_streamed(const Literal& literal) const {
