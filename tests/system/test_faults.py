@@ -1,0 +1,161 @@
+"""Killed and cut at any moment: after the last run both sides are equal and nothing is there twice."""
+import concurrent.futures
+import os
+import random
+import signal
+import time
+
+import mailbox as mailboxes
+from harness import Endpoint, Failed, expect, expect_equal, fill, test, url
+
+KILLS = int(os.environ.get("POSTFERRY_KILLS", "100"))
+WORKERS = int(os.environ.get("POSTFERRY_FAULT_WORKERS", "4"))
+SEED = int(os.environ.get("POSTFERRY_SEED", str(random.SystemRandom().randrange(1 << 30))))
+
+
+def in_parallel(jobs):
+    """Runs all; raises the first failure, with how many failed."""
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        futures = [pool.submit(job) for job in jobs]
+    failed = [f.exception() for f in futures if f.exception()]
+    if failed:
+        raise Failed(f"{len(failed)} of {len(futures)}, seed {SEED}: {failed[0]}") from failed[0]
+    return [f.result() for f in futures]
+
+
+def kill_an_account(world, number, kills, scheme, target):
+    """One account, whose runs are killed KILLS times; then one more run, left in peace."""
+    rnd = random.Random(f"{SEED}/{number}")
+    source = world.dovecot()
+    user = world.user(source, target)
+    box = mailboxes.mixed(400, 1 if scheme == "pop3" else 6, seed=number, largest=60_000)
+    fill(source, user, box)
+    journal, done = world.journal(), 0
+    with world.proxy(getattr(source, scheme), target.imap, delay_ms=1, mb_per_second=3) as proxy:
+        ends = (url(source, user, scheme, port=proxy[getattr(source, scheme)]),
+                url(target, user, port=proxy[target.imap]))
+        argv = world.argv(*ends, journal=journal)
+        for _ in range(kills):
+            process = world.start(argv)
+            # Most kills in the crossing itself; some behind the wait for a late commit, 5 s.
+            time.sleep(rnd.choice([rnd.uniform(0, 0.3), rnd.uniform(0.2, 2), rnd.uniform(0.2, 2), rnd.uniform(4.5, 7)]))
+            done += world.alive(process)
+            world.signal(process, signal.SIGKILL)
+            world.finish(process)
+        last = world.run(argv).expect_code(0).expect_balance()
+        expect(last.messages["seen"] == box.count(), "seen:", last.messages)
+        here, there = Endpoint.of(source, user), Endpoint.of(target, user)
+        expect_equal(here, there, content_only=scheme == "pop3")
+        again = world.run(argv).expect_code(0)
+        again.expect_counts(copied=0, present=box.count())
+        expect_equal(here, there, content_only=scheme == "pop3")
+    return done
+
+
+def kills(world, count, scheme, target, each=5):
+    jobs = [lambda n=n, k=min(each, count - n): kill_an_account(world, n, k, scheme, target)
+            for n in range(0, count, each)]
+    done = in_parallel(jobs)
+    return f"{sum(done)} kills of {count} met a running program, seed {SEED}"
+
+
+@test(f"kill -9 at {KILLS} random moments, IMAP to Dovecot", slow=True)
+def killed(world):
+    return kills(world, KILLS, "imap", world.target())
+
+
+@test("kill -9 at random moments, IMAP to Cyrus", slow=True)
+def killed_cyrus(world):
+    return kills(world, max(1, KILLS // 5), "imap", world.cyrus())
+
+
+@test("kill -9 at random moments, POP3 to Dovecot", slow=True)
+def killed_pop3(world):
+    return kills(world, max(1, KILLS // 5), "pop3", world.target())
+
+
+@test("kill -9 at a few moments")
+def killed_quickly(world):
+    return kills(world, 6, "imap", world.target(), each=3)
+
+
+def cut(world, number, end, way, after, count, scheme="imap"):
+    """A crossing whose line is cut at one end after AFTER bytes, COUNT times (None: every connection)."""
+    source, target = world.dovecot(), world.target()
+    user = world.user(source, target)
+    box = mailboxes.mixed(250, 1 if scheme == "pop3" else 5, seed=f"cut{number}", largest=50_000)
+    fill(source, user, box)
+    journal = world.journal()
+    port = getattr(source, scheme) if end == "source" else target.imap
+    with world.proxy(port, cut_after=after, way=way, count=count) as proxy:
+        ends = (url(source, user, scheme, port=proxy[port] if end == "source" else None),
+                url(target, user, port=proxy[port] if end == "target" else None))
+        codes = []
+        for _ in range(4 if count else 12):
+            run = world.copy(*ends, "--timeout", "30", journal=journal)
+            run.expect_code(0, 69, 75).expect_balance()
+            codes.append(run.code)
+            if run.code == 0:
+                break
+        where = f"{scheme} {end} {way} after {after} bytes"
+        expect(proxy.counters()["faults"] > 0, where, "was never cut")
+        expect(codes[-1] == 0, where, "never ended well:", codes, run)
+    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), content_only=scheme == "pop3")
+    return len(codes)
+
+
+def cuts(world, count, points, scheme="imap"):
+    places = [("source", "down"), ("source", "up"), ("target", "up"), ("target", "down")]
+    jobs = []
+    rnd = random.Random(SEED)
+    for end, way in places:
+        # Towards a source and from a target only commands and answers flow: a few thousand bytes.
+        most = 2500 if (end, way) in (("source", "up"), ("target", "down")) else 700_000
+        for low, high in points:
+            after = rnd.randrange(int(low * most), max(1, int(high * most)))
+            jobs.append(lambda e=end, w=way, a=after, n=len(jobs): cut(world, n, e, w, a, count, scheme))
+    runs = in_parallel(jobs)
+    return f"{len(jobs)} cuts, up to {max(runs)} runs, seed {SEED}"
+
+
+POINTS = [(0, 0.0005), (0.0005, 0.01), (0.01, 0.1), (0.1, 0.4), (0.4, 0.8)]
+
+
+@test("the line is cut once, at either end and in either direction, IMAP", slow=True)
+def cut_once(world):
+    return cuts(world, 1, POINTS)
+
+
+@test("the line is cut three times, at either end and in either direction, IMAP", slow=True)
+def cut_thrice(world):
+    return cuts(world, 3, [(0.05, 0.3), (0.3, 0.6)])
+
+
+@test("the line is cut once, at either end and in either direction, POP3", slow=True)
+def cut_pop3(world):
+    return cuts(world, 1, [(0.0005, 0.01), (0.1, 0.4)], "pop3")
+
+
+@test("a line that never carries more than half a megabyte gets everything over in the end", slow=True)
+def always_cut(world):
+    return "; ".join(f"{end}: {cut(world, f'always{end}', end, way, 500_000, None)} runs"
+                     for end, way in (("source", "down"), ("target", "up")))
+
+
+@test("a server that goes away in mid-run is taken up again by the next run: 75")
+def server_lost(world):
+    source, target = world.dovecot(), world.target()
+    user = world.user(source, target)
+    fill(source, user, mailboxes.mixed(300, 4, largest=50_000))
+    journal = world.journal()
+    from test_runs import _forward
+    with world.proxy(target.imap, mb_per_second=1.5) as proxy:
+        port = proxy[target.imap]
+        ends = url(source, user), url(target, user, port=port)
+        process = world.start(world.argv(*ends, "--retries", "1", journal=journal))
+        time.sleep(1)
+    run = world.finish(process).expect_code(75).expect_balance()
+    expect(run.account["error"], "no error in the object:", run.out)
+    with _forward(port, target.imap):
+        world.copy(*ends, journal=journal).expect_code(0)
+    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
