@@ -1,0 +1,31 @@
+# bash completion for postferry
+_postferry() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local both="--source-password-file --target-password-file --source-password-command
+        --target-password-command --timeout --folder --exclude --map --json --log-level
+        --transcript --help"
+    local copy="--since --before --max-size --deletions --force-deletions --dry-run --journal
+        --sessions --memory --retries --no-progress --quiet"
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "copy check --help --version" -- "$current")
+        return
+    fi
+    case $previous in
+        --source-password-file | --target-password-file | --journal | --transcript)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return ;;
+        --log-level)
+            mapfile -t COMPREPLY < <(compgen -W "debug info warning error" -- "$current")
+            return ;;
+        --deletions)
+            mapfile -t COMPREPLY < <(compgen -W "keep mirror" -- "$current")
+            return ;;
+    esac
+    case ${COMP_WORDS[1]} in
+        copy) mapfile -t COMPREPLY < <(compgen -W "$both $copy" -- "$current") ;;
+        check) mapfile -t COMPREPLY < <(compgen -W "$both" -- "$current") ;;
+    esac
+}
+complete -F _postferry postferry
