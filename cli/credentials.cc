@@ -78,9 +78,18 @@ class NoCredentials final : public Credentials {
   std::string mechanism_;
 };
 
+/// At the start a file that cannot be read is a wrong option, not a lost disk.
+Secret read_now(const std::string& path) {
+  try {
+    return read_password_file(path);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::usage, error.message());
+  }
+}
+
 std::unique_ptr<Credentials> from_file(const std::string& path, Blocking& blocking,
                                        const CredentialDoors& doors) {
-  Secret first = read_password_file(path);
+  Secret first = read_now(path);
   struct stat status{};
   const bool regular = ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
   if (!regular) return std::make_unique<FixedCredentials>(std::move(first));

@@ -28,8 +28,8 @@ CredentialDoors system_doors(std::function<void(const std::string&)> warn);
 /// The first of: the option (file or command), POSTFERRY_<END>_PASSWORD, the systemd credential
 /// <end>-password, a prompt. `end` is "source" or "target". A prompt is asked now, once; a file is
 /// looked at now and read again at every login (a pipe is read once); a command runs at every
-/// login, off the loop. Mechanisms that need no password never ask. Throws Error{local} for a file
-/// that cannot be read, Error{usage} when there is no password and nobody to ask. `blocking` must
+/// login, off the loop. Mechanisms that need no password never ask. Throws Error{usage} for a file
+/// that cannot be read now, and when there is no password and nobody to ask. `blocking` must
 /// outlive the result.
 std::unique_ptr<Credentials> make_credentials(const std::string& end,
                                               const PasswordOptions& options,

@@ -26,6 +26,9 @@ auto value_of(const std::string& option, const std::string& text, Read read) {
   }
 }
 
+/// The group of options that help does not show.
+constexpr const char* kHidden = "";
+
 std::string as_is(const std::string& text) { return text; }
 
 int whole_number(const std::string& text, int least, int most) {
@@ -172,10 +175,11 @@ class Description {
     flag(
         group, "--json", [this] { into_.json = true; },
         "Print the result as one JSON object on stdout.");
-    if (into_.command == Command::copy) {
-      flag(
-          group, "--no-progress", [this] { into_.progress = Progress::none; },
-          "No progress, neither in place nor as lines.");
+    const bool shows_progress = into_.command == Command::copy;
+    flag(
+        shows_progress ? group : kHidden, "--no-progress",
+        [this] { into_.progress = Progress::none; }, "No progress, neither in place nor as lines.");
+    if (shows_progress) {
       flag(
           group, "--quiet", [this] { into_.quiet = true; },
           "Say nothing but errors, and in the end only what failed.");

@@ -31,7 +31,10 @@ ExitCode told(bool written, ExitCode code, Terminal& terminal) {
 }
 
 ExitCode tell(const PairOptions& options, const Report& report, ExitCode code, Terminal& terminal) {
-  if (options.json) return told(write_stdout(ledger_json(report)), code, terminal);
+  if (options.json) {
+    terminal.text(ledger_text(report, code, true));
+    return told(write_stdout(ledger_json(report)), code, terminal);
+  }
   const std::string text = options.command == Command::check
                                ? check_text(report, code)
                                : ledger_text(report, code, options.quiet);

@@ -31,12 +31,14 @@ std::size_t Terminal::width() const {
   return size.ws_col;
 }
 
-void Terminal::line(std::string_view text) {
+void Terminal::line(std::string_view text_of_line) { text(std::string(text_of_line) + "\n"); }
+
+void Terminal::text(std::string_view lines) {
+  if (lines.empty()) return;
   const std::lock_guard lock(mutex_);
   std::string bytes;
   if (!status_.empty()) bytes += kClear;
-  bytes += text;
-  bytes += '\n';
+  bytes += lines;
   bytes += status_;
   put(bytes);
 }

@@ -25,6 +25,8 @@ class Terminal {
 
   /// Writes a line above the status line; a line end is added.
   void line(std::string_view text);
+  /// Writes whole lines, each with its line end, above the status line.
+  void text(std::string_view lines);
   /// Paints the status line, cut to the width; an empty one takes it away. Nothing where the
   /// terminal is not interactive.
   void status(std::string text);

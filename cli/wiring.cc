@@ -1,5 +1,11 @@
 #include "cli/wiring.h"
 
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include "cli/credentials.h"
 #include "cli/output.h"
 #include "cli/signals_held_back.h"
@@ -20,12 +26,21 @@ std::unique_ptr<ThreadBlocking> make_threads() {
   return std::make_unique<ThreadBlocking>(kThreads);
 }
 
+/// A file named in a URL that cannot be read is wrong usage, before anything is sent.
+void check_files_of(const Endpoint& end) {
+  if (!end.ca_file || ::access(end.ca_file->c_str(), R_OK) == 0) return;
+  throw Error(ErrorKind::usage, fmt::format("ca={} of {}: {}", printable(*end.ca_file),
+                                            printable(end.to_string()), std::strerror(errno)));
+}
+
 }  // namespace
 
 Wiring::Wiring(const PairOptions& options, Observer& log)
     : blocking_(make_threads()),
       network_(std::make_unique<net::UvNetwork>(executor_)),
       spool_(make_disk_spool(*blocking_, spool_directory())) {
+  check_files_of(options.source);
+  check_files_of(options.target);
   const auto warn = [&log](const std::string& text) { log.note(Level::warning, text); };
   const CredentialDoors doors = system_doors(warn);
   source_credentials_ =

@@ -112,6 +112,15 @@ TEST_CASE("a password file that is missing, empty or huge is an error that names
   }
 }
 
+TEST_CASE("a password file that is missing at the start is wrong usage") {
+  World world;
+  PasswordOptions options;
+  options.file = "/no/such/file";
+  const Error error = error_of([&] { (void)resolved(world, options); });
+  CHECK(error.kind() == ErrorKind::usage);
+  CHECK_THAT(error.what(), Contains("/no/such/file"));
+}
+
 TEST_CASE("a password file that others can read brings a warning") {
   TemporaryFolder folder;
   World world;
