@@ -162,13 +162,13 @@ Task<Catalogue> read_catalogue(Session& session, const Selected& folder) {
 }
 
 Task<std::vector<TargetEntry>> look_from(Session& session, Uid from) {
-  std::string noop_tag = co_await session.send(session.command("NOOP").finish());
+  // Not pipelined: Dovecot puts the sync off when it sees another command behind the NOOP.
+  co_await noop(session);
   std::string range = fmt::format("{}:*", std::max(from.value, 1u));
   std::map<std::uint32_t, TargetEntry> found;
   for (int page = 0; page < kMaxPages; ++page) {
     std::string tag = co_await session.send(
         session.command("UID FETCH").raw(range + " (UID FLAGS INTERNALDATE RFC822.SIZE)").finish());
-    if (!noop_tag.empty()) co_await session.succeed(std::exchange(noop_tag, {}), "NOOP");
     const StatusResponse status =
         co_await session.succeed(tag, "FETCH", [&found, from](Response& response) {
           const auto* fetch = std::get_if<FetchData>(&response);
