@@ -1,0 +1,69 @@
+// A server in memory as a source: the port, over a line.
+
+#include "connectors/memory/source.h"
+
+#include <utility>
+
+#include "connectors/memory/session.h"
+#include "engine/async/timeout.h"
+
+namespace postferry {
+
+namespace {
+
+class MemorySourceSession final : public SourceSession {
+ public:
+  explicit MemorySourceSession(MemoryServer& server) : line_(server) {}
+
+  Task<std::vector<FolderInfo>> list() override { return line_.list(); }
+  Task<FolderNumbers> select(const FolderName& folder) override { return line_.select(folder); }
+  Task<Catalogue> catalogue() override {
+    MemoryLine::Call call(line_, "catalogue");
+    co_await call.travel();
+    const bool bare = line_.server().options().uidl_keys;
+    Catalogue catalogue;
+    for (const MemoryMessage& message : line_.selected().messages) {
+      catalogue.add(line_.key_of(message), message.bytes.size(), bare ? std::nullopt : message.date,
+                    bare ? Flags{} : message.flags);
+    }
+    call.done();
+    co_return catalogue;
+  }
+  Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) override {
+    return line_.headers(std::move(keys));
+  }
+  Task<void> fetch(std::vector<Catalogue::Entry> wanted, MessageSink& sink) override {
+    std::vector<MessageKey> keys;
+    keys.reserve(wanted.size());
+    for (const Catalogue::Entry& entry : wanted) keys.push_back(entry.key);
+    return line_.fetch(std::move(keys), sink);
+  }
+  Task<void> logout() override { return line_.logout(); }
+
+ private:
+  MemoryLine line_;
+};
+
+class MemorySource final : public Source {
+ public:
+  explicit MemorySource(MemoryServer& server) : server_(server) {}
+
+  Task<std::unique_ptr<SourceSession>> connect() override {
+    co_await sleep_for(server_.options().round_trip);
+    ++server_.calls["connect"];
+    co_return std::make_unique<MemorySourceSession>(server_);
+  }
+  int max_sessions() const override { return server_.options().max_sessions; }
+  std::string describe() const override { return "memory:" + server_.options().name; }
+
+ private:
+  MemoryServer& server_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_memory_source(MemoryServer& server) {
+  return std::make_unique<MemorySource>(server);
+}
+
+}  // namespace postferry
