@@ -1,0 +1,28 @@
+// One line a protocol.
+#include "connectors/registry.h"
+
+#include "connectors/imap/source.h"
+#include "connectors/imap/target.h"
+#include "connectors/pop3/source.h"
+#include "engine/error.h"
+
+namespace postferry {
+
+std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup setup) {
+  switch (setup.endpoint.protocol) {
+    case Protocol::imap:
+      return imap::make_source(context, std::move(setup));
+    case Protocol::pop3:
+      return pop3::make_source(context, std::move(setup));
+  }
+  throw Error(ErrorKind::usage, "this protocol cannot be a source");
+}
+
+std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup setup) {
+  if (setup.endpoint.protocol == Protocol::imap) {
+    return imap::make_target(context, std::move(setup));
+  }
+  throw Error(ErrorKind::usage, "a POP3 server cannot be a target: it only gives mail away");
+}
+
+}  // namespace postferry
