@@ -16,6 +16,14 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
+/// RFC 9051 9: what an IMAP keyword may be made of.
+bool is_atom(std::string_view word) {
+  return std::ranges::all_of(word, [](char c) {
+    return c > ' ' && c < '\x7f' &&
+           std::string_view("(){%*\"\\]").find(c) == std::string_view::npos;
+  });
+}
+
 std::string_view trim(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
@@ -166,7 +174,8 @@ std::vector<std::string> keywords(const HeaderScan& header) {
     if (rest.empty()) break;
     const std::string_view word = rest.substr(0, rest.find_first_of(" \t"));
     rest.remove_prefix(word.size());
-    if (word.size() > kMaxKeywordBytes || std::ranges::find(words, word) != words.end()) continue;
+    if (word.size() > kMaxKeywordBytes || !is_atom(word)) continue;
+    if (std::ranges::find(words, word) != words.end()) continue;
     words.emplace_back(word);
   }
   return words;

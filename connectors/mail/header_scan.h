@@ -62,7 +62,8 @@ struct StatusFlags {
 /// they stand; O (old) and all other letters mean nothing to a target.
 StatusFlags status_flags(const HeaderScan& header);
 
-/// The words of X-Keywords, each once, in order; no more than kMaxKeywords.
+/// The words of X-Keywords that can be IMAP keywords, each once, in order; no more than
+/// kMaxKeywords.
 std::vector<std::string> keywords(const HeaderScan& header);
 
 }  // namespace postferry::mail

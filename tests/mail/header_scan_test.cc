@@ -158,6 +158,12 @@ TEST_CASE("X-Keywords are split into words, each once") {
   CHECK(keywords(scan_header("X-Keywords:      \r\n\r\n")).empty());
 }
 
+TEST_CASE("words that cannot be IMAP keywords are passed over") {
+  const auto words =
+      keywords(scan_header("X-Keywords: \\Seen a(b c%d gr\xfcn \"x\" ok [y\r\n\r\n"));
+  CHECK(words == std::vector<std::string>{"ok", "[y"});
+}
+
 TEST_CASE("keywords are bounded in number and size") {
   std::string value = std::string(kMaxKeywordBytes + 1, 'x');
   for (int i = 0; i < 1000; ++i) value += " k" + std::to_string(i);

@@ -21,6 +21,8 @@ Command capa() { return {"CAPA"}; }
 Command stls() { return {"STLS"}; }
 Command uidl() { return {"UIDL"}; }
 Command list() { return {"LIST"}; }
+Command stat() { return {"STAT"}; }
+Command list(std::uint32_t number) { return {"LIST " + std::to_string(number)}; }
 Command quit() { return {"QUIT"}; }
 Command retr(std::uint32_t number) { return {"RETR " + std::to_string(number)}; }
 

@@ -18,7 +18,9 @@ struct Command {
 Command capa();
 Command stls();
 Command uidl();
+Command stat();
 Command list();
+Command list(std::uint32_t number);
 Command quit();
 Command retr(std::uint32_t number);
 Command top(std::uint32_t number, std::uint32_t lines);

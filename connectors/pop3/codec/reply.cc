@@ -179,6 +179,14 @@ void Capabilities::add(std::string_view line) {
   }
 }
 
+std::optional<Totals> parse_stat(const StatusLine& status) {
+  std::string_view rest = status.text;
+  const auto messages = whole_number<std::uint64_t>(take_word(rest));
+  const auto size_bytes = whole_number<std::uint64_t>(take_word(rest));
+  if (!messages || !size_bytes) return std::nullopt;
+  return Totals{*messages, *size_bytes};
+}
+
 ListItem parse_list_item(std::string_view line) {
   std::string_view rest = line;
   ListItem item;

@@ -90,6 +90,13 @@ struct Capabilities {
   void add(std::string_view line);
 };
 
+/// What STAT says: `+OK messages bytes`; nullopt where it cannot be read.
+struct Totals {
+  std::uint64_t messages = 0;
+  std::uint64_t size_bytes = 0;
+};
+std::optional<Totals> parse_stat(const StatusLine& status);
+
 /// One line of LIST: `number size`. Words after these are allowed, white space before and between.
 struct ListItem {
   std::uint32_t number = 0;
@@ -98,8 +105,8 @@ struct ListItem {
 /// Throws ProtocolError where there is no number; a size that cannot be read counts as 0.
 ListItem parse_list_item(std::string_view line);
 
-/// One line of UIDL: `number uid`; the uid is the first word after the number, and empty where there
-/// is none, or one that is too long or not printable ASCII.
+/// One line of UIDL: `number uid`; the uid is the first word after the number, and empty where
+/// there is none, or one that is too long or not printable ASCII.
 struct UidlItem {
   std::uint32_t number = 0;
   std::string_view uid;

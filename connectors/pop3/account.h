@@ -1,0 +1,16 @@
+// What the sessions of one POP3 source share.
+#pragma once
+
+#include <string>
+
+#include "connectors/registry.h"
+
+namespace postferry::pop3 {
+
+struct Account {
+  ConnectorContext context;
+  EndSetup setup;
+  std::string where;  // begins the context of errors: "source pop3s://ann@old.example"
+};
+
+}  // namespace postferry::pop3

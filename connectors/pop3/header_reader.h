@@ -1,0 +1,20 @@
+// Fetches headers by TOP, or by RETR where TOP is not to be had.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "connectors/mail/header_scan.h"
+#include "connectors/pop3/maildrop.h"
+#include "connectors/pop3/session.h"
+
+namespace postferry::pop3 {
+
+/// Calls `take(index, header)` once for each of `entries` whose header the server gives, in any
+/// order; others are left out. Message bodies that come along are dropped on the way.
+Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
+                        std::function<void(std::size_t, const mail::HeaderScan&)> take);
+
+}  // namespace postferry::pop3

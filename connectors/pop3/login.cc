@@ -1,0 +1,96 @@
+#include "connectors/pop3/login.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "connectors/pop3/authenticate.h"
+#include "engine/async/timeout.h"
+
+namespace postferry::pop3 {
+namespace {
+
+constexpr std::chrono::milliseconds kLogoutLimit{2000};
+
+net::TlsOptions tls_options(const Endpoint& endpoint) {
+  net::TlsOptions tls;
+  tls.host = endpoint.host;
+  tls.ca_file = endpoint.ca_file;
+  tls.pin_sha256 = endpoint.pin_sha256;
+  tls.verify = endpoint.verify;
+  return tls;
+}
+
+Task<std::unique_ptr<Session>> dial(Account& account) {
+  const Endpoint& endpoint = account.setup.endpoint;
+  net::ConnectOptions options;
+  options.host = endpoint.host;
+  options.port = endpoint.port;
+  options.io_limit = account.setup.timeout;
+  if (endpoint.tls == TlsMode::implicit) options.tls = tls_options(endpoint);
+  std::unique_ptr<net::Stream> stream;
+  try {
+    stream = co_await account.context.network->connect(std::move(options));
+  } catch (const Error& failure) {
+    throw failure.in(account.where);
+  }
+  co_return std::make_unique<Session>(std::move(stream), account.where);
+}
+
+/// A refusal in the greeting comes from a server that is too busy, or does not want this address;
+/// either may be over later.
+Task<void> greeting(Session& session) {
+  const StatusLine greeting = co_await session.status();
+  if (greeting.ok()) co_return;
+  if (greeting.kind == StatusLine::Kind::challenge) {
+    throw session.error(ErrorKind::protocol, "this is not a POP3 server: its greeting is wrong");
+  }
+  throw session.error(ErrorKind::transient,
+                      fmt::format("the server does not let us in: {}", words(greeting)));
+}
+
+Task<void> turn_to_tls(Session& session, const Endpoint& endpoint) {
+  if (session.capabilities.known && !session.capabilities.stls) {
+    throw session.error(ErrorKind::tls, "the server does not offer STLS");
+  }
+  const StatusLine answer = co_await session.ask(stls());
+  if (!answer.ok()) {
+    throw session.error(ErrorKind::tls, fmt::format("STLS was refused: {}", words(answer)));
+  }
+  co_await session.start_tls(tls_options(endpoint));
+}
+
+}  // namespace
+
+Task<std::unique_ptr<Session>> log_in(Account& account) {
+  const Endpoint& endpoint = account.setup.endpoint;
+  std::unique_ptr<Session> session = co_await dial(account);
+  co_await greeting(*session);
+  co_await session->ask_capabilities();
+  if (endpoint.tls == TlsMode::starttls) {
+    co_await turn_to_tls(*session, endpoint);
+    // What was said in the clear may have been anybody's words (RFC 2595 4).
+    co_await session->ask_capabilities();
+  }
+  co_await authenticate(*session, account);
+  const Capabilities before = session->capabilities;
+  co_await session->ask_capabilities();
+  if (!session->capabilities.known) session->capabilities = before;
+  co_return session;
+}
+
+Task<void> log_out(Session& session) {
+  if (session.at_rest()) {
+    try {
+      co_await with_timeout(kLogoutLimit, session.ask(quit()));
+    } catch (const Error&) {
+      // A session that is lost has nothing more to say: closing it is all that is left.
+    } catch (const TimedOut&) {
+      // Nor has a server that does not answer.
+    }
+  }
+  co_await session.close();
+}
+
+}  // namespace postferry::pop3
