@@ -114,6 +114,19 @@ TEST_CASE("a job that fails after a cancel still tells its failure") {
   CHECK_THROWS_WITH(block_on(root, blocking.run(fails)), "corrupt");
 }
 
+TEST_CASE("a job cancelled on its way throws Cancelled, whether it has a value to yield or not") {
+  ManualExecutor executor;
+  InlineBlocking blocking;
+  Scope first(executor);
+  Scope second(executor);
+  const auto with_value = [&] {
+    first.cancel();
+    return 1;
+  };
+  CHECK_THROWS_AS(block_on(first, blocking.run(with_value)), Cancelled);
+  CHECK_THROWS_AS(block_on(second, blocking.run([&] { second.cancel(); })), Cancelled);
+}
+
 TEST_CASE("in a cancelled scope no job is started, in a shield it is") {
   ManualExecutor executor;
   ThreadBlocking blocking;
