@@ -7,8 +7,9 @@ namespace postferry::pop3 {
 namespace {
 
 // What is under way costs us no memory, only the server's: these bound how far ahead it works. The
-// commands of a whole window stay well below what a socket buffers, so neither side blocks writing.
-constexpr std::size_t kWindowCommands = 256;
+// commands of a whole window (24 KB) stay below what sockets buffer, so that neither side can block
+// the other by writing.
+constexpr std::size_t kWindowCommands = 2000;
 constexpr std::uint64_t kWindowBytes = 8 << 20;
 constexpr std::uint64_t kReplyOverhead = 64;
 
