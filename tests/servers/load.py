@@ -36,6 +36,7 @@ def date_time(message):
 
 def by_maildir(mailbox, server, user):
     """Writes Maildir files below the home of USER on a Dovecot of store maildir, before its first login.
+    The messages of a folder are taken one by one, so that they need not all be in memory.
     Folders whose names hold the server's separator are left out.  Dates lose their zone, as on any server."""
     home, loaded = server.home(user), Loaded()
     root = home / "Maildir"
@@ -49,14 +50,17 @@ def by_maildir(mailbox, server, user):
             (place / sub).mkdir(parents=True, exist_ok=True)
         if place != root:
             (place / "maildirfolder").touch()
-        keywords = sorted({k for m in folder.messages for k in m.keywords})
-        (place / "dovecot-keywords").write_text("".join(f"{i} {k}\n" for i, k in enumerate(keywords)))
+        keywords = []
         for number, message in enumerate(folder.messages):
+            keywords += [k for k in message.keywords if k not in keywords]
             letters = "".join(sorted(_LETTERS[f] for f in message.flags))
             letters += "".join(sorted(chr(ord("a") + keywords.index(k)) for k in message.keywords))
-            path = place / "cur" / f"{1_000_000_000 + number}.M{number}P1.test:2,{letters}"
-            path.write_bytes(message.data.replace(b"\r\n", b"\n"))
+            data = message.data.replace(b"\r\n", b"\n")
+            virtual = len(data) + data.count(b"\n") - data.count(b"\r\n")
+            path = place / "cur" / f"{1_000_000_000 + number}.M{number}P1.test,S={len(data)},W={virtual}:2,{letters}"
+            path.write_bytes(data)
             os.utime(path, (message.when, message.when))
+        (place / "dovecot-keywords").write_text("".join(f"{i} {k}\n" for i, k in enumerate(keywords)))
         if folder.subscribed:
             subscriptions.append("\t".join(_escaped(folder.path)))
     (root / "subscriptions").write_text("V\t2\n\n" + "".join(f"{line}\n" for line in subscriptions))

@@ -7,8 +7,8 @@ Compared: the set of folders, their roles, the subscriptions, and in every folde
 (SHA-256 of the bytes, system flags, keywords without case, INTERNALDATE as an instant).  Prints a
 JSON object; exit status 0 only if nothing differs, else 1.
 
-The counts: missing (not on the target), extra (its bytes are nowhere in the source folder), doubled
-(more copies than the source folder has), flags, keywords, dates (arrived, but with others),
+The counts: missing (not on the target), extra (its bytes are nowhere in the source folder), altered
+(the same Message-ID with other bytes), doubled (more copies than the source folder has), flags, keywords, dates (arrived, but with others),
 folders_missing, folders_extra, subscriptions_missing, subscriptions_extra, roles, order (folders
 whose common messages stand in another order; told, but no difference), unreadable (FETCH gave no body).
 """
@@ -165,7 +165,7 @@ class Account:
             left -= len(piece)
         if self.final_crlf and last != b"\r\n":
             sha.update(b"\r\n"[len(last) if last == b"\r" else 0:])
-        found = re.search(rb"(?im)^(message-id:\s*\S+|subject:[^\r]*)", head)
+        found = re.search(rb"(?im)^message-id:\s*\S+", head) or re.search(rb"(?im)^subject:[^\r]*", head)
         return sha.digest(), size, found.group(0).decode(errors="replace") if found else "(no name)"
 
 
@@ -213,6 +213,7 @@ def _compare_folder(source, target, where, report, content_only):
                 report.note("unreadable", where, f"UID {message.uid}")
             else:
                 side[message.digest].append(message)
+    missing, extra = [], []
     for digest in left.keys() | right.keys():
         ours, theirs = left.get(digest, []), right.get(digest, [])
         for message in list(ours):  # exact twins first
@@ -226,14 +227,33 @@ def _compare_folder(source, target, where, report, content_only):
                 if a != b and not content_only:
                     show = (lambda x: " ".join(sorted(x)) or "none") if kind != "dates" else str
                     report.note(kind, where, f"{message.name}: {show(a)} -> {show(b)}")
-        for message in ours[len(theirs):]:
-            report.note("missing", where, message.name)
-        for message in theirs[len(ours):]:
-            report.note("doubled" if digest in left else "extra", where, message.name)
+        missing += ours[len(theirs):]
+        if digest in left:
+            for message in theirs[len(ours):]:
+                report.note("doubled", where, message.name)
+        else:
+            extra += theirs
+    _note_unpaired(missing, extra, where, report)
     common = left.keys() & right.keys()
     order = lambda messages: [m.digest for m in messages if m.digest in common]
     if not report.counts["doubled"] and order(source) != order(target):
         report.note("order", where)
+
+
+def _note_unpaired(missing, extra, where, report):
+    """What has a partner by Message-ID arrived altered."""
+    by_name = collections.defaultdict(list)
+    for message in extra:
+        by_name[message.name].append(message)
+    for message in missing:
+        if message.name.lower().startswith("message-id") and by_name[message.name]:
+            other = by_name[message.name].pop()
+            report.note("altered", where, f"{message.name}: {message.size} -> {other.size} bytes")
+        else:
+            report.note("missing", where, message.name)
+    for messages in by_name.values():
+        for message in messages:
+            report.note("extra", where, message.name)
 
 
 def verify(source, target, *, content_only=False, rename=lambda path: path, by_content=False, allow_parents=False,

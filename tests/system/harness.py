@@ -14,7 +14,6 @@ import pathlib
 import resource
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import urllib.parse
 SERVERS = pathlib.Path(__file__).resolve().parents[1] / "servers"
 sys.path.insert(0, str(SERVERS))
 import load  # noqa: E402
+import measure  # noqa: E402
 from certificates import Authority  # noqa: E402
 from cyrus import Cyrus  # noqa: E402
 from dovecot import Dovecot  # noqa: E402
@@ -200,20 +200,14 @@ class World:
         os.kill(process.pid, number)  # a child not yet waited for, so the id is still its own
 
     def finish(self, process, timeout=120):
-        limit = threading.Timer(timeout, lambda: self.signal(process, signal.SIGKILL))
-        limit.start()
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        finally:
-            limit.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - process.began
+        """Waits for what start() gave and reads what it said."""
+        usage = measure.wait(process, process.began, timeout)
         out, err = (path.read_text(errors="replace") for path in process.files)
         for path in process.files:
             path.unlink()
-        run = Run(process.args, process.returncode, out, err, seconds, usage.ru_maxrss / 1024)
-        if seconds >= timeout:
-            raise Failed(f"not done after {timeout} s; {run}")
+        run = Run(process.args, usage.code, out, err, usage.wall, usage.peak_mib)
+        if usage.timed_out:
+            raise Failed(f"not done after {timeout} s: {shlex.join(process.args)}; {run}")
         # A crash or a sanitizer's report fails any test, whatever else it looks at.
         expect(process.returncode not in (70, -6, -11, -4, -8) and "ERROR: AddressSanitizer" not in err
                and "runtime error:" not in err, f"the program is at fault: {shlex.join(process.args)}:", run)

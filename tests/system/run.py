@@ -11,6 +11,7 @@ import concurrent.futures
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -48,6 +49,7 @@ def main():
     if not a.no_install:
         subprocess.run([harness.SERVERS / "install.sh"], check=True)
     harness.set_no_core_dumps()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is stopped
     world = harness.World(pathlib.Path(a.postferry).resolve(), a.work)
     counts, lock = {"ok": 0, "FAIL": 0, "skip": 0}, threading.Lock()
 
