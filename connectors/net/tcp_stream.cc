@@ -175,7 +175,7 @@ Task<void> TcpStream::handshake(TlsOptions options) {
   assert(!tls_);
   Operation operation(*this);
   try {
-    std::shared_ptr<TlsContext> context = contexts_(options.ca_file);
+    std::shared_ptr<TlsContext> context = contexts_(TlsContext::key(options));
     auto session = std::make_unique<TlsSession>(std::move(context), std::move(options), *tcp_);
     while (true) {
       TlsSession::Step step = session->handshake();

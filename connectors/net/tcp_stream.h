@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "connectors/net/stream.h"
@@ -15,9 +14,7 @@ namespace postferry::net {
 
 class TcpStream final : public Stream {
  public:
-  /// Gives the context for a ca file; see TlsContext.
-  using Contexts =
-      std::function<std::shared_ptr<TlsContext>(const std::optional<std::string>& ca_file)>;
+  using Contexts = std::function<std::shared_ptr<TlsContext>(const TlsContext::Key& key)>;
 
   /// `peer` is "imap.example.org:993", the context of every error. The limit of each read and each
   /// write to make progress is the socket's.

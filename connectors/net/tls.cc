@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <cstring>
-#include <limits>
+#include <cstdlib>
+#include <filesystem>
 #include <system_error>
 
 #include "connectors/net/tls_trust.h"
@@ -34,9 +34,36 @@ std::string last_reason() {
   throw Error(ErrorKind::tls, fmt::format("{}: {}", what, last_reason()));
 }
 
+/// True when the system keeps its authorities one a file, named by hash ("4042bcee.0").
+bool has_hashed_directory() {
+  std::error_code failure;
+  std::filesystem::directory_iterator entries(X509_get_default_cert_dir(), failure);
+  if (failure) return false;
+  for (const auto& entry : entries) {
+    const std::string name = entry.path().filename();
+    if (name.size() == 10 && name.ends_with(".0")) return true;
+  }
+  return false;
+}
+
+/// Reading the whole bundle costs 50 ms of every run; the directory is looked up when needed.
+void trust_system(SSL_CTX* context) {
+  bool chosen = std::getenv(X509_get_default_cert_file_env()) != nullptr ||
+                std::getenv(X509_get_default_cert_dir_env()) != nullptr;
+  int result = !chosen && has_hashed_directory() ? SSL_CTX_set_default_verify_dir(context)
+                                                 : SSL_CTX_set_default_verify_paths(context);
+  if (result != 1) refuse("cannot read the system's certificates");
+}
+
 }  // namespace
 
-TlsContext::TlsContext(const std::optional<std::string>& ca_file) {
+TlsContext::Key TlsContext::key(const TlsOptions& options) {
+  // A ca file is read even when it will not be asked: a wrong one should not go unnoticed.
+  if (options.ca_file) return {Authorities::file, *options.ca_file};
+  return {looks_at_chain(options) ? Authorities::system : Authorities::none, {}};
+}
+
+TlsContext::TlsContext(const Key& key) {
   ERR_clear_error();
   context_.reset(SSL_CTX_new(TLS_client_method()));
   if (!context_) refuse("cannot set up TLS");
@@ -48,13 +75,11 @@ TlsContext::TlsContext(const std::optional<std::string>& ca_file) {
   SSL_CTX_set_default_read_buffer_len(context, kReadAheadBytes);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(context, &TlsSession::judge, nullptr);
-  if (!ca_file) {
-    SSL_CTX_set_default_verify_paths(context);
-    return;
-  }
-  if (SSL_CTX_load_verify_file(context, ca_file->c_str()) != 1) {
+  if (key.authorities == Authorities::system) trust_system(context);
+  if (key.authorities != Authorities::file) return;
+  if (SSL_CTX_load_verify_file(context, key.ca_file.c_str()) != 1) {
     throw Error(ErrorKind::usage, fmt::format("cannot read certificates from the ca file {}: {}",
-                                              printable(*ca_file, 200), last_reason()));
+                                              printable(key.ca_file, 200), last_reason()));
   }
   // Whatever the file holds is trusted, be it a root or not.
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);

@@ -19,9 +19,17 @@ namespace postferry::net {
 /// What all sessions share that trust the same authorities.
 class TlsContext {
  public:
-  /// `ca_file`: PEM, trusted instead of the system's store. Throws Error{usage} when it cannot be
-  /// read.
-  explicit TlsContext(const std::optional<std::string>& ca_file);
+  enum class Authorities { none, system, file };
+  struct Key {
+    Authorities authorities = Authorities::system;
+    std::string ca_file;
+    auto operator<=>(const Key&) const = default;
+  };
+  /// Which context a session with these options needs.
+  static Key key(const TlsOptions& options);
+
+  /// Throws Error{usage} when a ca file cannot be read.
+  explicit TlsContext(const Key& key);
   SSL_CTX* get() const { return context_.get(); }
 
  private:

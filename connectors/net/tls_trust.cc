@@ -164,6 +164,11 @@ bool is_ip_literal(const std::string& host) {
   return parse_address(certificate_host(host), 0).has_value();
 }
 
+bool looks_at_chain(const TlsOptions& options) {
+  bool pin_decides = options.pin_sha256 && !options.ca_file;
+  return options.verify && !pin_decides;
+}
+
 std::string judge_certificate(X509_STORE_CTX* chain, const TlsOptions& options) {
   X509* leaf = X509_STORE_CTX_get0_cert(chain);
   if (leaf == nullptr) return "the server showed no certificate";
@@ -174,8 +179,7 @@ std::string judge_certificate(X509_STORE_CTX* chain, const TlsOptions& options) 
       return fmt::format("the server's key is not the pinned one; it has pin=sha256:{}", hex(seen));
     }
   }
-  bool pin_decides = options.pin_sha256 && !options.ca_file;
-  if (!options.verify || pin_decides) {
+  if (!looks_at_chain(options)) {
     X509_STORE_CTX_set_error(chain, X509_V_OK);
     return {};
   }

@@ -16,6 +16,9 @@ namespace postferry::net {
 /// With both, both must hold. verify=false looks at nothing but the pin.
 std::string judge_certificate(X509_STORE_CTX* chain, const TlsOptions& options);
 
+/// Whether judge_certificate will need any authorities.
+bool looks_at_chain(const TlsOptions& options);
+
 /// SHA-256 of the certificate's SubjectPublicKeyInfo: 32 bytes.
 std::string public_key_hash(X509* certificate);
 

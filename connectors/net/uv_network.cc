@@ -23,9 +23,9 @@ UvNetwork::UvNetwork(UvExecutor& executor, Resolver* resolver, std::chrono::mill
       resolver_(resolver != nullptr ? *resolver : system_resolver_),
       stagger_(stagger) {}
 
-std::shared_ptr<TlsContext> UvNetwork::context(const std::optional<std::string>& ca_file) {
-  std::shared_ptr<TlsContext>& known = contexts_[ca_file];
-  if (!known) known = std::make_shared<TlsContext>(ca_file);
+std::shared_ptr<TlsContext> UvNetwork::context(const TlsContext::Key& key) {
+  std::shared_ptr<TlsContext>& known = contexts_[key];
+  if (!known) known = std::make_shared<TlsContext>(key);
   return known;
 }
 
@@ -49,8 +49,7 @@ Task<std::unique_ptr<Stream>> UvNetwork::connect(ConnectOptions options) {
     std::unique_ptr<UvTcp> tcp = co_await reach(options.host, options.port, options.connect_limit);
     tcp->set_limit(options.io_limit);
     auto stream = std::make_unique<TcpStream>(
-        std::move(tcp), peer,
-        [this](const std::optional<std::string>& ca_file) { return context(ca_file); });
+        std::move(tcp), peer, [this](const TlsContext::Key& key) { return context(key); });
     if (options.tls) {
       TlsOptions tls = std::move(*options.tls);
       if (tls.host.empty()) tls.host = options.host;

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "connectors/net/stream.h"
@@ -27,14 +26,14 @@ class UvNetwork final : public Network {
  private:
   Task<std::unique_ptr<UvTcp>> reach(std::string host, std::uint16_t port,
                                      std::chrono::milliseconds limit);
-  std::shared_ptr<TlsContext> context(const std::optional<std::string>& ca_file);
+  std::shared_ptr<TlsContext> context(const TlsContext::Key& key);
 
   UvExecutor& executor_;
   UvResolver system_resolver_;
   Resolver& resolver_;
   std::chrono::milliseconds stagger_;
   // Reading a certificate store costs milliseconds; sessions share it.
-  std::map<std::optional<std::string>, std::shared_ptr<TlsContext>> contexts_;
+  std::map<TlsContext::Key, std::shared_ptr<TlsContext>> contexts_;
 };
 
 }  // namespace postferry::net

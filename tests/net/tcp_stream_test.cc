@@ -198,6 +198,17 @@ TEST_CASE("closing ends a read that waits in another task") {
   CHECK_THAT(world.run(outcome(write_text(*stream, "x"))), Catch::Contains("closed on this side"));
 }
 
+TEST_CASE("closing does not wait for a peer that will not stop talking") {
+  World world;
+  Server server([](int fd) {
+    std::string chatter(1 << 20, 'c');
+    for (int i = 0; i < 64; ++i) servers::send_all(fd, chatter);
+    servers::receive(fd);
+  });
+  auto stream = world.connect(server.port());
+  world.run(stream->close());
+}
+
 TEST_CASE("a stream may be dropped without being closed") {
   World world;
   std::string heard;
