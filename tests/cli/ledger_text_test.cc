@@ -74,12 +74,22 @@ TEST_CASE("an interrupted run says how to go on") {
              Contains("Run the same command again"));
 }
 
-TEST_CASE("a dry run says that nothing was written, and shows no time or bytes") {
-  Report report = sample();
+TEST_CASE("a dry run tells what is to be copied and how much, and that nothing was written") {
+  Report report;
   report.dry_run = true;
+  FolderTally plan = folder("Sent", "Sent Items", 0, 4);
+  plan.messages.seen = 10;
+  plan.messages.pending = 6;
+  report.ledger.folders = {plan, folder("Quiet", "Quiet", 0, 7)};
+  report.planned_bytes = {{FolderName::parse("Sent"), 35'000'000}, {FolderName::parse("Quiet"), 0}};
+  report.ledger.seconds = 62;
   const std::string text = ledger_text(report, ExitCode::complete, false);
+  CHECK_THAT(text, Contains("to copy"));
+  CHECK_THAT(text, Contains("35 MB"));
+  CHECK_THAT(text, Contains("+ to copy 6; balanced"));
   CHECK_THAT(text, Contains("nothing was written"));
-  CHECK(text.find(" in 1:02") == std::string::npos);
+  CHECK(text.find("Quiet") == std::string::npos);
+  CHECK(text.find("1:02") == std::string::npos);
 }
 
 TEST_CASE("check shows where folders go, what is unknown, and what the target can do") {

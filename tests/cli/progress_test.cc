@@ -45,6 +45,9 @@ TEST_CASE("numbers are written for people") {
   CHECK(human_duration(723s) == "12:03");
   CHECK(human_duration(3723s) == "1:02:03");
   CHECK(human_duration(-5s) == "0:00");
+  CHECK(human_seconds(0.04) == "0.0 s");
+  CHECK(human_seconds(12.34) == "12.3 s");
+  CHECK(human_seconds(62.2) == "1:02");
 }
 
 TEST_CASE("columns are counted as terminals count them") {

@@ -215,6 +215,7 @@ TEST_CASE("a server that does not prove itself in SCRAM is not believed") {
   std::string challenge;
   REQUIRE(server.step(client.step(""), challenge) == GSASL_NEEDS_MORE);
   const std::string proof = client.step(challenge);
+  CHECK(client.secret_used());
   CHECK_FALSE(client.done());
   CHECK(kind_of([&] { client.finish(); }) == ErrorKind::protocol);
 
@@ -237,6 +238,23 @@ TEST_CASE("a SCRAM server that names an error refuses the login") {
   Client client("SCRAM-SHA-256", ann());
   client.step("");
   CHECK(kind_of([&] { client.step("e=unknown-user"); }) == ErrorKind::auth);
+}
+
+TEST_CASE("a secret counts as used once something made from it was said") {
+  const auto used_after = [](const char* name, std::initializer_list<const char*> challenges) {
+    Client client(name, ann());
+    CHECK_FALSE(client.secret_used());
+    for (const char* challenge : challenges) client.step(challenge);
+    return client.secret_used();
+  };
+  CHECK_FALSE(used_after("SCRAM-SHA-256-PLUS", {""}));
+  CHECK_FALSE(used_after("SCRAM-SHA-1", {""}));
+  CHECK_FALSE(used_after("LOGIN", {"Username:"}));
+  CHECK_FALSE(used_after("EXTERNAL", {""}));
+  CHECK(used_after("LOGIN", {"Username:", "Password:"}));
+  CHECK(used_after("PLAIN", {""}));
+  CHECK(used_after("CRAM-MD5", {"<1@x>"}));
+  CHECK(used_after("XOAUTH2", {""}));
 }
 
 TEST_CASE("XOAUTH2 sends the token first, and nothing in answer to a failure") {

@@ -116,6 +116,22 @@ TEST_CASE("a mechanism without a key is followed by one that shows the password,
   CHECK(dialogue.failure(kUrl).kind() == ErrorKind::auth);
 }
 
+TEST_CASE("a mechanism that fails before the secret is at stake is not tried in later logins") {
+  const std::string offer =
+      "S: +OK ready\nC: CAPA\nS: +OK\nS: SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN\nS: .\n";
+  const std::string good = "C: AUTH PLAIN\nS: + \nC: " + plain() + "\nS: +OK\nC: CAPA\nS: -ERR\n";
+  Dialogue dialogue({offer +
+                         "C: AUTH SCRAM-SHA-256-PLUS\nS: -ERR bad protocol\nC: AUTH "
+                         "SCRAM-SHA-256\nS: -ERR bad\n" +
+                         good,
+                     offer + good});
+  dialogue.pipe.channel_binding = "binding";
+  dialogue.run(kUrl, [](Source& source) -> Task<void> {
+    co_await source.connect();
+    co_await source.connect();
+  });
+}
+
 TEST_CASE("busy is not refused") {
   const std::string words =
       GENERATE("[IN-USE] Do you have another POP session running?", "[SYS/TEMP] later",

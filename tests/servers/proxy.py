@@ -6,7 +6,9 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 
+_building = threading.Lock()
 SOURCE = pathlib.Path(__file__).resolve().parent / "cutproxy.c"
 
 
@@ -15,11 +17,16 @@ def build(folder=None):
     folder = pathlib.Path(folder or pathlib.Path(tempfile.gettempdir()) / f"postferry-proxy-{os.getuid()}")
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "cutproxy"
+    with _building:
+        _compile(folder, program)
+    return program
+
+
+def _compile(folder, program):
     if not program.exists() or program.stat().st_mtime < SOURCE.stat().st_mtime:
         fresh = folder / f"cutproxy.{os.getpid()}"
         subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(SOURCE)], check=True)
         fresh.rename(program)
-    return program
 
 
 class Proxy:
