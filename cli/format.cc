@@ -80,6 +80,11 @@ std::string human_duration(std::chrono::seconds duration) {
   return fmt::format("{}:{:02}", minutes, seconds);
 }
 
+std::string human_seconds(double seconds) {
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds < 0 ? 0.0 : seconds);
+  return human_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds + 0.5)));
+}
+
 std::string counted(std::uint64_t number, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", with_commas(number), number == 1 ? one : many);
 }

@@ -17,6 +17,9 @@ std::string human_bytes(std::uint64_t bytes);
 /// "0:42", "12:03", "1:02:03"; never negative.
 std::string human_duration(std::chrono::seconds duration);
 
+/// "0.9 s" below a minute, else as human_duration.
+std::string human_seconds(double seconds);
+
 /// "1 message", "2,000 messages".
 std::string counted(std::uint64_t number, std::string_view one, std::string_view many);
 

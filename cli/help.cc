@@ -74,6 +74,7 @@ constexpr const char* kCheckExamples = R"(Examples:
 
 std::string option_lines(const CLI::Option& option) {
   std::string name = "  " + option.get_name(false, true);
+  if (const std::size_t at = name.find(','); at != std::string::npos) name.insert(at + 1, " ");
   if (!option.get_type_name().empty()) name += " " + option.get_type_name();
   const std::string text = wrap(option.get_description(), kWidth - kColumn, kColumn);
   if (name.size() + 2 > kColumn) return name + "\n" + std::string(kColumn, ' ') + text + "\n";
@@ -123,7 +124,7 @@ std::string program_help() {
 std::string command_help(const CLI::App& command) {
   const bool copies = command.get_name() == "copy";
   std::string text = fmt::format("Usage: {}\n\n", copies ? kCopyUsage : kCheckUsage);
-  text += wrap(copies ? kCopyIs : kCheckIs, kWidth, 0) + "\n";
+  text += wrap(copies ? kCopyIs : kCheckIs, kWidth, 0) + "\n\n" + kEndpoints;
   for (const std::string& group : command.get_groups()) {
     std::string lines;
     for (const CLI::Option* option : command.get_options()) {
@@ -131,8 +132,7 @@ std::string command_help(const CLI::App& command) {
     }
     if (!lines.empty() && !group.empty()) text += "\n" + group + ":\n" + lines;
   }
-  for (const char* part : {kPasswords, kEndpoints, kFolders, kExits})
-    text += std::string("\n") + part;
+  for (const char* part : {kPasswords, kFolders, kExits}) text += std::string("\n") + part;
   text += std::string("\n") + (copies ? kCopyExamples : kCheckExamples);
   return text;
 }

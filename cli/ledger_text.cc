@@ -23,8 +23,8 @@ std::string padded(const std::string& text, std::size_t width) {
   return cut + std::string(width - columns(cut), ' ');
 }
 
-/// "12 filtered, 3 refused": the counts of a folder that have no column.
-std::string other_counts(const FolderTally& folder) {
+/// "12 filtered, 3 rejected": the counts of a folder that have no column.
+std::string other_counts(const FolderTally& folder, bool dry_run) {
   const Tally& tally = folder.messages;
   std::string text;
   const auto add = [&text](std::uint64_t number, const char* word) {
@@ -35,36 +35,47 @@ std::string other_counts(const FolderTally& folder) {
   add(tally.rejected, "rejected");
   add(tally.vanished, "vanished");
   add(tally.unknown, "unknown");
-  add(tally.pending, "pending");
+  if (!dry_run) add(tally.pending, "pending");
   add(tally.twins, "twins");
   add(folder.flags_updated, "flags updated");
   add(folder.deleted, "deleted");
   return text;
 }
 
-bool worth_a_line(const FolderTally& folder) {
-  return folder.messages.copied > 0 || folder.error || !other_counts(folder).empty();
+/// One line, or nothing where nothing happened. A dry run has what is to be copied, and how much
+/// it is, where a real one has what was.
+std::string folder_row(const Report& report, const FolderTally& folder) {
+  const Tally& tally = folder.messages;
+  std::string others = other_counts(folder, report.dry_run);
+  const std::uint64_t moved = report.dry_run ? tally.pending : tally.copied;
+  if (moved == 0 && !folder.error && others.empty()) return {};
+  if (const auto bytes = report.planned_bytes.find(folder.source);
+      bytes != report.planned_bytes.end() && bytes->second > 0) {
+    others = human_bytes(bytes->second) + (others.empty() ? "" : ", ") + others;
+  }
+  return fmt::format("{} {:>9} {:>9} {:>9}{}{}\n",
+                     padded(name_of(folder.source, folder.target), kNameColumns),
+                     with_commas(tally.seen), with_commas(moved), with_commas(tally.present),
+                     others.empty() ? "" : "  ", others);
 }
 
-std::string folder_table(const Ledger& ledger) {
+std::string folder_table(const Report& report) {
+  const std::vector<FolderTally>& folders = report.ledger.folders;
   std::string lines;
   std::size_t shown = 0;
-  for (const FolderTally& folder : ledger.folders) {
-    if (!worth_a_line(folder) || shown == kMostLines) continue;
+  for (const FolderTally& folder : folders) {
+    const std::string row = folder_row(report, folder);
+    if (row.empty() || shown == kMostLines) continue;
     ++shown;
-    const std::string others = other_counts(folder);
-    lines += fmt::format("{} {:>9} {:>9} {:>9}{}{}\n",
-                         padded(name_of(folder.source, folder.target), kNameColumns),
-                         with_commas(folder.messages.seen), with_commas(folder.messages.copied),
-                         with_commas(folder.messages.present), others.empty() ? "" : "  ", others);
+    lines += row;
   }
   std::string text;
   if (shown > 0) {
-    text += fmt::format("{} {:>9} {:>9} {:>9}\n", padded("Folder", kNameColumns), "seen", "copied",
-                        "present");
+    text += fmt::format("{} {:>9} {:>9} {:>9}\n", padded("Folder", kNameColumns), "seen",
+                        report.dry_run ? "to copy" : "copied", "present");
   }
   text += lines;
-  if (const std::size_t rest = ledger.folders.size() - shown; rest > 0) {
+  if (const std::size_t rest = folders.size() - shown; rest > 0) {
     text += shown > 0 ? "and " : "";
     text += counted(rest, "folder", "folders");
     text += shown == kMostLines ? " more\n" : " with nothing to do\n";
@@ -103,7 +114,7 @@ std::string sum_text(const Report& report) {
   add(tally.rejected, "rejected");
   add(tally.vanished, "vanished");
   add(tally.unknown, "unknown");
-  add(tally.pending, "pending");
+  add(tally.pending, report.dry_run ? "to copy" : "pending");
   text += tally.balances() ? "; balanced\n" : "; DOES NOT BALANCE, this is a bug\n";
   if (tally.twins > 0)
     text += fmt::format("{} found on the target\n", counted(tally.twins, "twin", "twins"));
@@ -122,9 +133,8 @@ std::string sum_text(const Report& report) {
                         counted(dropped, "flag", "flags"));
   }
   if (!report.dry_run) {
-    text += fmt::format(
-        "{} in {}\n", human_bytes(ledger.bytes_copied()),
-        human_duration(std::chrono::seconds(static_cast<std::int64_t>(ledger.seconds))));
+    text += fmt::format("{} in {}\n", human_bytes(ledger.bytes_copied()),
+                        human_seconds(ledger.seconds));
   }
   return text;
 }
@@ -133,9 +143,9 @@ std::string sum_text(const Report& report) {
 std::string advice(const Report& report, ExitCode code) {
   switch (code) {
     case ExitCode::complete:
-      return report.dry_run
-                 ? "This was a dry run: nothing was written. What is pending would be copied.\n"
-                 : "Complete.\n";
+      return report.dry_run ? "A dry run: nothing was written. What the target already has would "
+                              "not be copied again.\n"
+                            : "Complete.\n";
     case ExitCode::partial:
       if (report.ledger.error && report.ledger.error->kind() == ErrorKind::quota) {
         return "The target is full. Make room there, then run the same command again.\n";
@@ -169,7 +179,7 @@ std::string advice(const Report& report, ExitCode code) {
 std::string ledger_text(const Report& report, ExitCode code, bool brief) {
   if (brief) return failures_text(report);
   std::string text;
-  if (!report.ledger.folders.empty()) text += folder_table(report.ledger);
+  if (!report.ledger.folders.empty()) text += folder_table(report);
   text += failures_text(report);
   if (!report.ledger.folders.empty()) text += sum_text(report);
   return text + advice(report, code);

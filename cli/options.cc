@@ -187,8 +187,9 @@ class Description {
     one(group, "--log-level", "LEVEL", into_.log_level, level_of,
         "debug, info, warning or error. Default: info.");
     one(group, "--transcript", "FILE", into_.transcript, as_is,
-        "Write all that is said with the servers to FILE; passwords are left out, mail is not.");
-    app_.set_help_flag("--help,-h", "Show this.")->group(group);
+        "Write all that is said with the servers to FILE; passwords are left out, mail is cut "
+        "short.");
+    app_.set_help_flag("-h,--help", "Show this.")->group(group);
   }
 
   CLI::App& app_;

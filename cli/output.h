@@ -1,4 +1,4 @@
-// stdout and the environment: the program's other doors to the system.
+// Files, stdout and the environment: the program's doors to the system.
 #pragma once
 
 #include <optional>
@@ -6,6 +6,9 @@
 #include <string_view>
 
 namespace postferry::cli {
+
+/// All of it, or false, with errno saying why.
+bool write_all(int fd, std::string_view bytes);
 
 /// All of it, or false: whoever reads our data must learn that it is not whole.
 bool write_stdout(std::string_view text);

@@ -7,9 +7,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "cli/descriptor.h"
+#include "cli/output.h"
 #include "engine/error.h"
 
 namespace postferry::cli {
@@ -63,16 +63,6 @@ class EchoOff {
   termios before_{};
 };
 
-/// All of `text`, as far as the terminal takes it: a question that is not seen is no reason to end.
-void show(int terminal, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(terminal, text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-}
-
 /// One line, or as much of it as came before a signal. The terminal still has no echo.
 Secret read_line(int terminal) {
   std::string line;
@@ -96,9 +86,10 @@ Secret prompt_on(int terminal, const std::string& question) {
     {
       const SignalsNoted noted;
       const EchoOff quiet(terminal);
-      show(terminal, question);
+      // A question that is not seen is no reason to end.
+      (void)write_all(terminal, question);
       answer = read_line(terminal);
-      show(terminal, "\n");
+      (void)write_all(terminal, "\n");
       signal = arrived_signal;
     }
     if (signal == 0) {

@@ -1,6 +1,8 @@
 // What a command came to, for the two ways of telling it: ledger_text and ledger_json.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +46,7 @@ struct Report {
   std::string source, target;  // for people
   Ledger ledger;
   std::vector<Refusal> refusals;
+  std::map<FolderName, std::uint64_t> planned_bytes;  // of a dry run, by source folder
   std::optional<Findings> check;
   std::optional<OtherFailure> failure;
 };

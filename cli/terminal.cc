@@ -3,11 +3,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
 #include <utility>
 
 #include "cli/format.h"
+#include "cli/output.h"
 
 namespace postferry::cli {
 namespace {
@@ -53,13 +53,6 @@ void Terminal::status(std::string text) {
 }
 
 /// What stderr does not take is lost: there is nowhere else to say so.
-void Terminal::put(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
+void Terminal::put(std::string_view bytes) { (void)write_all(fd_, bytes); }
 
 }  // namespace postferry::cli

@@ -9,6 +9,8 @@
 #include "cli/credentials.h"
 #include "cli/output.h"
 #include "cli/signals_held_back.h"
+#include "cli/transcript_file.h"
+#include "connectors/net/transcript.h"
 #include "connectors/net/uv_network.h"
 
 namespace postferry::cli {
@@ -47,7 +49,14 @@ Wiring::Wiring(const PairOptions& options, Observer& log)
       make_credentials("source", options.source_password, options.source, *blocking_, doors);
   target_credentials_ =
       make_credentials("target", options.target_password, options.target, *blocking_, doors);
-  const ConnectorContext context{network_.get(), spool_.get(), version()};
+  net::Network* network = network_.get();
+  if (options.transcript) {
+    transcript_file_ = std::make_unique<TranscriptFile>(*options.transcript, executor_, log);
+    transcript_ = std::make_unique<net::TranscriptNetwork>(
+        *network_, [file = transcript_file_.get()](std::string_view line) { file->line(line); });
+    network = transcript_.get();
+  }
+  const ConnectorContext context{network, spool_.get(), version()};
   source_ = make_source(
       context, {options.source, source_credentials_.get(), options.timeout, options.sessions});
   target_ = make_target(

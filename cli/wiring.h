@@ -15,6 +15,8 @@
 
 namespace postferry::cli {
 
+class TranscriptFile;
+
 /// Both ends of a pair, ready to connect; nothing has been sent yet.
 class Wiring {
  public:
@@ -32,7 +34,8 @@ class Wiring {
   net::UvExecutor executor_;
   std::unique_ptr<ThreadBlocking> blocking_;
   std::unique_ptr<net::Network> network_;
-  std::unique_ptr<net::Network> transcript_;  // around network_, if one is wanted
+  std::unique_ptr<TranscriptFile> transcript_file_;  // if one is wanted
+  std::unique_ptr<net::Network> transcript_;         // around network_, then
   std::unique_ptr<SpoolFactory> spool_;
   std::unique_ptr<Credentials> source_credentials_, target_credentials_;
   std::unique_ptr<Source> source_;

@@ -49,6 +49,19 @@ CrossingOptions crossing_options(const PairOptions& options) {
   return crossing;
 }
 
+/// Remembers how much a dry run would copy.
+class PlanCount final : public Observer {
+ public:
+  explicit PlanCount(std::map<FolderName, std::uint64_t>& bytes) : bytes_(bytes) {}
+  void folder_planned(const FolderName& folder, std::uint64_t, std::uint64_t,
+                      std::uint64_t bytes_to_copy) override {
+    bytes_[folder] = bytes_to_copy;
+  }
+
+ private:
+  std::map<FolderName, std::uint64_t>& bytes_;
+};
+
 /// Why messages were refused, as the journal remembers it.
 Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) {
   constexpr std::size_t kMost = 1000;
@@ -106,7 +119,10 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   heed_signals(executor, options, terminal, log, stop);
   std::optional<ProgressTty> progress;
   std::optional<Heartbeat> heartbeat;
+  Report report;
+  PlanCount plan(report.planned_bytes);
   std::vector<Observer*> watchers{&log};
+  if (options.dry_run) watchers.push_back(&plan);
   if (options.progress == Progress::automatic && !options.quiet) {
     progress.emplace(terminal, executor);
     heartbeat.emplace(executor, std::chrono::milliseconds(100), [&progress] { progress->tick(); });
@@ -114,7 +130,6 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   }
   Observers observers(watchers);
 
-  Report report;
   report.dry_run = options.dry_run;
   report.source = options.source.to_string();
   report.target = options.target.to_string();
