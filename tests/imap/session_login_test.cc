@@ -72,7 +72,8 @@ std::string plain(const std::string& user, const std::string& password) {
 
 }  // namespace
 
-TEST_CASE("a login takes capabilities from greeting and answer, and introduces itself in one volley") {
+TEST_CASE(
+    "a login takes capabilities from greeting and answer, and introduces itself in one volley") {
   Dialogue d;
   d.s("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] Dovecot ready.");
   d.c("A1 AUTHENTICATE PLAIN " + plain("ann", "secret"));
@@ -114,8 +115,7 @@ TEST_CASE("LOGINDISABLED is obeyed") {
   const LoggedIn result = log_in_by(d);
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::auth);
-  CHECK(result.error->message() ==
-        "no way to log in: the server offers GSSAPI and LOGINDISABLED");
+  CHECK(result.error->message() == "no way to log in: the server offers GSSAPI and LOGINDISABLED");
 }
 
 TEST_CASE("STARTTLS comes first, and what was offered before it is forgotten") {
@@ -241,8 +241,7 @@ TEST_CASE("an expired token is asked for anew, once; the server's JSON is answer
   } else {
     d.s("+ " + json).c("").s("A2 NO [AUTHENTICATIONFAILED] Invalid credentials");
   }
-  const LoggedIn result =
-      log_in_by(d, "imaps://ann@old.example?auth=xoauth2", {"old", "new"});
+  const LoggedIn result = log_in_by(d, "imaps://ann@old.example?auth=xoauth2", {"old", "new"});
   CHECK(result.error.has_value() == !fresh_works);
   if (!result.error) return;
   CHECK(result.error->kind() == ErrorKind::auth);
@@ -264,8 +263,7 @@ TEST_CASE("Exchange lets one log in who has no mailbox: that is told, and no wro
 TEST_CASE("an admin logs in for another user by PLAIN's authzid, never by LOGIN") {
   Dialogue d;
   d.s("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi");
-  d.c("A1 AUTHENTICATE PLAIN " +
-      base64_encode(std::string("bob\0admin\0secret", 16)));
+  d.c("A1 AUTHENTICATE PLAIN " + base64_encode(std::string("bob\0admin\0secret", 16)));
   d.s("A1 OK [CAPABILITY IMAP4rev1] in").c("A2 LIST \"\" \"\"").s("A2 OK");
   CHECK(!log_in_by(d, "imaps://admin@old.example?as=bob").error);
 }
