@@ -45,6 +45,8 @@ std::string render(const ProgressState& state, std::size_t width) {
   }
   if (state.bytes_copied > 0) {
     pieces.push_back({human_bytes(state.bytes_copied), 4});
+  }
+  if (state.bytes_per_second >= 1) {
     pieces.push_back(
         {fmt::format("{}/s", human_bytes(static_cast<std::uint64_t>(state.bytes_per_second))), 5});
     pieces.push_back({fmt::format("{:.0f} msg/s", state.messages_per_second), 6});
