@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <set>
@@ -209,13 +210,22 @@ std::string parse_pin(const std::string& value) {
 }
 
 std::string parse_mechanism(const std::string& value) {
+  static constexpr std::string_view kSpoken[] = {"SCRAM-SHA-256-PLUS",
+                                                 "SCRAM-SHA-256",
+                                                 "SCRAM-SHA-1-PLUS",
+                                                 "SCRAM-SHA-1",
+                                                 "CRAM-MD5",
+                                                 "PLAIN",
+                                                 "LOGIN",
+                                                 "EXTERNAL",
+                                                 "XOAUTH2",
+                                                 "OAUTHBEARER"};
   std::string out = value;
-  bool good = !out.empty() && out.size() <= 20;  // RFC 4422 §3.1
-  for (char& c : out) {
-    c = upper(c);
-    good = good && ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_');
+  for (char& c : out) c = upper(c);
+  if (std::ranges::find(kSpoken, out) == std::end(kSpoken)) {
+    refuse(fmt::format("auth={} is not a mechanism that is spoken here; expected one of {}",
+                       printable(value, 40), fmt::join(kSpoken, ", ")));
   }
-  if (!good) refuse(fmt::format("auth={} is not the name of a mechanism", printable(value, 40)));
   return out;
 }
 

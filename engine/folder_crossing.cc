@@ -222,6 +222,10 @@ class FolderCrosser {
       co_await with_group([this, &belt, &source_failure](TaskGroup& group) -> Task<void> {
         group.spawn(fetch(belt, source_failure));
         co_await r_.target.append(belt);
+        if (r_.stop()) {
+          result_.stopped = true;
+          group.cancel();  // the source may be in the middle of a message
+        }
       });
     } catch (const Error&) {
       failure = std::current_exception();
@@ -237,7 +241,7 @@ class FolderCrosser {
       co_await settle_folder({});  // what was appended is seen, the watermark rises
   }
 
-  /// What was fetched before the source failed, or before the user said stop, still goes out.
+  /// What was fetched before the source failed still goes out.
   Task<void> fetch(Transfer& belt, std::exception_ptr& failure) {
     try {
       co_await r_.source.fetch(due_entries(), belt);

@@ -71,8 +71,8 @@ Task<bool> Transfer::wait_for_more() {
 
 Task<std::optional<Batch>> Transfer::next() {
   Batch batch;
-  while (belt_.empty()) {
-    if (closed_) co_return std::nullopt;
+  while (belt_.empty() || r_.stop()) {
+    if (closed_ || r_.stop()) co_return std::nullopt;
     arrived_.reset();
     co_await arrived_.wait();
   }

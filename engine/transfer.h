@@ -31,12 +31,13 @@ struct TransferRequest {
   Uid target_uid_next;  // when the transfer began
   TargetTraits traits;
   RunId run;
-  std::uint64_t memory_bytes = 0;              // of bodies that are here at once
-  std::function<bool()> stop;                  // asked before each message is taken
+  std::uint64_t memory_bytes = 0;  // of bodies that are here at once
+  std::function<bool()> stop;      // asked before each message is taken, and before each batch
   std::function<bool(const Message&)> wanted;  // for sources whose catalogue has no dates
 };
 
-/// Thrown through a fetch when the user asked to stop; what is on the belt still goes out.
+/// Thrown through a fetch when the user asked to stop. What is on the belt is given up; what has
+/// been sent is waited for.
 struct StopTransfer {};
 
 class Transfer final : public MessageSink, public AppendFeed {

@@ -18,7 +18,7 @@ constexpr Software kSoftware[] = {
     // Folder names with these cannot exist there (Cyrus 3.6); `munge8bit` is its default.
     {"Cyrus", "CYRUS", "CYRUS IMAP", nullptr,
      [](Quirks& q) {
-       q.forbidden_chars = "%\"\\";
+       q.forbidden_chars = "!\"%;<>\\^`{|}";
        q.munges_8bit = true;
      }},
     // APPEND of a message it has answers OK with the first copy's UID. `^` makes a system label.
