@@ -193,8 +193,7 @@ class ImapTargetSession final : public TargetSession {
     });
     if (next) co_return Uid{*next};
     // NetEase leaves UIDNEXT out. Behind the last message is the least it can be.
-    const std::vector<TargetEntry> all = co_await look_from(*session_, Uid{UINT32_MAX});
-    if (!all.empty() || session_->exists() == 0) co_return Uid{1};
+    if (session_->exists() == 0) co_return Uid{1};
     std::uint32_t last = 0;
     tag = co_await session_->send(session_->command("UID FETCH").raw("* (UID)").finish());
     co_await session_->succeed(tag, "FETCH", [&last](Response& response) {

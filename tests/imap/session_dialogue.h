@@ -40,8 +40,13 @@ class Dialogue {
   Dialogue& c(std::string line) { return add(Step::Kind::hear, std::move(line) + "\r\n"); }
   /// The client must send these bytes.
   Dialogue& bytes(std::string text) { return add(Step::Kind::hear, std::move(text)); }
-  /// The client may not have said anything more by now (and all its tasks wait).
+  /// The server's end turns to TLS.
   Dialogue& tls() { return add(Step::Kind::tls, {}); }
+  /// All that another dialogue has.
+  Dialogue& then(const Dialogue& other) {
+    steps_.insert(steps_.end(), other.steps_.begin(), other.steps_.end());
+    return *this;
+  }
   /// The server closes the connection.
   Dialogue& hangs_up() { return add(Step::Kind::hang_up, {}); }
 

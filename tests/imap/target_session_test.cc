@@ -1,0 +1,139 @@
+// The target's other doings, through the port: create, numbers, flags, removal.
+#include <catch2/catch.hpp>
+
+#include "connectors/imap/target.h"
+#include "tests/imap/session_dialogue.h"
+
+using namespace postferry;
+using namespace postferry::imap;
+using namespace postferry::imap::testing;
+
+namespace {
+
+class OneSecret final : public Credentials {
+ public:
+  Task<Secret> secret() override { co_return Secret("secret"); }
+};
+
+// Logs in as `A1` under the capabilities given; namespaces take A2. `use` begins at A3.
+void with_target(Dialogue script, const std::string& capabilities,
+                 const std::function<Task<void>(TargetSession&)>& use) {
+  Dialogue d;
+  d.s("* PREAUTH [CAPABILITY IMAP4rev1 NAMESPACE " + capabilities + "] hi");
+  d.c("A1 NAMESPACE").s("* NAMESPACE ((\"\" \"/\")) NIL NIL").s("A1 OK");
+  d.then(script);
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    OneSecret credentials;
+    net::ScriptedNetwork network(
+        [&stream](net::ConnectOptions) -> Task<std::unique_ptr<net::Stream>> {
+          co_return std::move(stream);
+        });
+    ConnectorContext context;
+    context.network = &network;
+    EndSetup setup;
+    setup.endpoint = parse_endpoint("imaps://ann@new.example");
+    setup.credentials = &credentials;
+    const std::unique_ptr<Target> target = imap::make_target(context, setup);
+    const std::unique_ptr<TargetSession> session = co_await target->connect();
+    co_await use(*session);
+  });
+}
+
+Dialogue select_box(Dialogue d, const char* more = "* OK [PERMANENTFLAGS (\\Seen \\*)] ok") {
+  d.c("A2 SELECT \"Box\"").s("* 2 EXISTS").s("* OK [UIDVALIDITY 5] ok").s("* OK [UIDNEXT 8] ok");
+  d.s(more).s("A2 OK [READ-WRITE]");
+  return d;
+}
+
+}  // namespace
+
+TEST_CASE("what a target can do is learned at login") {
+  TargetTraits traits;
+  with_target({}, "UIDPLUS MULTIAPPEND SAVELIMIT=30 APPENDLIMIT=1000",
+              [&](TargetSession& session) -> Task<void> {
+                traits = session.traits();
+                co_return;
+              });
+  CHECK(traits.uidplus);
+  CHECK(traits.batch_messages == 30);
+  CHECK(traits.append_limit_bytes == 1000);
+  CHECK(traits.delimiter == '/');
+}
+
+TEST_CASE("a folder is made with its role; one that exists, or whose role is taken, is a success") {
+  const int way = GENERATE(0, 1, 2, 3);
+  Dialogue d;
+  d.c("A2 CREATE \"Sent\" (USE (\\Sent))");
+  if (way == 0) d.s("A2 OK");
+  if (way == 1) d.s("A2 NO [ALREADYEXISTS] Mailbox already exists");
+  if (way == 2) d.s("A2 NO [USEATTR] role is taken").c("A3 CREATE \"Sent\"").s("A3 OK");
+  if (way == 3) d.s("A2 BAD what").c("A3 CREATE \"Sent\"").s("A3 NO Mailbox exists.");
+  with_target(d, "CREATE-SPECIAL-USE", [](TargetSession& session) -> Task<void> {
+    co_await session.create(FolderName({"INBOX"}), Role::inbox);
+    co_await session.create(FolderName({"Sent"}), Role::sent);
+  });
+}
+
+TEST_CASE("a name that the server refuses is told in its words, and the session lives on") {
+  Dialogue d;
+  d.c("A2 CREATE \"a\\\"b\"").s("A2 NO Invalid mailbox name");
+  d.c("A3 SUBSCRIBE \"ok\"").s("A3 OK");
+  std::optional<Error> error;
+  with_target(d, "", [&](TargetSession& session) -> Task<void> {
+    error = co_await failure_of(session.create(FolderName({"a\"b"}), Role::sent));
+    co_await session.subscribe(FolderName({"ok"}));
+  });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::rejected);
+  CHECK(error->message() == "CREATE a\"b was refused: NO Invalid mailbox name");
+}
+
+TEST_CASE("UIDNEXT is asked after a NOOP, and where STATUS hides it, after the last message") {
+  Dialogue d = select_box({});
+  d.c("A3 NOOP").c("A4 STATUS \"Box\" (UIDNEXT)").s("A3 OK").s("* STATUS Box (UIDNEXT 12)");
+  d.s("A4 OK");
+  d.c("A5 NOOP").c("A6 STATUS \"Box\" (UIDNEXT)").s("A5 OK").s("* STATUS Box ()").s("A6 OK");
+  d.c("A7 UID FETCH * (UID)").s("* 2 FETCH (UID 20)").s("A7 OK");
+  Uid first, second;
+  with_target(d, "", [&](TargetSession& session) -> Task<void> {
+    co_await session.select(FolderName({"Box"}));
+    first = co_await session.uid_next();
+    second = co_await session.uid_next();
+  });
+  CHECK(first == Uid{12});
+  CHECK(second == Uid{21});
+}
+
+TEST_CASE("flags are added and taken away by UID, those only that the folder keeps") {
+  Dialogue d = select_box({});
+  d.c("A3 UID STORE 4:5,9 +FLAGS.SILENT (\\Seen work)").s("A3 OK");
+  d.c("A4 UID STORE 4 -FLAGS.SILENT (\\Seen)").s("A4 OK");
+  with_target(d, "", [](TargetSession& session) -> Task<void> {
+    co_await session.select(FolderName({"Box"}));
+    std::vector<Uid> three{Uid{9}, Uid{4}, Uid{5}};
+    const Flags added = Flags::parse("\\Seen \\Draft work");
+    co_await session.store(std::move(three), added, true);
+    const Flags removed = Flags::parse("\\Seen");
+    const Flags unknown = Flags::parse("\\Draft");
+    std::vector<Uid> one(1, Uid{4});
+    co_await session.store(one, removed, false);
+    co_await session.store(one, unknown, false);
+  });
+}
+
+TEST_CASE("removal is UID EXPUNGE of just these, or only a mark without UIDPLUS") {
+  const bool uidplus = GENERATE(true, false);
+  const bool sticky = GENERATE(true, false);
+  Dialogue d = select_box({}, sticky ? "* OK hello" : "* NO [UIDNOTSTICKY] uids change");
+  d.c("A3 UID STORE 4 +FLAGS.SILENT (\\Deleted)");
+  if (uidplus && sticky) d.c("A4 UID EXPUNGE 4").s("A3 OK").s("* 1 EXPUNGE").s("A4 OK");
+  if (!uidplus || !sticky) d.s("A3 OK");
+  bool told = false;
+  with_target(d, uidplus ? "UIDPLUS" : "", [&](TargetSession& session) -> Task<void> {
+    co_await session.select(FolderName({"Box"}));
+    told = session.traits().uidplus;
+    std::vector<Uid> one(1, Uid{4});
+    co_await session.expunge(std::move(one));
+  });
+  CHECK(told == (uidplus && sticky));
+}
