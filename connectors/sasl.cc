@@ -89,6 +89,7 @@ class Client::Mechanism {
   virtual bool first() const = 0;
   virtual std::string step(std::string_view challenge) = 0;
   virtual bool done() const = 0;
+  virtual bool secret_used() const = 0;
 
   std::string server_error;
 };
@@ -123,6 +124,11 @@ class Client::GsaslMechanism final : public Mechanism {
 
   bool first() const override { return !one_of(name_, {"CRAM-MD5", "LOGIN"}); }
   bool done() const override { return done_; }
+  bool secret_used() const override {
+    // SCRAM and LOGIN begin with the user's name alone, EXTERNAL has no secret.
+    if (name_ == "EXTERNAL") return false;
+    return steps_ >= (is_scram(name_) || name_ == "LOGIN" ? 2 : 1);
+  }
 
   std::string step(std::string_view challenge) override {
     if (done_) {
@@ -141,6 +147,7 @@ class Client::GsaslMechanism final : public Mechanism {
     wipe(out, size);
     gsasl_free(out);
     if (code != GSASL_OK && code != GSASL_NEEDS_MORE) fail(code);
+    ++steps_;
     done_ = code == GSASL_OK;
     return answer;
   }
@@ -177,6 +184,7 @@ class Client::GsaslMechanism final : public Mechanism {
   std::string name_;
   Gsasl* library_ = nullptr;
   Gsasl_session* session_ = nullptr;
+  int steps_ = 0;
   bool done_ = false;
 };
 
@@ -188,6 +196,7 @@ class Client::OAuthMechanism final : public Mechanism {
       : xoauth2_(xoauth2), identity_(std::move(identity)) {}
 
   bool first() const override { return true; }
+  bool secret_used() const override { return sent_; }
   bool done() const override { return sent_ && server_error.empty() && !failed_; }
 
   std::string step(std::string_view challenge) override {
@@ -236,6 +245,7 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 bool Client::first() const { return mechanism_->first(); }
 std::string Client::step(std::string_view challenge) { return mechanism_->step(challenge); }
+bool Client::secret_used() const { return mechanism_->secret_used(); }
 bool Client::done() const { return mechanism_->done(); }
 const std::string& Client::server_error() const { return mechanism_->server_error; }
 bool Client::token_expired() const { return says_token_expired(mechanism_->server_error); }

@@ -76,6 +76,10 @@ class Client {
   /// Call when the server says that we are logged in. Throws Error{protocol} if it says so without
   /// having proved itself.
   void finish() const;
+  /// Whether anything made from the secret has been said. A refusal before that is no refusal of
+  /// the secret: the server cannot do the mechanism as we do it (Cyrus 3.6 offers
+  /// SCRAM-SHA-256-PLUS and knows only tls-unique), and another one may be tried.
+  bool secret_used() const;
   /// What an OAuth server said in its failure challenge (JSON); empty if nothing.
   const std::string& server_error() const;
   /// Whether that failure means that the token has expired: a new one may work (RFC 6750 3.1).

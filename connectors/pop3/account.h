@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "connectors/registry.h"
 
@@ -11,6 +12,7 @@ struct Account {
   ConnectorContext context;
   EndSetup setup;
   std::string where;  // begins the context of errors: "source pop3s://ann@old.example"
+  std::vector<std::string> useless = {};  // mechanisms that the server offers and cannot do with us
 };
 
 }  // namespace postferry::pop3

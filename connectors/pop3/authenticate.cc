@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <stdexcept>
@@ -31,14 +32,16 @@ class Authenticator {
  public:
   Authenticator(Session& session, Account& account)
       : session_(session),
+        account_(account),
         endpoint_(account.setup.endpoint),
         credentials_(*account.setup.credentials) {}
 
   Task<void> run() {
     const std::vector<std::string> ways = choose();
     std::optional<Error> refused;
+    std::string tried;  // the last way
     for (const std::string& way : ways) {
-      if (refused && !shows_secret(way)) continue;
+      if (refused && !worth_trying(way, tried)) continue;
       std::optional<Error> failure = co_await try_once(way, refused);
       if (failure && sasl::takes_token(way)) {
         // Tokens last an hour: the credentials may have a new one by now.
@@ -46,6 +49,8 @@ class Authenticator {
       }
       if (!failure) co_return;
       refused = std::move(failure);
+      tried = way;
+      if (!secret_used_ && way != kUserPass) account_.useless.push_back(way);
       if (shows_secret(way)) break;
     }
     throw std::move(*refused);
@@ -54,6 +59,12 @@ class Authenticator {
  private:
   static bool shows_secret(const std::string& way) {
     return way == kUserPass || sasl::shows_secret(way);
+  }
+
+  /// After a refusal: what shows the secret, or the same mechanism without channel binding if the
+  /// secret was not at stake yet. Everything else would be guessing.
+  bool worth_trying(const std::string& way, const std::string& tried) const {
+    return shows_secret(way) || (!secret_used_ && tried == way + "-PLUS");
   }
 
   std::vector<std::string> choose() const {
@@ -67,9 +78,17 @@ class Authenticator {
     wish.authzid = !endpoint_.authzid.empty();
 
     std::vector<std::string> ways;
-    if (endpoint_.auth != kUserPass) ways = sasl::choose(session_.capabilities.sasl, wish);
+    const bool login_wanted = endpoint_.auth == "LOGIN";
+    if (!login_wanted || !session_.capabilities.sasl.empty()) {
+      ways = sasl::choose(session_.capabilities.sasl, wish);
+    }
+    if (endpoint_.auth.empty()) {
+      std::erase_if(ways, [this](const std::string& way) {
+        return std::ranges::find(account_.useless, way) != account_.useless.end();
+      });
+    }
     // A server that lists capabilities without USER may still have it; many do.
-    const bool user_wanted = endpoint_.auth.empty() || endpoint_.auth == kUserPass;
+    const bool user_wanted = endpoint_.auth.empty() || (login_wanted && ways.empty());
     if (user_wanted && secrets_allowed && endpoint_.authzid.empty()) ways.push_back(kUserPass);
     if (!ways.empty()) return ways;
 
@@ -86,6 +105,7 @@ class Authenticator {
   Task<std::optional<Error>> try_once(std::string way, std::optional<Error> before) {
     try {
       oauth_error_.clear();
+      secret_used_ = way == kUserPass;
       const StatusLine answer =
           way == kUserPass ? co_await user_and_pass() : co_await exchange(way);
       if (answer.ok()) co_return std::nullopt;
@@ -169,6 +189,7 @@ class Authenticator {
       answer = co_await session_.ask(auth_response(response));
     }
     oauth_error_ = client->server_error();
+    secret_used_ = client->secret_used();
     if (broken) throw *broken;
     if (answer.ok()) {
       try {
@@ -187,9 +208,11 @@ class Authenticator {
   }
 
   Session& session_;
+  Account& account_;
   const Endpoint& endpoint_;
   Credentials& credentials_;
-  std::string oauth_error_;
+  std::string oauth_error_;   // of the last try
+  bool secret_used_ = false;  // in the last try
 };
 
 }  // namespace

@@ -110,7 +110,7 @@ class Pop3SourceSession final : public SourceSession {
 class Pop3Source final : public Source {
  public:
   Pop3Source(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}} {
+      : account_{context, std::move(setup), {}, {}} {
     account_.where = "source " + describe();
   }
 

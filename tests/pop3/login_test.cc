@@ -80,11 +80,19 @@ TEST_CASE("USER and PASS are taken where there is no SASL") {
   dialogue.run(kUrl, connect);
 }
 
-TEST_CASE("auth=USER takes USER and PASS whatever else there is") {
-  Dialogue dialogue(
+TEST_CASE("auth=LOGIN takes SASL where it is offered, else USER and PASS") {
+  Dialogue old(
       {"S: +OK ready\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: .\nC: USER ann\nS: +OK\n"
        "C: PASS pa$$word\nS: +OK\nC: CAPA\nS: -ERR\n"});
-  dialogue.run("pop3s://ann@old.example?auth=USER", connect);
+  old.run("pop3s://ann@old.example?auth=LOGIN", connect);
+  Dialogue older({logged_in("", "")});
+  older.run("pop3s://ann@old.example?auth=LOGIN", connect);
+  Dialogue sasl(
+      {"S: +OK ready\nC: CAPA\nS: +OK\nS: SASL LOGIN PLAIN\nS: .\nC: AUTH LOGIN\n"
+       "S: + \nC: " +
+       base64_encode("ann") + "\nS: + \nC: " + base64_encode("pa$$word") +
+       "\nS: +OK\nC: CAPA\nS: -ERR\n"});
+  sasl.run("pop3s://ann@old.example?auth=LOGIN", connect);
 }
 
 TEST_CASE("a password goes in the clear only where that was spelled out") {
