@@ -100,7 +100,7 @@ class Cyrus:
 
     kind = "cyrus"
     password = PASSWORD
-    rejects = True  # NUL, bare LF, broken headers
+    rejects = True  # bare LF, broken headers; NUL but in a literal8
 
     def __init__(self, folder, *, munge8bit=False, altnamespace=True, unixsep=True, plaintext=True,
                  mechanisms="PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5", suppress=(), hosts=LOCAL, expired=False,

@@ -150,7 +150,7 @@ def oddities(maker):
 
 
 def poisons(maker):
-    """Messages that some servers refuse: (name, bytes).  Dovecot makes CRLF of a bare LF and 0x80 of a NUL."""
+    """Messages that some servers refuse: (name, bytes).  Dovecot makes CRLF of a bare LF and gives a NUL as 0x80."""
     head, text = maker.head, maker.text
     return [
         ("NUL in the body", head() + b"\r\nbefore \0 after\r\n"),

@@ -73,8 +73,8 @@ class Account:
     A path is a tuple of decoded levels below the namespace's prefix.
     """
 
-    def __init__(self, endpoint, final_crlf=False):
-        self.final_crlf = final_crlf
+    def __init__(self, endpoint, final_crlf=False, fold_nul=False):
+        self.final_crlf, self.fold_nul = final_crlf, fold_nul
         self.imap = Imap(endpoint.port, endpoint.host, endpoint.tls, endpoint.ca)
         self.imap.login(endpoint.user, endpoint.password)
         self.prefix, self._foreign = self._namespace()
@@ -159,7 +159,7 @@ class Account:
             piece = read(min(left, 1 << 20))
             if not piece:
                 raise ImapError(f"the server closed the connection with {left} bytes of a message to come")
-            sha.update(piece)
+            sha.update(piece.replace(b"\0", b"\x80") if self.fold_nul else piece)
             head = head or piece[:65536]
             last = (last + piece)[-2:]
             left -= len(piece)
@@ -257,7 +257,7 @@ def _note_unpaired(missing, extra, where, report):
 
 
 def verify(source, target, *, content_only=False, rename=lambda path: path, by_content=False, allow_parents=False,
-           allow_empty=(), leave_out=lambda path, message: False, samples=3, subscriptions=True, roles=True):
+           allow_empty=(), fold_nul=False, leave_out=lambda path, message: False, samples=3, subscriptions=True, roles=True):
     """Compares two Endpoints and returns a Report.
 
     content_only    a POP3 source: only the bytes of INBOX, each read as ending in CRLF
@@ -265,10 +265,11 @@ def verify(source, target, *, content_only=False, rename=lambda path: path, by_c
     by_content      pair what is left by equal contents (names that the target cannot store); see Report.renamed
     allow_parents   empty target folders above a source folder are no extra ones (Cyrus makes them)
     allow_empty     paths of empty target folders that may exist without one at the source
+    fold_nul        a NUL counts as 0x80, which is how Dovecot shows it
     leave_out       source messages that the target is known to refuse
     """
     report = Report(samples)
-    one, two = Account(source, content_only), Account(target, content_only)
+    one, two = (Account(end, content_only, fold_nul) for end in (source, target))
     try:
         there, here = dict(one.folders), dict(two.folders)
         if content_only:

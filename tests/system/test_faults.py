@@ -31,7 +31,7 @@ def kill_an_account(world, number, kills, scheme, target):
     box = mailboxes.mixed(400, 1 if scheme == "pop3" else 6, seed=number, largest=60_000)
     fill(source, user, box)
     journal, done = world.journal(), 0
-    with world.proxy(getattr(source, scheme), target.imap, delay_ms=1, mb_per_second=3) as proxy:
+    with world.proxy(getattr(source, scheme), target.imap, delay_ms=2, mb_per_second=0.6) as proxy:
         ends = (url(source, user, scheme, port=proxy[getattr(source, scheme)]),
                 url(target, user, port=proxy[target.imap]))
         argv = world.argv(*ends, journal=journal)
@@ -147,10 +147,10 @@ def always_cut(world):
 def server_lost(world):
     source, target = world.dovecot(), world.target()
     user = world.user(source, target)
-    fill(source, user, mailboxes.mixed(300, 4, largest=50_000))
+    fill(source, user, mailboxes.mixed(1000, 4))
     journal = world.journal()
     from test_runs import _forward
-    with world.proxy(target.imap, mb_per_second=1.5) as proxy:
+    with world.proxy(target.imap, mb_per_second=2) as proxy:
         port = proxy[target.imap]
         ends = url(source, user), url(target, user, port=port)
         process = world.start(world.argv(*ends, "--retries", "1", journal=journal))

@@ -105,7 +105,7 @@ def dovecot_to_old_cyrus(world):
 
 @test("Cyrus to Dovecot keeps everything")
 def cyrus_to_dovecot(world):
-    return cross(world, world.cyrus("source"), world.target(special=ENGLISH, auto=True))
+    return cross(world, world.cyrus("source"), world.target(special=ENGLISH, auto=True), fold_nul=True)
 
 
 @test("Cyrus to Cyrus keeps everything")

@@ -34,7 +34,7 @@ def maildrop(server, user):
 
 
 def refused_by(world, server, messages):
-    """Digests, as IMAP at the source shows them, of the messages that SERVER does not take."""
+    """Digests, NULs folded, of the messages that SERVER does not take."""
     scratch, refused = world.user(server, stem="scratch"), set()
     with Imap(server.imap) as target:
         target.login(scratch, server.password)
@@ -50,7 +50,8 @@ def cross(world, source, target, **query):
     user = world.user(source, target)
     box = mailboxes.awkward()
     inbox = box.folder("INBOX")
-    inbox.messages += box.folder("Poison").messages
+    # Cyrus's pop3d loses the rest of a line behind a NUL: that is no message to compare.
+    inbox.messages += [m for m in box.folder("Poison").messages if source.kind == "dovecot" or b"\0" not in m.data]
     fill(source, user, mailboxes.Mailbox([inbox]))
     here, there = Endpoint.of(source, user), Endpoint.of(target, user)
     refused = refused_by(world, target, maildrop(source, user))
@@ -59,11 +60,11 @@ def cross(world, source, target, **query):
     scheme = query.pop("scheme", "pop3")
     ends = url(source, user, scheme, **query), url(target, user)
     first = world.copy(*ends, journal=journal).expect_code(65 if refused else 0).expect_balance()
-    report = expect_equal(here, there, content_only=True, leave_out=leave_out)
+    report = expect_equal(here, there, content_only=True, fold_nul=True, leave_out=leave_out)
     first.expect_counts(copied=report.source_messages, rejected=len(refused))
     again = world.copy(*ends, journal=journal).expect_code(65 if refused else 0).expect_balance()
     again.expect_counts(copied=0, present=report.source_messages, rejected=len(refused))
-    expect_equal(here, there, content_only=True, leave_out=leave_out)
+    expect_equal(here, there, content_only=True, fold_nul=True, leave_out=leave_out)
     return f"{report.source_messages} messages, {len(refused)} refused"
 
 

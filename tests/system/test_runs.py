@@ -179,7 +179,7 @@ def quota(world):
     journal = world.journal()
     run = world.copy(*ends, journal=journal).expect_code(65).expect_balance()
     expect("quota" in (run.err + run.out).lower(), "the words are not told:", run)
-    expect(0 < run.messages["copied"] < 100, "copied:", run.messages)
+    expect(run.messages["copied"] < 100, "copied:", run.messages)
     report = verify(here, there)
     expect(set(report.counts) <= {"missing", "order"}, "more than missing mail:", report)
     return f"{run.messages['copied']} of 100 went over"
@@ -188,13 +188,13 @@ def quota(world):
 @test("SIGINT and SIGTERM finish what is in flight: 75, and the next run goes on")
 def interrupted(world):
     for number, sign in enumerate((signal.SIGINT, signal.SIGTERM)):
-        user, here, there, ends = pair(world, mailboxes.mixed(600, 6, seed=number, largest=60_000))
+        user, here, there, ends = pair(world, mailboxes.mixed(3000, 6, seed=number))
         journal, target = world.journal(), world.target()
-        with world.proxy(target.imap, delay_ms=5, mb_per_second=1.5) as proxy:
+        with world.proxy(target.imap, delay_ms=5, mb_per_second=3) as proxy:
             slow = ends[0], url(target, user, port=proxy[target.imap])
             for _ in range(2):
-                process = world.start(world.argv(*slow, journal=journal))
-                time.sleep(0.8)
+                process = world.start(world.argv(*slow, "--memory", "4MiB", "--sessions", "1", journal=journal))
+                time.sleep(1)
                 world.signal(process, sign)
                 run = world.finish(process).expect_code(75).expect_balance()
                 expect(run.json["outcome"] == "interrupted", "outcome:", run.json["outcome"])
