@@ -261,6 +261,10 @@ void TlsSession::fail(int result) {
                              : "the server closed the connection during the TLS handshake");
   }
   if (!established_) throw Error(ErrorKind::tls, handshake_failure());
+  if (ERR_GET_REASON(ERR_peek_last_error()) > SSL_AD_REASON_OFFSET) {
+    // An alert in mid-session says nothing about trust; the server is in trouble.
+    throw Error(ErrorKind::transient, fmt::format("the server broke off TLS: {}", last_reason()));
+  }
   throw Error(ErrorKind::tls,
               fmt::format("TLS failed: {}", error == SSL_ERROR_SSL ? last_reason() : "no reason"));
 }

@@ -296,6 +296,23 @@ TEST_CASE("close_notify ends a stream; a line that ends without it is a transien
   }
 }
 
+TEST_CASE("bytes that are no TLS, in mid-stream, are a TLS error") {
+  Certificate certificate;
+  TlsOptions tls;
+  tls.verify = false;
+  World world;
+  Server server([&](int fd) {
+    Tls side(fd, certificate);
+    side.send("sound");
+    servers::send_all(fd, std::string(1000, '!'));
+    servers::receive(fd);
+  });
+  auto stream = world.run(world.network.connect(secure(server.port(), tls)));
+  CHECK(world.run(read_exactly(*stream, 5)) == "sound");
+  CHECK_THAT(world.run(outcome(read_some(*stream))), Catch::StartsWith("tls: localhost:"));
+  world.run(stream->close());
+}
+
 TEST_CASE("our close sends close_notify; after a cancelled call it does not") {
   Certificate certificate;
   TlsOptions tls;

@@ -130,7 +130,7 @@ TEST_CASE("a TLS write that waits can be cancelled, and the time limit ends one"
     CHECK(end == "timed out");
   }
   SECTION("limit") {
-    options.io_limit = milliseconds(200);
+    options.io_limit = milliseconds(1000);
     auto stream = world.run(world.network.connect(options));
     end = world.run(outcome(write_mixed(*stream, text)));
     world.run(stream->close());

@@ -194,7 +194,7 @@ TEST_CASE("when every address fails each is named with its reason") {
   FixedResolver resolver({address("127.0.0.1", dead.port()), address("::1", refused_port())});
   UvNetwork network(loop, &resolver, milliseconds(1));
   ConnectOptions options = to("many.example", 993);
-  options.connect_limit = milliseconds(50);
+  options.connect_limit = milliseconds(500);
   std::string text = block_on(loop, outcome(network.connect(options)));
   CHECK_THAT(text, Catch::StartsWith("unreachable: many.example:993"));
   CHECK_THAT(text, Catch::Contains("127.0.0.1: no answer"));
