@@ -139,33 +139,33 @@ std::string sum_text(const Report& report) {
   return text;
 }
 
-/// What to do about it.
+}  // namespace
+
 std::string advice(const Report& report, ExitCode code) {
+  const std::optional<Error>& error = report.ledger.error;
   switch (code) {
     case ExitCode::complete:
       return report.dry_run ? "A dry run: nothing was written. What the target already has would "
-                              "not be copied again.\n"
-                            : "Complete.\n";
+                              "not be copied again."
+                            : "Complete.";
     case ExitCode::partial:
-      if (report.ledger.error && report.ledger.error->kind() == ErrorKind::quota) {
-        return "The target is full. Make room there, then run the same command again.\n";
-      }
-      return "Done, but not everything could be copied. The next run tries it again.\n";
+      return error && error->kind() == ErrorKind::quota
+                 ? "The target is full. Make room there, then run the same command again."
+                 : "Done, but not everything could be copied. The next run tries it again.";
     case ExitCode::unreachable:
       return "The server was never reached. Check the host and the port, then run the same command "
-             "again.\n";
+             "again.";
     case ExitCode::interrupted:
-      return "Stopped before the end. Run the same command again to go on.\n";
+      return "Stopped before the end. Run the same command again to go on.";
     case ExitCode::auth:
       return "Check the user and the password; some providers want an app password or "
-             "auth=xoauth2.\n";
+             "auth=xoauth2.";
     case ExitCode::protocol:
-      return "Nothing was sent to a server that is not trusted or not understood; --transcript "
-             "FILE shows "
-             "what was said.\n";
+      return error && error->kind() == ErrorKind::protocol
+                 ? "--transcript FILE writes down what was said."
+                 : "Nothing secret was sent.";
     case ExitCode::local_file:
     case ExitCode::journal:
-      return "Make room or mend the permissions, then run the same command again.\n";
     case ExitCode::usage:
     case ExitCode::bug:
     case ExitCode::at_once:
@@ -174,20 +174,16 @@ std::string advice(const Report& report, ExitCode code) {
   return {};
 }
 
-}  // namespace
-
 std::string ledger_text(const Report& report, ExitCode code, bool brief) {
-  if (brief) return failures_text(report);
-  std::string text;
-  if (!report.ledger.folders.empty()) text += folder_table(report);
-  text += failures_text(report);
-  if (!report.ledger.folders.empty()) text += sum_text(report);
-  return text + advice(report, code);
+  if (brief || report.ledger.folders.empty()) return failures_text(report);
+  const std::string hint = advice(report, code);
+  return folder_table(report) + failures_text(report) + sum_text(report) +
+         (hint.empty() ? "" : hint + "\n");
 }
 
-std::string check_text(const Report& report, ExitCode code) {
+std::string check_text(const Report& report) {
   std::string text;
-  if (!report.check) return advice(report, code);
+  if (!report.check) return text;
   const Findings& check = *report.check;
   text +=
       fmt::format("source  {}\ntarget  {}\n\n", printable(report.source), printable(report.target));

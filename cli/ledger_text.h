@@ -10,10 +10,13 @@ namespace postferry::cli {
 
 /// The ledger: folders where something happened, what failed and why in the server's words, the
 /// sum, and what to do next. What ended the whole account is not in it: that goes to stderr. With
-/// `brief` only folders and messages that failed, which may be nothing at all.
+/// `brief`, and where nothing began, only folders and messages that failed: perhaps nothing at all.
 std::string ledger_text(const Report& report, ExitCode code, bool brief);
 
-/// What `check` found.
-std::string check_text(const Report& report, ExitCode code);
+/// What `check` found; nothing when it failed.
+std::string check_text(const Report& report);
+
+/// What to do now, one line without a line end; may be empty.
+std::string advice(const Report& report, ExitCode code);
 
 }  // namespace postferry::cli

@@ -36,7 +36,7 @@ ExitCode tell(const PairOptions& options, const Report& report, ExitCode code, T
     return told(write_stdout(ledger_json(report)), code, terminal);
   }
   const std::string text = options.command == Command::check
-                               ? check_text(report, code)
+                               ? check_text(report)
                                : ledger_text(report, code, options.quiet);
   return told(write_stdout(text), code, terminal);
 }
@@ -63,6 +63,9 @@ ExitCode run(const PairOptions& options, Terminal& terminal) {
         report.failure ? report.failure->message : report.ledger.error->what();
     if (code == ExitCode::usage) return refuse(terminal, reason, {});
     log.note(Level::error, reason);
+    const std::string hint = advice(report, code);
+    if (report.ledger.folders.empty() && !hint.empty() && !options.quiet)
+      terminal.line("  " + hint);
   }
   if (report.ledger.account.empty()) report.ledger.account = account_name(options);
   return tell(options, report, code, terminal);

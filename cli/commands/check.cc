@@ -96,6 +96,7 @@ Report run_check(const PairOptions& options, Observer& log) {
     report.check = block_on(root, look(wiring.source(), wiring.target(), options, log));
   } catch (const Cancelled&) {
     report.ledger.outcome = Outcome::interrupted;
+    log.note(Level::warning, "stopped before both ends had been looked at");
   }
   executor.on_signal(SIGINT, nullptr);
   executor.on_signal(SIGTERM, nullptr);

@@ -67,6 +67,16 @@ TEST_CASE("briefly, only failures are told, and nothing when there are none") {
   CHECK(ledger_text(report, ExitCode::partial, true) == "Folder Sent: folder Sent: NO bad name\n");
 }
 
+TEST_CASE("an account that never began has no ledger, but advice") {
+  Report report;
+  report.ledger.outcome = Outcome::failed;
+  report.ledger.error = Error(ErrorKind::auth, "NO wrong password");
+  CHECK(ledger_text(report, ExitCode::auth, false).empty());
+  CHECK_THAT(advice(report, ExitCode::auth), Contains("password"));
+  report.ledger.error = Error(ErrorKind::quota, "NO full");
+  CHECK_THAT(advice(report, ExitCode::partial), Contains("full"));
+}
+
 TEST_CASE("an interrupted run says how to go on") {
   Report report = sample();
   report.ledger.outcome = Outcome::interrupted;
@@ -106,7 +116,7 @@ TEST_CASE("check shows where folders go, what is unknown, and what the target ca
   findings.traits = TargetTraits{};
   findings.traits->append_limit_bytes = 25'000'000;
   report.check = findings;
-  const std::string text = check_text(report, ExitCode::complete);
+  const std::string text = check_text(report);
   CHECK_THAT(text, Contains("1,234"));
   CHECK_THAT(text, Contains("Sent -> Sent Items"));
   CHECK_THAT(text, Contains("to be made"));
