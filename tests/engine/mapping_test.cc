@@ -25,7 +25,8 @@ TEST_CASE("names that the target can store stay as they are") {
   MappingRequest request;
   request.source = {folder("INBOX"), folder("Work/Projects"), folder("Grüße"), folder("a.b")};
   const Mapping mapping = map_folders(request);
-  for (const char* name : {"INBOX", "Work/Projects", "Grüße", "a.b"}) CHECK(target_of(mapping, name) == name);
+  for (const char* name : {"INBOX", "Work/Projects", "Grüße", "a.b"})
+    CHECK(target_of(mapping, name) == name);
   CHECK(mapping.notes.empty());
 }
 
@@ -43,7 +44,8 @@ TEST_CASE("a role goes to the target's folder of that role, whatever its name") 
 TEST_CASE("a server that declares no roles is read by its names, in many languages") {
   MappingRequest request;
   request.source = {folder("Éléments envoyés"), folder("ЧЕРНОВИКИ"), folder("INBOX/Papelera")};
-  request.target = {folder("Sent", Role::sent), folder("Drafts", Role::drafts), folder("Trash", Role::trash)};
+  request.target = {folder("Sent", Role::sent), folder("Drafts", Role::drafts),
+                    folder("Trash", Role::trash)};
   const Mapping mapping = map_folders(request);
   CHECK(target_of(mapping, "Éléments envoyés") == "Sent");
   CHECK(target_of(mapping, "ЧЕРНОВИКИ") == "Drafts");
@@ -109,7 +111,8 @@ TEST_CASE("what an earlier run decided stays") {
 
 TEST_CASE("folders that show mail of others are left out") {
   MappingRequest request;
-  request.source = {folder("INBOX"), folder("All Mail", Role::all), folder("Starred", Role::flagged)};
+  request.source = {folder("INBOX"), folder("All Mail", Role::all),
+                    folder("Starred", Role::flagged)};
   const Mapping mapping = map_folders(request);
   CHECK(mapping.folders.size() == 1);
   CHECK(mapping.left_out.size() == 2);

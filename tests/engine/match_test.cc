@@ -23,35 +23,42 @@ using Pairs = std::vector<std::pair<std::size_t, std::size_t>>;
 }  // namespace
 
 TEST_CASE("a fingerprint folds white space and reads 8-bit bytes as X") {
-  CHECK(fingerprint(fields("<1>", "Gr\xC3\xBC\xC3\x9F""e  aus\r\n Wien")) == fingerprint(fields("<1>", "GrXXXXe aus Wien")));
+  CHECK(fingerprint(fields("<1>",
+                           "Gr\xC3\xBC\xC3\x9F"
+                           "e  aus\r\n Wien")) == fingerprint(fields("<1>", "GrXXXXe aus Wien")));
   CHECK(fingerprint(fields("<1>", "a")) != fingerprint(fields("<2>", "a")));
   CHECK(fingerprint(fields("<1>", nullptr)).fields == 1);
   CHECK(fingerprint(fields("a", nullptr)) != fingerprint(fields(nullptr, "a")));
 }
 
 TEST_CASE("one message on each side with a strong fingerprint is the same message") {
-  const auto result = match_by_header({like(fields("<1>", "s"), 7, 100)}, {like(fields("<1>", "s"), 42, 140)}, false);
+  const auto result = match_by_header({like(fields("<1>", "s"), 7, 100)},
+                                      {like(fields("<1>", "s"), 42, 140)}, false);
   CHECK(result.pairs == Pairs{{7, 42}});
   CHECK(result.ambiguous.empty());
 }
 
 TEST_CASE("another delivery is another message") {
-  const auto source = like(fields("<1>", "s", "from a by b; Mon"), 1), target = like(fields("<1>", "s", "from a by b; Tue"), 2);
+  const auto source = like(fields("<1>", "s", "from a by b; Mon"), 1),
+             target = like(fields("<1>", "s", "from a by b; Tue"), 2);
   CHECK(match_by_header({source}, {target}, false).pairs.empty());
   CHECK(match_by_header({source}, {target}, true).pairs == Pairs{{1, 2}});
 }
 
 TEST_CASE("size and date only rank") {
-  const auto result = match_by_header({like(fields("<1>", "s"), 1, 100)},
-                                      {like(fields("<1>", "s"), 10, 90), like(fields("<1>", "s"), 11, 100)}, false);
+  const auto result =
+      match_by_header({like(fields("<1>", "s"), 1, 100)},
+                      {like(fields("<1>", "s"), 10, 90), like(fields("<1>", "s"), 11, 100)}, false);
   CHECK(result.pairs == Pairs{{1, 11}});
 }
 
 TEST_CASE("with fewer than two fields bytes decide") {
-  const auto result = match_by_header({like(fields(nullptr, "s"), 1)}, {like(fields(nullptr, "s"), 2)}, false);
+  const auto result =
+      match_by_header({like(fields(nullptr, "s"), 1)}, {like(fields(nullptr, "s"), 2)}, false);
   REQUIRE(result.ambiguous.size() == 1);
   CHECK(match_by_bytes(result.ambiguous[0], {{1, sha256("a")}}, {{2, sha256("b")}}).empty());
-  CHECK(match_by_bytes(result.ambiguous[0], {{1, sha256("a")}}, {{2, sha256("a")}}) == Pairs{{1, 2}});
+  CHECK(match_by_bytes(result.ambiguous[0], {{1, sha256("a")}}, {{2, sha256("a")}}) ==
+        Pairs{{1, 2}});
 }
 
 TEST_CASE("k copies match k copies") {
@@ -67,7 +74,8 @@ TEST_CASE("k copies match k copies") {
   }
   const auto result = match_by_header(source, target, false);
   REQUIRE(result.ambiguous.size() == 1);
-  CHECK(match_by_bytes(result.ambiguous[0], source_digests, target_digests) == Pairs{{0, 10}, {1, 11}});
+  CHECK(match_by_bytes(result.ambiguous[0], source_digests, target_digests) ==
+        Pairs{{0, 10}, {1, 11}});
 }
 
 TEST_CASE("different messages with one header are told apart by their bytes") {
@@ -75,8 +83,11 @@ TEST_CASE("different messages with one header are told apart by their bytes") {
   const std::vector<Likeness> target{like(fields("<1>", "s"), 10)};
   const auto result = match_by_header(source, target, false);
   REQUIRE(result.ambiguous.size() == 1);
-  CHECK(match_by_bytes(result.ambiguous[0], {{0, sha256("a")}, {1, sha256("b")}}, {{10, sha256("b")}}) == Pairs{{1, 10}});
-  CHECK(match_by_bytes(result.ambiguous[0], {{0, sha256("a")}, {1, sha256("b")}}, {{10, sha256("c")}}).empty());
+  CHECK(match_by_bytes(result.ambiguous[0], {{0, sha256("a")}, {1, sha256("b")}},
+                       {{10, sha256("b")}}) == Pairs{{1, 10}});
+  CHECK(
+      match_by_bytes(result.ambiguous[0], {{0, sha256("a")}, {1, sha256("b")}}, {{10, sha256("c")}})
+          .empty());
 }
 
 TEST_CASE("equal copies that a server altered still stand for the equal originals") {

@@ -40,7 +40,8 @@ TEST_CASE("what one set of flags has and another lacks") {
 TEST_CASE("server words cannot drive a terminal") {
   CHECK(printable("a\x1b[31mred\r\n") == "a\\x1B[31mred\\x0D\\x0A");
   CHECK(printable("Grüße") == "Grüße");
-  CHECK(printable("\xC2\x9B" "31m") == "\\xC2\\x9B31m");
+  CHECK(printable("\xC2\x9B"
+                  "31m") == "\\xC2\\x9B31m");
   CHECK(printable("\xff\xfe") == "\\xFF\\xFE");
   CHECK(printable(std::string(1000, 'x'), 10) == "xxxxxxxxxx...");
 }

@@ -1,0 +1,339 @@
+#include "tests/engine/crossing_fixture.h"
+
+using namespace postferry;
+
+TEST_CASE("everything crosses once, with flags and dates, and a second run copies nothing") {
+  Pair pair;
+  pair.fill("INBOX", 25);
+  pair.fill("Archive/2019", 3, "old");
+  pair.add("Archive/2019", letter("odd"), "\\Flagged $Label1");
+  pair.source.folder("Empty");
+  const Ledger first = pair.run();
+  CHECK(first.outcome == Outcome::complete);
+  CHECK(first.messages().copied == 29);
+  CHECK(pair.equal());
+  CHECK(pair.target.find(FolderName::parse("Empty")));
+  const Ledger second = pair.run();
+  CHECK(second.messages().present == 29);
+  CHECK(second.messages().copied == 0);
+  CHECK(pair.target.appended == 29);
+}
+
+TEST_CASE("where both ends tell their numbers, a folder with nothing to do is not opened") {
+  MemoryOptions modern;
+  modern.condstore = true;
+  Pair pair(modern, modern);
+  pair.fill("INBOX", 5);
+  pair.run();
+  pair.source.calls.clear();
+  pair.target.calls.clear();
+  const Ledger again = pair.run();
+  CHECK(again.messages().present == 5);
+  CHECK(pair.source.calls["select"] == 0);
+  CHECK(pair.target.calls["select"] == 0);
+}
+
+TEST_CASE("changed options open a folder again") {
+  MemoryOptions modern;
+  modern.condstore = true;
+  Pair pair(modern, modern);
+  pair.add("INBOX", letter("big", std::string(5000, 'x')));
+  pair.fill("INBOX", 2);
+  pair.options.max_size_bytes = 1000;
+  CHECK(pair.run().messages().filtered == 1);
+  CHECK(pair.run().messages().filtered == 1);
+  pair.options.max_size_bytes.reset();
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("true duplicates stay duplicates, found again without a journal too") {
+  Pair pair;
+  for (int i = 0; i < 3; ++i)
+    pair.source.folder("INBOX").add(letter("same"), {}, InternalDate{5, 0});
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 3);
+  pair.journal = open_journal_in_memory();
+  const Ledger again = pair.run();
+  CHECK(again.messages().present == 3);
+  CHECK(pair.on_target("INBOX") == 3);
+}
+
+TEST_CASE("a target that holds a part of the mail gets the rest, and strangers are left alone") {
+  Pair pair;
+  pair.fill("INBOX", 10);
+  MemoryFolder& there = pair.target.folder("INBOX");
+  for (int i = 0; i < 4; ++i) there.add(letter("m" + std::to_string(i)), {}, InternalDate{7, 0});
+  there.add(letter("stranger"), {}, InternalDate{8, 0});
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().present == 4);
+  CHECK(ledger.messages().copied == 6);
+  CHECK(pair.on_target("INBOX") == 11);
+}
+
+TEST_CASE("a lost line: whatever the server did with the batch, each message is there once") {
+  using Fate = MemoryStop::Fate;
+  for (const Fate fate : {Fate::none, Fate::prefix, Fate::whole}) {
+    for (const bool uidplus : {true, false}) {
+      MemoryOptions target;
+      target.traits.uidplus = uidplus;
+      Pair pair({}, target);
+      pair.fill("INBOX", 35);
+      MemoryStop stop;
+      stop.after = 13;
+      stop.fate = fate;
+      pair.target.faults.append_stops.push_back(stop);
+      const Ledger ledger = pair.run();
+      CHECK(ledger.outcome == Outcome::complete);
+      CHECK(ledger.messages().copied == 35);
+      CHECK(pair.equal());
+    }
+  }
+}
+
+TEST_CASE("a server that stores after the line is lost is waited for") {
+  Pair pair;
+  pair.fill("INBOX", 30);
+  MemoryStop stop;
+  stop.after = 12;
+  stop.fate = MemoryStop::Fate::late;
+  stop.late_by = std::chrono::seconds(3);
+  stop.late_step = std::chrono::milliseconds(300);
+  pair.target.faults.append_stops.push_back(stop);
+  CHECK(pair.run().outcome == Outcome::complete);
+  pair.target.arrive_all();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("what arrives after it was given up is removed by the next run, and nothing else") {
+  Pair pair;
+  pair.fill("INBOX", 20);
+  MemoryStop stop;
+  stop.after = 5;
+  stop.fate = MemoryStop::Fate::late;
+  stop.late_by = std::chrono::minutes(10);
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  pair.target.folder("INBOX").add(letter("foreign"), {}, InternalDate{1, 0});
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 21);
+  const Ledger again = pair.run();
+  CHECK(again.messages().twins > 0);
+  CHECK(pair.on_target("INBOX") == 21);
+  CHECK(pair.run().messages().twins == 0);
+}
+
+TEST_CASE("a lost source line is taken up again") {
+  Pair pair;
+  pair.fill("INBOX", 40);
+  for (int i = 0; i < 2; ++i) {
+    MemoryStop stop;
+    stop.after = 11;
+    pair.source.faults.fetch_stops.push_back(stop);
+  }
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.equal());
+  CHECK(pair.target.appended == 40);
+}
+
+TEST_CASE("a refused message is recorded, the rest crosses, and the next run tries it again") {
+  Pair pair;
+  pair.fill("INBOX", 15);
+  pair.target.faults.refuse = [](const MemoryMessage& message) -> std::optional<std::string> {
+    if (message.bytes.find("<m7@") == std::string::npos) return std::nullopt;
+    return "message contains bare newlines";
+  };
+  const Ledger first = pair.run();
+  CHECK(first.outcome == Outcome::partial);
+  CHECK(first.messages().rejected == 1);
+  CHECK(first.messages().copied == 14);
+  pair.target.faults.refuse = nullptr;
+  const Ledger second = pair.run();
+  CHECK(second.outcome == Outcome::complete);
+  CHECK(second.messages().copied == 1);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a full quota stops the account, and nothing is lost or doubled") {
+  MemoryOptions small;
+  small.quota_bytes = 4000;
+  Pair pair({}, small);
+  pair.fill("INBOX", 60);
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::partial);
+  REQUIRE(ledger.error);
+  CHECK(ledger.error->kind() == ErrorKind::quota);
+  CHECK(ledger.messages().pending > 0);
+}
+
+TEST_CASE("the target's UIDVALIDITY changed: messages are found again, not copied again") {
+  Pair pair;
+  pair.fill("INBOX", 12);
+  pair.run();
+  pair.target.renumber(FolderName::parse("INBOX"), 77);
+  pair.fill("INBOX", 1, "new");
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().copied == 1);
+  CHECK(ledger.messages().present == 12);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("the source's UIDVALIDITY changed: messages are found again, not copied again") {
+  Pair pair;
+  pair.fill("INBOX", 12);
+  pair.run();
+  pair.source.renumber(FolderName::parse("INBOX"), 78);
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().copied == 0);
+  CHECK(ledger.messages().present == 12);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("flags are followed as gains and losses, and what the target's user did stands") {
+  Pair pair;
+  const Uid uid = pair.add("INBOX", letter("a"), "\\Seen work");
+  pair.run();
+  MemoryMessage& copy = pair.target.folder("INBOX").messages.at(0);
+  copy.flags = Flags::parse("\\Seen \\Flagged work");
+  pair.source.folder("INBOX").find(uid)->flags = Flags::parse("\\Answered WORK");
+  const Ledger ledger = pair.run();
+  CHECK(ledger.flags_updated() == 1);
+  CHECK(copy.flags.to_string() == "\\Answered \\Flagged work");
+  CHECK(pair.run().flags_updated() == 0);
+}
+
+TEST_CASE("deletions are kept unless mirror is asked for, and then only our own copies go") {
+  Pair pair;
+  pair.target.folder("INBOX").add(letter("m1"), {}, InternalDate{3, 0});  // will be adopted
+  pair.fill("INBOX", 5);
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  const Uid ours = inbox.messages.at(0).uid, adopted = inbox.messages.at(1).uid;
+  inbox.remove(ours);
+  inbox.remove(adopted);
+  CHECK(pair.run().deleted() == 0);
+  CHECK(pair.on_target("INBOX") == 5);
+  pair.options.mirror_deletions = true;
+  CHECK(pair.run().deleted() == 1);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("a copy that the user changed is not removed") {
+  Pair pair;
+  pair.options.mirror_deletions = true;
+  pair.fill("INBOX", 3);
+  pair.run();
+  pair.target.folder("INBOX").messages.at(1).bytes += "changed";
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.remove(inbox.messages.at(1).uid);
+  CHECK(pair.run().deleted() == 0);
+  CHECK(pair.on_target("INBOX") == 3);
+}
+
+TEST_CASE("many deletions at once need to be forced") {
+  Pair pair;
+  pair.options.mirror_deletions = true;
+  pair.fill("INBOX", 50);
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  while (inbox.messages.size() > 25) inbox.remove(inbox.messages.front().uid);
+  const Ledger held = pair.run();
+  CHECK(held.outcome == Outcome::partial);
+  CHECK(pair.on_target("INBOX") == 50);
+  pair.options.force_deletions = true;
+  CHECK(pair.run().deleted() == 25);
+  CHECK(pair.on_target("INBOX") == 25);
+}
+
+TEST_CASE("a message that vanishes before it is fetched is accounted for") {
+  Pair pair;
+  pair.fill("INBOX", 10);
+  const Uid gone = pair.source.folder("INBOX").messages.at(4).uid;
+  pair.source.faults.on_call = [gone](MemoryServer& server, std::string_view call) {
+    if (call == "fetch") server.folder("INBOX").remove(gone);
+  };
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().vanished == 1);
+  CHECK(ledger.messages().copied == 9);
+}
+
+TEST_CASE("a message that the source cannot give is reported in its words") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  const Uid broken = pair.source.folder("INBOX").messages.at(2).uid;
+  pair.source.faults.unreadable[{FolderName::parse("INBOX"), broken}] = "internal error";
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().rejected == 1);
+  CHECK(ledger.messages().copied == 3);
+  CHECK(ledger.outcome == Outcome::partial);
+}
+
+TEST_CASE("a dry run changes nothing on either server") {
+  Pair pair;
+  pair.options.dry_run = true;
+  pair.fill("INBOX", 4);
+  pair.source.folder("New/Folder");
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().pending == 4);
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(pair.target.appended == 0);
+  CHECK_FALSE(pair.target.find(FolderName::parse("New/Folder")));
+}
+
+TEST_CASE("fewer sessions than asked for are not a failure") {
+  MemoryOptions narrow;
+  narrow.max_sessions = 1;
+  Pair pair({}, narrow);
+  pair.options.sessions = 4;
+  for (const char* folder : {"a", "b", "c", "d", "e"}) pair.fill(folder, 5, folder);
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a refused login is not tried in a loop") {
+  Pair pair;
+  pair.fill("INBOX", 1);
+  for (int i = 0; i < 5; ++i)
+    pair.source.faults.connect_errors.emplace_back(ErrorKind::auth, "wrong password");
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::failed);
+  CHECK(pair.source.faults.connect_errors.size() == 4);
+}
+
+TEST_CASE("a busy server is waited for, and a dead one given up after the retries") {
+  Pair pair;
+  pair.fill("INBOX", 3);
+  for (int i = 0; i < 3; ++i)
+    pair.source.faults.connect_errors.push_back(
+        Error(ErrorKind::throttled, "wait").after(std::chrono::seconds(20)));
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.executor.now().time_since_epoch() >= std::chrono::seconds(60));
+}
+
+TEST_CASE("mail without any header field that tells it apart is matched by its bytes") {
+  Pair pair;
+  pair.add("INBOX", "Subject: x\r\n\r\none\r\n");
+  pair.add("INBOX", "Subject: x\r\n\r\ntwo\r\n");
+  pair.add("INBOX", "\r\n");
+  pair.run();
+  pair.journal = open_journal_in_memory();
+  const Ledger again = pair.run();
+  CHECK(again.messages().present == 3);
+  CHECK(pair.on_target("INBOX") == 3);
+}
+
+TEST_CASE("a body too large to hold is streamed, and survives a lost line") {
+  MemoryOptions streaming;
+  streaming.stream_above = 1000;
+  Pair pair(streaming, {});
+  pair.fill("INBOX", 3);
+  pair.add("INBOX", letter("large", std::string(300'000, 'y')));
+  pair.fill("INBOX", 3, "more");
+  MemoryStop stop;
+  stop.after = 4;
+  stop.body_bytes = 150'000;
+  pair.source.faults.fetch_stops.push_back(stop);
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.equal());
+}
