@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 4000;
 /// Without UIDPLUS, UIDs are learned by settling: after this many messages, not after all.
 constexpr std::size_t kUnknownUidsAtMost = 1000;
+/// A server that goes on after a lost line has stopped by then; a run begun at once may be over
+/// before.
+constexpr std::chrono::seconds kLateArrivals{600};
 
 class FolderCrosser {
  public:
@@ -295,9 +298,12 @@ class FolderCrosser {
     record.target_folder = target_folder_.id;
     record.uid_next_seen = target_folder_.watermark;
     bool open = false;
+    const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
+                                 (co_await current_scope()).executor().wall_clock().time_since_epoch())
+                                 .count();
     for (const OpenBatch& batch : co_await r_.ends.journal.open_batches(target_folder_.id)) {
-      const bool over =
-          batch.settled && batch.run != r_.run && tally.pending == 0 && batch.folder == record_.id;
+      const bool ours = batch.settled && batch.folder == record_.id && batch.run != r_.run;
+      const bool over = ours && tally.pending == 0 && now - batch.opened_at > kLateArrivals.count();
       if (over) record.close_batches.push_back(batch.id);
       open = open || !over;
     }

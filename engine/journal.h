@@ -64,7 +64,7 @@ struct OpenBatch {
   std::vector<MessageKey> keys;
   std::int64_t opened_at = 0;  // seconds since 1970 UTC
   bool settled = false;        // decided, kept only for late arrivals
-  RunId run;
+  RunId run;         // that sent it; once settled, that gave it up
 };
 
 /// What is known of a source folder.
@@ -96,7 +96,8 @@ struct Record {
   std::vector<MessageRow> rows;              // inserted or replaced
   std::vector<FailureRow> failures;          // inserted or replaced
   std::vector<std::int64_t> close_batches;   // deleted
-  std::vector<std::int64_t> settle_batches;  // kept for late arrivals
+  std::vector<std::int64_t> settle_batches;  // kept for late arrivals, as given up by `run`
+  RunId run;
   std::optional<Uid> watermark;
   std::optional<std::uint32_t> target_uid_validity;
   std::optional<Uid> uid_next_seen;

@@ -254,19 +254,25 @@ class Settler {
                                                      : "the server has no UIDPLUS, so they stay"));
   }
 
-  Task<bool> is_twin(std::size_t index, TargetEntry late) {
-    const MessageKey key = r_.catalogue.key(index);
-    Uid copy;
+  Task<std::optional<MessageRow>> find_row(MessageKey key) {
     for (const MessageRow& row : rows_)
-      if (row.key == key) copy = row.target_uid;
-    if (!copy) {
-      for (const MessageRow& row : co_await r_.journal.rows_for(r_.folder.id, {key}))
-        copy = row.target_uid;
-    }
-    if (!copy || copy == late.uid) co_return false;
+      if (row.key == key) co_return row;
+    std::vector<MessageKey> keys;
+    keys.push_back(std::move(key));
+    const std::vector<MessageRow> rows = co_await r_.journal.rows_for(r_.folder.id, std::move(keys));
+    if (rows.empty()) co_return std::nullopt;
+    co_return rows[0];
+  }
+
+  Task<bool> is_twin(std::size_t index, TargetEntry late) {
+    const std::optional<MessageRow> row = co_await find_row(r_.catalogue.key(index));
+    if (!row || !row->target_uid || row->target_uid == late.uid) co_return false;
+    const Uid copy = row->target_uid;
     std::vector<TargetEntry> entries = co_await r_.target.look(copy);
     if (entries.empty() || entries[0].uid != copy) co_return false;
-    if (entries[0].date != late.date || !(entries[0].flags == late.flags)) co_return false;
+    // Without a date of ours each copy got the moment of its arrival.
+    if (row->date && entries[0].date != late.date) co_return false;
+    if (!(entries[0].flags == late.flags)) co_return false;
     std::vector<Uid> both{std::min(copy, late.uid), std::max(copy, late.uid)};
     const auto digests = co_await target_digests(
         r_.target, std::move(both), {.ignore_final_crlf = false, .munged_header = false});
@@ -278,6 +284,7 @@ class Settler {
     record.folder = r_.folder.id;
     record.target_folder = r_.target_folder.id;
     record.rows = std::move(rows_);
+    record.run = r_.run;
     // Another account's batch is not ours to decide: its late commits must stay above the mark.
     for (const OpenBatch& batch : r_.batches)
       if (batch.folder != r_.folder.id && batch.uid_next)

@@ -178,8 +178,8 @@ void Store::record(const Record& record) {
   write_failures(record);
   Query close = database_.query("DELETE FROM batch WHERE id = ?");
   for (const std::int64_t id : record.close_batches) close.bind({id}).run();
-  Query settle = database_.query("UPDATE batch SET settled = 1 WHERE id = ?");
-  for (const std::int64_t id : record.settle_batches) settle.bind({id}).run();
+  Query settle = database_.query("UPDATE batch SET settled = 1, run = ? WHERE id = ?");
+  for (const std::int64_t id : record.settle_batches) settle.bind({record.run.value, id}).run();
   write_target(record);
 }
 

