@@ -9,6 +9,27 @@
 namespace postferry::imap {
 namespace {
 
+bool has_nul(const Body& body) {
+  return body.held() && body.bytes().find('\0') != std::string_view::npos;
+}
+
+// Whether some part says `Content-Transfer-Encoding: binary`. Dovecot 2.3 and Cyrus 3.6 rewrite
+// such parts in base64 when they come in a literal8, and leave all others as they are.
+bool declares_binary(std::string_view bytes) {
+  constexpr std::string_view kName = "content-transfer-encoding:";
+  constexpr std::string_view kValue = "binary";
+  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; };
+  for (;;) {
+    const auto found = std::ranges::search(bytes, kName, same);
+    if (found.empty()) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(found.end() - bytes.begin()));
+    const std::size_t value = bytes.find_first_not_of(" \t\r\n");
+    if (value == std::string_view::npos) return false;
+    const std::string_view word = bytes.substr(value, kValue.size());
+    if (std::ranges::equal(word, kValue, same)) return true;
+  }
+}
+
 AppendMessage describe(const Message& message, const std::vector<std::string>& flags,
                        const AppendTraits& traits, bool keywords) {
   AppendMessage described;
@@ -17,8 +38,8 @@ AppendMessage describe(const Message& message, const std::vector<std::string>& f
   }
   if (message.date) described.date = DateTime{message.date->seconds, message.date->zone_minutes};
   described.size = message.body.size_bytes();
-  described.binary = traits.binary && message.body.held() &&
-                     message.body.bytes().find('\0') != std::string_view::npos;
+  described.binary =
+      traits.binary && has_nul(message.body) && !declares_binary(message.body.bytes());
   return described;
 }
 
@@ -32,6 +53,9 @@ AppendBatch prepare_batch(Batch batch, const Selected& folder, const AppendTrait
     CheckedFlags checked = check_flags(folder.storable(message.flags, dropped).names());
     dropped += checked.refused.size();
     prepared.flags.push_back(std::move(checked.sendable));
+    if (traits.nul_ends_session && has_nul(message.body)) {
+      prepared.results[i] = Rejected{"the message holds a NUL byte, which this server never takes"};
+    }
     if (!traits.limit_bytes || message.body.size_bytes() <= *traits.limit_bytes) continue;
     prepared.results[i] =
         Rejected{fmt::format("{} bytes are more than the server's APPENDLIMIT of {}",

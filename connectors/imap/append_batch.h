@@ -23,6 +23,7 @@ struct AppendTraits {
   bool multiappend = false;
   bool uidplus = false;  // APPENDUID is to be believed
   bool binary = false;   // literal8 for bodies with a NUL
+  bool nul_ends_session = false;
   std::optional<std::uint64_t> limit_bytes;
 };
 

@@ -19,20 +19,27 @@ constexpr Software kSoftware[] = {
     {"Cyrus", "CYRUS", "CYRUS IMAP", nullptr,
      [](Quirks& q) {
        q.forbidden_chars = "!\"%;<>\\^`{|}";
+       q.slash_in_names = false;
        q.munges_8bit = true;
      }},
     // APPEND of a message it has answers OK with the first copy's UID. `^` makes a system label.
+    // A NUL: `BYE Invalid character in literal`.
     {"Gmail", "GIMAP", "GIMAP", "X-GM-EXT-1",
      [](Quirks& q) {
        q.folds_duplicates = true;
        q.forbidden_chars = "^";
        q.names_ignore_case = true;
+       q.nul_ends_session = true;
      }},
+    // A `/` in a name comes back as `_xF8FF_`. A large literal that does not wait may get a BAD,
+    // and its bytes be taken for commands.
     {"Exchange", "MICROSOFT.EXCHANGE", "MICROSOFT EXCHANGE", nullptr,
      [](Quirks& q) {
        q.names_ignore_case = true;
        q.stub_bodies = true;
        q.append_loses_flagged = true;
+       q.slash_in_names = false;
+       q.distrust_literal_plus = true;
      }},
     // After EXAMINE the next SELECT may show another UIDVALIDITY.
     {"Courier", "COURIER", "COURIER-IMAP", nullptr, [](Quirks& q) { q.select_not_examine = true; }},

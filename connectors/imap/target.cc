@@ -53,6 +53,7 @@ TargetTraits traits_of(const Session& session, const FolderNames& names) {
   traits.munges_8bit = session.quirks.munges_8bit;
   traits.folds_duplicates = session.quirks.folds_duplicates;
   traits.forbidden_chars = session.quirks.forbidden_chars;
+  traits.slash_in_names = session.quirks.slash_in_names;
   traits.delimiter = names.delimiter();
   traits.names_ignore_case = session.quirks.names_ignore_case;
   traits.append_limit_bytes = offered.number("APPENDLIMIT");
@@ -81,7 +82,7 @@ class ImapTargetSession final : public TargetSession {
   }
 
   Task<void> subscribe(const FolderName& folder) override {
-    return simple("SUBSCRIBE", account_.names.wire(folder));
+    return subscribe_to(folder, account_.names.wire(folder));
   }
 
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
@@ -104,6 +105,10 @@ class ImapTargetSession final : public TargetSession {
   Task<void> append(AppendFeed& feed) override {
     AppendTraits traits;
     traits.literals = session_->capabilities.literals();
+    if (session_->quirks.distrust_literal_plus) {
+      traits.literals = std::min(traits.literals, LiteralMode::kLiteralMinus);
+    }
+    traits.nul_ends_session = session_->quirks.nul_ends_session;
     traits.multiappend = session_->capabilities.has("MULTIAPPEND");
     traits.uidplus = traits_.uidplus;
     traits.binary = session_->capabilities.has("BINARY");
@@ -140,9 +145,17 @@ class ImapTargetSession final : public TargetSession {
     return numbers;
   }
 
-  Task<void> simple(std::string verb, std::string wire) {
-    std::string tag = co_await session_->send(session_->command(verb).string(wire).finish());
-    co_await session_->succeed(tag, verb + " " + printable(wire));
+  Task<void> subscribe_to(FolderName folder, std::string wire) {
+    std::string tag = co_await session_->send(session_->command("SUBSCRIBE").string(wire).finish());
+    const StatusResponse status = co_await session_->finish(tag);
+    if (status.status != Status::kOk) throw refused_for(folder, status, "SUBSCRIBE");
+  }
+
+  // The folder spoken of need not be the one that is open.
+  Error refused_for(const FolderName& folder, const StatusResponse& status,
+                    const std::string& what) const {
+    return refusal(status, judge(status), what,
+                   account_.where + ", folder " + printable(folder.to_string()));
   }
 
   Task<void> create_as(FolderName folder, std::string wire, Role role) {
@@ -159,7 +172,7 @@ class ImapTargetSession final : public TargetSession {
       status = co_await session_->finish(tag);
     }
     if (status.status != Status::kOk && !exists_already(status)) {
-      throw session_->refused(status, "CREATE " + printable(wire));
+      throw refused_for(folder, status, "CREATE");
     }
     account_.names.created(folder);
   }

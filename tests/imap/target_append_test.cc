@@ -278,6 +278,26 @@ TEST_CASE("a body with a NUL goes out as literal8 where BINARY is offered") {
   CHECK(append(d, traits, {{message(body)}}).told == "1:1 ");
 }
 
+TEST_CASE("but not if a part says it is binary: servers would rewrite it in base64") {
+  AppendTraits traits = all_extensions();
+  traits.binary = true;
+  const std::string body =
+      std::string("CONTENT-Transfer-Encoding:\r\n\tBinary\r\n\r\na") + std::string("\0b", 2);
+  Dialogue d;
+  d.c(fmt::format("A1 APPEND \"Box\" {{{}+}}", body.size())).c(body);
+  d.s("A1 OK [APPENDUID 7 1] done");
+  CHECK(append(d, traits, {{message(body)}}).told == "1:1 ");
+}
+
+TEST_CASE("a NUL is not sent to a server that would hang up") {
+  AppendTraits traits = all_extensions();
+  traits.nul_ends_session = true;
+  Dialogue d;
+  d.c("A1 APPEND \"Box\" {1+}").c("b").s("A1 OK [APPENDUID 7 1] done");
+  CHECK(append(d, traits, {{message(std::string("\0", 1)), message("b")}}).told ==
+        "1:'the message holds a NUL byte, which this server never takes' 1:1 ");
+}
+
 TEST_CASE("a streamed body goes out alone, with its exact length, as it comes") {
   Dialogue d;
   d.c("A1 APPEND \"Box\" {8+}").c("firstsec").s("A1 OK [APPENDUID 7 1] done");

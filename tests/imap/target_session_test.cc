@@ -85,7 +85,8 @@ TEST_CASE("a name that the server refuses is told in its words, and the session 
   });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::rejected);
-  CHECK(error->message() == "CREATE a\"b was refused: NO Invalid mailbox name");
+  CHECK(std::string(error->what()) ==
+        "target imaps://ann@new.example, folder a\"b: CREATE was refused: NO Invalid mailbox name");
 }
 
 TEST_CASE("UIDNEXT is asked after a NOOP, and where STATUS hides it, after the last message") {
