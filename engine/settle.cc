@@ -28,8 +28,9 @@ class Settler {
     co_await look();
     co_await match(members_);
     co_await wait_for_open_batches();
-    if (!strangers_.empty()) co_await match(everything_due());
+    // Twins first: a late copy of ours must not pass for another message with the same bytes.
     if (!strangers_.empty() && !r_.batches.empty()) co_await find_twins();
+    if (!strangers_.empty()) co_await match(everything_due());
     co_await record();
     co_return result_;
   }
