@@ -266,10 +266,12 @@ TEST_CASE("A batch is open until it is closed, and settled when it is kept for l
   Record record = record_of(ann, {row(key(9), 50)});
   record.close_batches = {third};
   record.settle_batches = {first};
+  record.run = RunId{7};
   run(journal->record(record));
   open = run(journal->open_batches(target));
   REQUIRE(open.size() == 2);
   CHECK(open[0].settled);
+  CHECK(open[0].run == RunId{7});  // That gave it up.
   CHECK_FALSE(open[1].settled);
   const std::int64_t fourth = run(journal->open_batch(target, batch));
   CHECK(fourth > third);  // A number is never used twice.
