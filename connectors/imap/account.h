@@ -13,6 +13,7 @@ struct Account {
   EndSetup setup;
   std::string where;  // begins the context of errors: "target imaps://ann@new.example"
   FolderNames names;
+  std::string login_way;  // the mechanism that worked before; empty at first
 };
 
 }  // namespace postferry::imap

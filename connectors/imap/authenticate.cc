@@ -28,21 +28,30 @@ class Authenticator {
       : session_(session),
         endpoint_(account.setup.endpoint),
         credentials_(*account.setup.credentials),
+        proven_(account.login_way),
         offered_(session.capabilities) {}
 
   Task<void> run() {
-    const std::vector<std::string> ways = choose();
+    std::vector<std::string> ways = choose();
+    const auto proven = std::ranges::find(ways, proven_);
+    if (proven != ways.end()) std::rotate(ways.begin(), proven, proven + 1);
     std::optional<Error> refused;
     for (std::size_t i = 0; i < ways.size(); ++i) {
       // Without the secret shown, a refusal may only mean that the server keeps no key for this
       // mechanism: one that shows it is tried as well, once. Everything else would be guessing.
-      if (refused && refused->kind() == ErrorKind::auth && !shows_secret(ways[i])) continue;
+      if (refused && refused->kind() == ErrorKind::auth && !binding_refused_ &&
+          !shows_secret(ways[i])) {
+        continue;
+      }
       std::optional<Error> failure = co_await try_once(ways[i], refused);
       if (failure && failure->kind() == ErrorKind::auth && sasl::takes_token(ways[i])) {
         // Tokens last an hour: the credentials may have a new one by now.
         failure = co_await try_once(ways[i], failure);
       }
-      if (!failure) co_return;
+      if (!failure) {
+        proven_ = ways[i];
+        co_return;
+      }
       refused = std::move(failure);
       if (refused->kind() == ErrorKind::auth && shows_secret(ways[i])) break;
     }
@@ -88,6 +97,9 @@ class Authenticator {
       if (status.status == Status::kOk) co_return std::nullopt;
       session_.capabilities = offered_;
       const Verdict verdict = judge_login(status);
+      // Cyrus 3.6 offers -PLUS over TLS 1.3 and then knows no binding that we know: `NO bad
+      // protocol`. That says nothing of the password.
+      binding_refused_ = way.ends_with("-PLUS") && !status.has(Code::kAuthenticationFailed);
       StatusResponse told = status;
       if (!oauth_error_.empty()) told.text += " (" + printable(oauth_error_) + ")";
       Error failure = refusal(told, verdict, "the login", session_.where());
@@ -179,8 +191,10 @@ class Authenticator {
   Session& session_;
   const Endpoint& endpoint_;
   Credentials& credentials_;
+  std::string& proven_;  // the account's
   const Capabilities offered_;
   std::string oauth_error_;
+  bool binding_refused_ = false;
 };
 
 }  // namespace

@@ -52,7 +52,7 @@ class ImapSourceSession final : public SourceSession {
 class ImapSource final : public Source {
  public:
   ImapSource(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}, {}} {
+      : account_{context, std::move(setup), {}, {}, {}} {
     account_.where = "source " + describe();
   }
 

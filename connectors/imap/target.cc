@@ -251,7 +251,7 @@ class ImapTargetSession final : public TargetSession {
 class ImapTarget final : public Target {
  public:
   ImapTarget(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}, {}} {
+      : account_{context, std::move(setup), {}, {}, {}} {
     account_.where = "target " + describe();
   }
 

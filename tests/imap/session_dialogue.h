@@ -38,6 +38,8 @@ class Dialogue {
   Dialogue& raw(std::string bytes) { return add(Step::Kind::say, std::move(bytes)); }
   /// The client must say this line.
   Dialogue& c(std::string line) { return add(Step::Kind::hear, std::move(line) + "\r\n"); }
+  /// The client must say a line that begins so.
+  Dialogue& c_starts(std::string start) { return add(Step::Kind::hear_start, std::move(start)); }
   /// The client must send these bytes.
   Dialogue& bytes(std::string text) { return add(Step::Kind::hear, std::move(text)); }
   /// The server's end turns to TLS.
@@ -65,6 +67,7 @@ class Dialogue {
           throw WrongLine(
               fmt::format("the client had to say\n  {}\nbut said\n  {}", step.text, heard));
         }
+        if (step.kind == Step::Kind::hear_start) co_await net::read_line(*stream);
       }
     }
     // Whatever follows was not in the script.
@@ -74,7 +77,7 @@ class Dialogue {
 
  private:
   struct Step {
-    enum class Kind { say, hear, tls, hang_up };
+    enum class Kind { say, hear, hear_start, tls, hang_up };
     Kind kind;
     std::string text;
   };
@@ -89,12 +92,14 @@ class Dialogue {
 using Client = std::function<Task<void>(std::unique_ptr<net::Stream>)>;
 
 /// Plays the dialogue against the client, in both cuts. The client ends when its stream does.
-inline void converse(const Dialogue& dialogue, const Client& client, bool encrypted = true) {
+inline void converse(const Dialogue& dialogue, const Client& client, bool encrypted = true,
+                     const std::string& channel_binding = {}) {
   for (const std::size_t chunk : {std::numeric_limits<std::size_t>::max(), std::size_t{1}}) {
     ManualExecutor executor;
     net::PipeOptions options;
     options.read_chunk = chunk;
     options.encrypted = encrypted;
+    options.channel_binding = channel_binding;
     options.capacity = 1 << 20;
     auto [ours, theirs] = net::make_pipe(options);
     block_on(executor, with_group([&, mine = std::move(ours), other = std::move(theirs)](

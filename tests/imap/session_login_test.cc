@@ -34,7 +34,8 @@ struct LoggedIn {
 };
 
 LoggedIn log_in_by(const Dialogue& dialogue, const std::string& url = "imaps://ann@old.example",
-                   std::vector<std::string> secrets = {"secret"}) {
+                   std::vector<std::string> secrets = {"secret"},
+                   const std::string& channel_binding = {}) {
   LoggedIn result;
   const Endpoint endpoint = parse_endpoint(url);
   converse(
@@ -62,7 +63,7 @@ LoggedIn log_in_by(const Dialogue& dialogue, const std::string& url = "imaps://a
         result.prefix = account.names.prefix();
         result.delimiter = account.names.delimiter();
       },
-      endpoint.tls == TlsMode::implicit);
+      endpoint.tls == TlsMode::implicit, channel_binding);
   return result;
 }
 
@@ -275,4 +276,15 @@ TEST_CASE("logging out says goodbye, waits for it, and minds nothing") {
   if (polite) d.s("* BYE see you").s("A1 OK done");
   d.hangs_up();
   converse(d, logged_in({}, [](Session& session) -> Task<void> { co_await log_out(session); }));
+}
+
+TEST_CASE("a refused channel binding is no refused password: the mechanism is tried without") {
+  Dialogue d;
+  d.s("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=SCRAM-SHA-1-PLUS AUTH=PLAIN AUTH=SCRAM-SHA-1] hi");
+  d.c_starts("A1 AUTHENTICATE SCRAM-SHA-1-PLUS ").s("A1 NO bad protocol");
+  d.c_starts("A2 AUTHENTICATE SCRAM-SHA-1 ").s("A2 NO [AUTHENTICATIONFAILED] no");
+  d.c_starts("A3 AUTHENTICATE PLAIN ").s("A3 NO [AUTHENTICATIONFAILED] not at all");
+  const LoggedIn result = log_in_by(d, "imaps://ann@old.example", {"secret"}, "binding-data-0123");
+  REQUIRE(result.error);
+  CHECK(result.error->message() == "the login was refused: NO [AUTHENTICATIONFAILED] not at all");
 }
