@@ -39,59 +39,63 @@ Sha256 ForgivingDigest::finish() {
 namespace {
 
 /// Reads streamed bodies beside the source that fills their pipes.
+using Digests = std::map<MessageKey, Sha256>;
+
+/// Digests streamed bodies beside the source that fills their pipes.
 class DigestSink final : public MessageSink {
  public:
-  DigestSink(TaskGroup& group, Comparison comparison) : group_(group), comparison_(comparison) {}
+  /// `out` outlives the group, and so the children that write to it.
+  DigestSink(TaskGroup& group, Comparison comparison, Digests& out)
+      : group_(group), comparison_(comparison), out_(out) {}
 
   Task<void> message(Message message) override {
     if (message.body.streamed()) {
-      group_.spawn(digest(*this, std::move(message)));
+      group_.spawn(digest(std::move(message), comparison_, out_));
     } else {
-      co_await digest(*this, std::move(message));
+      co_await digest(std::move(message), comparison_, out_);
     }
   }
   Task<void> missing(MessageKey, bool, std::string) override { co_return; }
 
-  std::map<MessageKey, Sha256> digests;
-
  private:
-  static Task<void> digest(DigestSink& self, Message message) {
-    ForgivingDigest digest(self.comparison_);
+  static Task<void> digest(Message message, Comparison comparison, Digests& out) {
+    ForgivingDigest digest(comparison);
     co_await message.body.write_to([&digest](std::string_view bytes) -> Task<void> {
       digest.update(bytes);
       co_return;
     });
-    self.digests[message.key] = digest.finish();
+    out[message.key] = digest.finish();
   }
 
   TaskGroup& group_;
   Comparison comparison_;
+  Digests& out_;
 };
+
+template <class Session, class Wanted>
+Task<Digests> digests_of(Session& session, std::vector<Wanted> wanted, Comparison comparison) {
+  Digests out;
+  co_await with_group([&](TaskGroup& group) -> Task<void> {
+    DigestSink sink(group, comparison, out);
+    co_await session.fetch(std::move(wanted), sink);
+  });
+  co_return out;
+}
 
 }  // namespace
 
 Task<std::map<MessageKey, Sha256>> source_digests(SourceSession& source,
                                                   std::vector<Catalogue::Entry> wanted,
                                                   Comparison comparison) {
-  std::map<MessageKey, Sha256> out;
-  co_await with_group([&](TaskGroup& group) -> Task<void> {
-    DigestSink sink(group, comparison);
-    co_await source.fetch(std::move(wanted), sink);
-    co_await group.join();
-    out = std::move(sink.digests);
-  });
-  co_return out;
+  return digests_of(source, std::move(wanted), comparison);
 }
 
 Task<std::map<Uid, Sha256>> target_digests(TargetSession& target, std::vector<Uid> uids,
                                            Comparison comparison) {
   std::map<Uid, Sha256> out;
-  co_await with_group([&](TaskGroup& group) -> Task<void> {
-    DigestSink sink(group, comparison);
-    co_await target.fetch(std::move(uids), sink);
-    co_await group.join();
-    for (const auto& [key, digest] : sink.digests) out[key.uid()] = digest;
-  });
+  for (const auto& [key, digest] : co_await digests_of(target, std::move(uids), comparison)) {
+    out[key.uid()] = digest;
+  }
   co_return out;
 }
 

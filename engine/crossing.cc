@@ -51,8 +51,7 @@ class Crossing {
       run_ = co_await ends_.journal.begin_run(account_, unix_now(executor), "copy");
     Lane first;
     try {
-      co_await connect_patiently(first);
-      co_await plan(first);
+      co_await begin(first);
       co_await carry(std::move(first));
     } catch (const Error& error) {
       halt(error);
@@ -79,12 +78,14 @@ class Crossing {
   Task<void> connect_source(Lane& lane) { lane.source = co_await ends_.source.connect(); }
   Task<void> connect_target(Lane& lane) { lane.target = co_await ends_.target.connect(); }
 
-  /// The first sessions: a server that is busy is waited for, one that cannot be reached is not.
-  Task<void> connect_patiently(Lane& lane) {
+  /// The first sessions and the plan: a server that is busy or hangs up is waited for, one that
+  /// cannot be reached is not.
+  Task<void> begin(Lane& lane) {
     for (int attempt = 1;; ++attempt) {
       std::optional<Error> failure;
       try {
         co_await connect(lane);
+        co_await plan(lane);
         co_return;
       } catch (const Error& error) {
         const bool busy =
@@ -92,6 +93,7 @@ class Crossing {
         if (!busy || attempt > options_.retries || stop_.requested()) throw;
         failure = error;
       }
+      lane = {};
       note_retry(*failure, attempt);
       co_await wait_unless_stopped(backoff(*failure, attempt), stop_);
     }
@@ -203,7 +205,7 @@ class Crossing {
     MappedFolder& folder = folders_[index];
     FolderTally& tally = ledger_.folders[index];
     ends_.observer.folder_begun(folder.source.name, folder.target);
-    for (int failures = 0;;) {
+    for (int failures = 0, caution = 0;;) {
       std::optional<Error> failure;
       FolderCrossingResult result;
       bool connecting = false;
@@ -211,13 +213,18 @@ class Crossing {
         connecting = !lane.whole();
         if (connecting) co_await connect(lane);
         connecting = false;
-        FolderCrossingRequest request{
-            ends_,          *lane.source,
-            *lane.target,   options_,
-            account_,       run_,
-            folder,         memory_per_lane_,
-            slowest_batch_, [this] { return stop_.requested() || halted_; },
-            tally};
+        FolderCrossingRequest request{ends_,
+                                      *lane.source,
+                                      *lane.target,
+                                      options_,
+                                      account_,
+                                      run_,
+                                      folder,
+                                      memory_per_lane_,
+                                      slowest_batch_,
+                                      caution,
+                                      [this] { return stop_.requested() || halted_; },
+                                      tally};
         co_await cross_folder(std::move(request), result);
       } catch (const Error& error) {
         failure = error;
@@ -235,7 +242,11 @@ class Crossing {
         queue_.push_front(index);
         co_return true;
       }
-      if (result.progressed) failures = 0;
+      if (result.progressed) {
+        failures = 0;
+      } else {
+        ++caution;
+      }
       tally.error = failure->in("folder " + folder.source.name.to_string());
       const Remedy remedy = remedy_for(*failure);
       const bool again = remedy == Remedy::again && ++failures <= options_.retries && !halted_ &&

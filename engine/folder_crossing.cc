@@ -205,6 +205,14 @@ class FolderCrosser {
     return out;
   }
 
+  TargetTraits cautious_traits() const {
+    TargetTraits traits = r_.target.traits();
+    const int shift = 3 * std::min(r_.caution, 4);
+    traits.batch_messages = std::max<std::size_t>(1, traits.batch_messages >> shift);
+    traits.batch_bytes = std::max<std::size_t>(1, traits.batch_bytes >> shift);
+    return traits;
+  }
+
   Task<void> transfer() {
     TransferRequest request{r_.ends.journal,
                             r_.ends.observer,
@@ -214,7 +222,7 @@ class FolderCrosser {
                             target_folder_.id,
                             target_numbers_.uid_validity.value_or(0),
                             Uid{target_numbers_.uid_next.value_or(0)},
-                            r_.target.traits(),
+                            cautious_traits(),
                             r_.run,
                             r_.memory_bytes,
                             r_.stop,
@@ -240,8 +248,9 @@ class FolderCrosser {
     count();
     if (source_failure) std::rethrow_exception(source_failure);
     if (failure) std::rethrow_exception(failure);
-    if (belt.appended() > 0)
-      co_await settle_folder({});  // what was appended is seen, the watermark rises
+    // What was appended is seen, and the watermark rises. A stopped fetch has left the source
+    // session dead: then the next run looks.
+    if (belt.appended() > 0 && !result_.stopped) co_await settle_folder({});
   }
 
   /// What was fetched before the source failed still goes out.
@@ -298,9 +307,10 @@ class FolderCrosser {
     record.target_folder = target_folder_.id;
     record.uid_next_seen = target_folder_.watermark;
     bool open = false;
-    const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
-                                 (co_await current_scope()).executor().wall_clock().time_since_epoch())
-                                 .count();
+    const std::int64_t now =
+        std::chrono::duration_cast<std::chrono::seconds>(
+            (co_await current_scope()).executor().wall_clock().time_since_epoch())
+            .count();
     for (const OpenBatch& batch : co_await r_.ends.journal.open_batches(target_folder_.id)) {
       const bool ours = batch.settled && batch.folder == record_.id && batch.run != r_.run;
       const bool over = ours && tally.pending == 0 && now - batch.opened_at > kLateArrivals.count();

@@ -22,6 +22,7 @@ struct FolderCrossingRequest {
   MappedFolder& folder;  // `exists` becomes true when the folder has been made
   std::uint64_t memory_bytes = 0;
   Duration slowest_batch{};  // of this run so far
+  int caution = 0;           // each step an eighth of the batch: a line may never carry a whole one
   std::function<bool()> stop;
   FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
 };

@@ -64,7 +64,7 @@ struct OpenBatch {
   std::vector<MessageKey> keys;
   std::int64_t opened_at = 0;  // seconds since 1970 UTC
   bool settled = false;        // decided, kept only for late arrivals
-  RunId run;         // that sent it; once settled, that gave it up
+  RunId run;                   // that sent it; once settled, that gave it up
 };
 
 /// What is known of a source folder.

@@ -35,11 +35,23 @@ std::optional<Likeness> take_likest(const Likeness& source, std::vector<Likeness
   return taken;
 }
 
+/// One source message whose header, with its size where it has no Message-ID, says enough.
+/// Look-alike mail without one (alarms, reports) would else pass for mail that has never been
+/// copied.
+bool recognisable(const Ambiguous& group) {
+  if (group.source.size() != 1) return false;
+  const Likeness& source = group.source[0];
+  if (source.identified) return true;
+  return source.print.fields >= kStrongFields && group.target.size() == 1 &&
+         rank(source, group.target[0]) == 3;
+}
+
 }  // namespace
 
 Likeness likeness(const HeaderFields& fields, std::uint64_t size_bytes,
                   std::optional<InternalDate> date, std::size_t index) {
-  Likeness out{fingerprint(fields), std::nullopt, size_bytes, date, index};
+  Likeness out{fingerprint(fields), std::nullopt, false, size_bytes, date, index};
+  out.identified = fields.message_id && out.print.fields >= kStrongFields;
   if (fields.received) {
     const Sha256 hash = sha256(canonical_field(*fields.received));
     std::uint64_t delivery = 0;
@@ -59,7 +71,7 @@ MatchResult match_by_header(const std::vector<Likeness>& source,
   MatchResult out;
   for (auto& [print, group] : groups) {
     if (group.source.empty()) continue;
-    if (print.fields < kStrongFields || group.source.size() > 1) {
+    if (!recognisable(group)) {
       out.ambiguous.push_back(std::move(group));
     } else if (const auto taken =
                    take_likest(group.source[0], group.target, target_adds_received)) {
@@ -89,7 +101,7 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     pairs.emplace_back(source.index, at->index);
     targets.erase(at);
   }
-  if (sources.empty() || sources[0].print.fields < kStrongFields) return pairs;
+  if (sources.empty() || !sources[0].identified) return pairs;
   const auto first = source_digests.find(group.source[0].index);
   const bool interchangeable =
       first != source_digests.end() && std::ranges::all_of(group.source, [&](const Likeness& s) {

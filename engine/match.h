@@ -18,6 +18,7 @@ namespace postferry {
 struct Likeness {
   Fingerprint print;
   std::optional<std::uint64_t> delivery;  // a hash of the topmost Received
+  bool identified = false;                // has a Message-ID, and another field to go with it
   std::uint64_t size_bytes = 0;
   std::optional<InternalDate> date;
   std::size_t index = 0;  // the caller's own number for it
@@ -44,7 +45,7 @@ MatchResult match_by_header(const std::vector<Likeness>& source,
 
 /// Settles one ambiguous group, given a digest of every body in it (by the caller's index; absent
 /// where the body could not be had). Only equal bytes match; but where all source bodies are equal
-/// and the fingerprint is a strong one, they are interchangeable, and a target message that a
+/// and have a Message-ID, they are interchangeable, and a target message that a
 /// server altered may still stand for one of them.
 std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     const Ambiguous& group, const std::map<std::size_t, Sha256>& source_digests,

@@ -260,7 +260,8 @@ class Settler {
       if (row.key == key) co_return row;
     std::vector<MessageKey> keys;
     keys.push_back(std::move(key));
-    const std::vector<MessageRow> rows = co_await r_.journal.rows_for(r_.folder.id, std::move(keys));
+    const std::vector<MessageRow> rows =
+        co_await r_.journal.rows_for(r_.folder.id, std::move(keys));
     if (rows.empty()) co_return std::nullopt;
     co_return rows[0];
   }

@@ -61,6 +61,17 @@ TEST_CASE("with fewer than two fields bytes decide") {
         Pairs{{1, 2}});
 }
 
+TEST_CASE("without a Message-ID a look-alike of another size is told apart by its bytes") {
+  HeaderFields alarm;
+  alarm.from = "cron";
+  alarm.subject = "alarm";
+  const auto result = match_by_header({like(alarm, 1, 100)}, {like(alarm, 2, 140)}, false);
+  CHECK(result.pairs.empty());
+  CHECK(result.ambiguous.size() == 1);
+  CHECK(match_by_header({like(alarm, 1, 100)}, {like(alarm, 2, 100)}, false).pairs ==
+        Pairs{{1, 2}});
+}
+
 TEST_CASE("k copies match k copies") {
   std::vector<Likeness> source, target;
   std::map<std::size_t, Sha256> source_digests, target_digests;
