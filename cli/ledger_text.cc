@@ -132,10 +132,11 @@ std::string sum_text(const Report& report) {
     text += fmt::format("{} left out, which the target's folders do not take\n",
                         counted(dropped, "flag", "flags"));
   }
-  if (!report.dry_run) {
-    text += fmt::format("{} in {}\n", human_bytes(ledger.bytes_copied()),
-                        human_seconds(ledger.seconds));
-  }
+  if (report.dry_run) return text;
+  const std::string time = human_seconds(ledger.seconds);
+  text += ledger.bytes_copied() > 0
+              ? fmt::format("{} in {}\n", human_bytes(ledger.bytes_copied()), time)
+              : fmt::format("nothing to copy; {}\n", time);
   return text;
 }
 
