@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import resource
 import shlex
 import shutil
@@ -30,6 +31,7 @@ from cyrus import Cyrus  # noqa: E402
 from dovecot import Dovecot  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from verify import Account, Endpoint, verify  # noqa: E402
+from wire import quoted  # noqa: E402
 
 TESTS = []
 MESSAGE_KEYS = ("seen", "copied", "present", "filtered", "rejected", "vanished", "unknown", "pending", "twins")
@@ -243,6 +245,16 @@ def expect_equal(source, target, **options):
     report = verify(source, target, **options)
     expect(report.equal, "the copy differs:", report)
     return report
+
+
+def expect_appended_once(target):
+    """On a Dovecot that held nothing before, no UID was given to a message that is not there now:
+    nothing was appended twice, not even to be taken back."""
+    with contextlib.closing(Account(target)) as account:
+        for path, wire in account.folders.items():
+            line = account.imap.command(f"STATUS {quoted(wire)} (MESSAGES UIDNEXT)").lines[0].decode()
+            messages, uidnext = (int(re.search(rf"{item} (\d+)", line).group(1)) for item in ("MESSAGES", "UIDNEXT"))
+            expect(uidnext == messages + 1, f"{'/'.join(path)}: {uidnext - 1} messages were appended, {messages} are there")
 
 
 def fill(server, user, mailbox):

@@ -8,7 +8,7 @@ import threading
 import time
 
 import mailbox as mailboxes
-from harness import Endpoint, Failed, expect, expect_equal, fill, test, url
+from harness import Endpoint, Failed, expect, expect_appended_once, expect_equal, fill, test, url
 
 KILLS = int(os.environ.get("POSTFERRY_KILLS", "100"))
 WORKERS = int(os.environ.get("POSTFERRY_FAULT_WORKERS", "4"))
@@ -77,6 +77,8 @@ def kill_an_account(world, number, quota, scheme, target, most=6):
         expect_equal(here, there, content_only=scheme == "pop3", allow_parents=True)
         again = world.run(argv).expect_code(0)
         again.expect_counts(copied=0, present=box.count())
+        if target.kind == "dovecot":
+            expect_appended_once(there)
         expect_equal(here, there, content_only=scheme == "pop3", allow_parents=True)
     return made
 
@@ -137,7 +139,9 @@ def cut(world, number, end, way, after, count, scheme="imap"):
                 break
         faults = proxy.counters()["faults"]
         expect(codes[-1] == 0, f"{scheme} {end} {way} after {after} bytes never ended well:", codes, run)
-    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), content_only=scheme == "pop3")
+    there = Endpoint.of(target, user)
+    expect_equal(Endpoint.of(source, user), there, content_only=scheme == "pop3")
+    expect_appended_once(there)
     return len(codes), faults
 
 
