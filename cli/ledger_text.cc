@@ -136,7 +136,7 @@ std::string sum_text(const Report& report) {
   const std::string time = human_seconds(ledger.seconds);
   text += ledger.bytes_copied() > 0
               ? fmt::format("{} in {}\n", human_bytes(ledger.bytes_copied()), time)
-              : fmt::format("nothing to copy; {}\n", time);
+              : fmt::format("nothing copied; {}\n", time);
   return text;
 }
 
