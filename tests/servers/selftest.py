@@ -157,7 +157,7 @@ def odds_and_ends(folder, dovecot):
                 check("the quota refuses", False)
             except ImapError as words:
                 check("the quota refuses", "OVERQUOTA" in str(words), words)
-    with Proxy(dovecot.imap, cut_after=200, way="down") as proxy:
+    with Proxy(dovecot.imap, folder=folder, cut_after=200, way="down") as proxy:
         try:
             Imap(proxy[dovecot.imap], timeout=20).login("ann", dovecot.password)
             check("the proxy cuts", False)

@@ -9,6 +9,7 @@ import time
 
 import mailbox as mailboxes
 from harness import Endpoint, Failed, expect, expect_appended_once, expect_equal, fill, test, url
+from test_runs import forward
 
 KILLS = int(os.environ.get("POSTFERRY_KILLS", "100"))
 WORKERS = int(os.environ.get("POSTFERRY_FAULT_WORKERS", "4"))
@@ -191,7 +192,6 @@ def server_lost(world):
     user = world.user(source, target)
     fill(source, user, mailboxes.mixed(1000, 4))
     journal = world.journal()
-    from test_runs import _forward
     with world.proxy(target.imap, mb_per_second=2) as proxy:
         port = proxy[target.imap]
         ends = url(source, user), url(target, user, port=port)
@@ -199,6 +199,6 @@ def server_lost(world):
         time.sleep(1)
     run = world.finish(process).expect_code(75).expect_balance()
     expect(run.account["error"], "no error in the object:", run.out)
-    with _forward(port, target.imap):
+    with forward(world, port, target.imap):
         world.copy(*ends, journal=journal).expect_code(0)
     expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))

@@ -3,11 +3,13 @@ import contextlib
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 
 import load
 import mailbox as mailboxes
 from harness import Endpoint, expect, expect_equal, fill, test, url
+from proxy import build
 from verify import Account, verify
 from wire import Imap
 
@@ -217,17 +219,15 @@ def interrupted_twice(world):
         world.finish(process, timeout=10).expect_code(130)
         # The journal names the ends, port and all: the same ones go on, through a sound proxy on that port.
         port = proxy[source.imap]
-    with _forward(port, source.imap):
+    with forward(world, port, source.imap):
         world.copy(*stuck, journal=journal).expect_code(0)
     expect_equal(here, there)
 
 
 @contextlib.contextmanager
-def _forward(port, destination):
+def forward(world, port, destination):
     """A sound proxy on a given port."""
-    import subprocess
-    from proxy import build
-    process = subprocess.Popen([str(build()), f"{port}:{destination}"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([str(build(world.folder)), f"{port}:{destination}"], stdout=subprocess.PIPE, text=True)
     try:
         while process.stdout.readline().strip() != "ready":
             pass
