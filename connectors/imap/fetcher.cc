@@ -1,13 +1,16 @@
-// The window planner, and the pump that matches FETCH responses to what was asked.
+// The pump: windows out, FETCH responses in, matched by UID to what was asked and handed over in
+// the order asked for.
 #include "connectors/imap/fetcher.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
+#include "connectors/imap/fetch_plan.h"
 #include "connectors/imap/scan.h"
 #include "connectors/mail/date.h"
 #include "connectors/mail/header_scan.h"
@@ -15,46 +18,12 @@
 namespace postferry::imap {
 namespace {
 
-constexpr std::uint64_t kWindowBytes = 2 << 20;
-constexpr std::size_t kWindowMessages = 200;
-constexpr std::size_t kMinInFlight = 2;  // windows, whatever their size
-constexpr std::size_t kMaxInFlight = 8;  // windows, while their bytes fit in one
+constexpr std::size_t kMinInFlight = 2;            // windows, whatever their size
+constexpr std::size_t kMaxInFlight = 8;            // windows, while their bytes fit in one
+constexpr std::uint64_t kMaxReadyBytes = 1 << 20;  // of messages that came before their turn
+constexpr std::uint64_t kNearlyThere = 256 << 10;  // what a server has long put on the line
 constexpr std::size_t kChunkBytes = 128 << 10;
 constexpr std::size_t kMaxStubBytes = 16 << 10;
-constexpr std::string_view kItems = " (UID FLAGS INTERNALDATE BODY.PEEK[])";
-
-struct Window {
-  std::string set;
-  std::vector<std::size_t> members;  // indexes into the wanted entries
-  std::uint64_t bytes = 0;
-};
-
-// Windows of ascending UIDs: a descent in the order asked for begins a new one.
-std::deque<Window> plan(const std::vector<Catalogue::Entry>& wanted,
-                        const std::vector<std::size_t>& members, std::size_t window_messages,
-                        std::size_t max_octets) {
-  std::deque<Window> windows;
-  SequenceSet set;
-  std::uint32_t last = 0;
-  for (const std::size_t index : members) {
-    const std::uint32_t uid = wanted[index].key.uid().value;
-    const std::uint64_t size = wanted[index].size_bytes;
-    const bool room =
-        !windows.empty() && uid > last && windows.back().members.size() < window_messages &&
-        windows.back().bytes + size <= kWindowBytes && (set.ranges().size() + 1) * 22 < max_octets;
-    if (!room) {
-      if (!windows.empty()) windows.back().set = set.to_string();
-      set = SequenceSet();
-      windows.emplace_back();
-    }
-    set.add(uid);
-    windows.back().members.push_back(index);
-    windows.back().bytes += size;
-    last = uid;
-  }
-  if (!windows.empty()) windows.back().set = set.to_string();
-  return windows;
-}
 
 // Closes the pipe however the source ends, so that its reader does not wait for ever.
 struct PipeCloser {
@@ -65,6 +34,14 @@ struct PipeCloser {
   ~PipeCloser() { pipe->close(); }
 };
 
+// Exchange puts this text where it cannot render a message.
+bool is_stub(std::string_view body) {
+  return body.size() <= kMaxStubBytes &&
+         body.find("Retrieval using the IMAP4 protocol failed") != std::string_view::npos;
+}
+
+bool is_whole_body(const FetchSection& section) { return section.name.empty() && !section.origin; }
+
 class Fetcher {
  public:
   Fetcher(Session& session, std::vector<Catalogue::Entry> wanted, MessageSink& sink)
@@ -73,11 +50,16 @@ class Fetcher {
   Task<void> run() {
     std::vector<std::size_t> all;
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
-      if (pending_.emplace(wanted_[i].key.uid().value, i).second) all.push_back(i);
+      const bool repeated = !pending_.emplace(uid(i), i).second;
+      settled_.push_back(repeated);
+      if (!repeated) all.push_back(i);
     }
     Scope& scope = co_await current_scope();
     now_ = std::chrono::system_clock::to_time_t(scope.executor().wall_clock());
-    co_await pump(plan(wanted_, all, kWindowMessages, session_.quirks.command_octets - 100));
+    WindowLimits limits;
+    limits.set_octets = session_.quirks.command_octets - 100;
+    windows_ = plan_windows(wanted_, all, limits);
+    co_await pump();
     if (!leftovers_.empty()) co_await ask_again();
   }
 
@@ -86,20 +68,17 @@ class Fetcher {
     std::string tag;
     Window window;
   };
+  struct Leftover {
+    std::size_t index;
+    std::string words;
+  };
 
-  Task<void> pump(std::deque<Window> windows) {
-    while (!windows.empty() || !in_flight_.empty()) {
-      while (!windows.empty() && may_send(windows.front())) {
-        InFlight next;
-        next.window = std::move(windows.front());
-        windows.pop_front();
-        bytes_in_flight_ += next.window.bytes;
-        Command command =
-            session_.command("UID FETCH").raw(next.window.set).raw(kItems.substr(1)).finish();
-        next.tag = command.tag;
-        in_flight_.push_back(std::move(next));
-        co_await session_.send(std::move(command));
-      }
+  std::uint32_t uid(std::size_t index) const { return wanted_[index].key.uid().value; }
+
+  Task<void> pump() {
+    for (;;) {
+      co_await send_windows();
+      if (in_flight_.empty()) break;
       std::optional<Item> item = session_.poll();
       if (!item) {
         co_await session_.fill();
@@ -111,26 +90,54 @@ class Fetcher {
     }
   }
 
-  bool may_send(const Window& window) const {
-    return in_flight_.size() < kMinInFlight ||
-           (in_flight_.size() < kMaxInFlight && bytes_in_flight_ + window.bytes <= kWindowBytes);
+  Task<void> send_windows() {
+    while (!windows_.empty() && may_send(windows_.front())) {
+      InFlight next;
+      next.window = std::move(windows_.front());
+      windows_.pop_front();
+      Command command = session_.command("UID FETCH")
+                            .raw(next.window.set)
+                            .raw("(UID FLAGS INTERNALDATE BODY.PEEK[])")
+                            .finish();
+      next.tag = command.tag;
+      bytes_in_flight_ += next.window.bytes;
+      stream_awaited_ = next.window.streams();
+      in_flight_.push_back(std::move(next));
+      co_await session_.send(std::move(command));
+    }
   }
 
-  static bool is_whole_body(const FetchSection& section) {
-    return section.name.empty() && !section.origin;
+  bool may_send(const Window& window) const {
+    if (in_flight_.empty()) return true;
+    // A body that will be streamed cannot wait for those before it: it is asked for when they are
+    // nearly all here, and nothing is asked for behind it until it has begun.
+    if (stream_awaited_ || ready_bytes_ > kMaxReadyBytes) return false;
+    if (window.streams())
+      return streaming_ ? in_flight_.size() == 1 : bytes_in_flight_ < kNearlyThere;
+    return in_flight_.size() < kMinInFlight ||
+           (in_flight_.size() < kMaxInFlight &&
+            bytes_in_flight_ + window.bytes <= WindowLimits().bytes);
   }
 
   // The entry that a FETCH speaks of, if it was asked for and has not come yet.
   std::optional<std::size_t> wanted_index(const FetchData& fetch) const {
+    std::optional<std::size_t> index;
     if (fetch.uid) {
       const auto found = pending_.find(*fetch.uid);
-      if (found != pending_.end()) return found->second;
+      if (found != pending_.end()) index = found->second;
     } else if (alone_ && in_flight_.size() == 1) {
       // A server that says the UID only behind the body: one was asked for, so it is known.
-      const std::size_t index = in_flight_.front().window.members.front();
-      if (pending_.contains(wanted_[index].key.uid().value)) return index;
+      index = in_flight_.front().window.members.front();
+      if (!pending_.contains(uid(*index))) index.reset();
     }
-    return std::nullopt;
+    if (index && settled_[*index] && !alone_) index.reset();  // too late: it is asked for again
+    return index;
+  }
+
+  // It has come: nothing more of this UID counts.
+  void take_off(std::size_t index) {
+    pending_.erase(uid(index));
+    bytes_in_flight_ -= std::min(bytes_in_flight_, wanted_[index].size_bytes);
   }
 
   Task<void> take_body(BodyBegin begin) {
@@ -151,13 +158,18 @@ class Fetcher {
     std::string chunk = co_await next_chunk();
     Message message = describe(index, begin.head, chunk);
     message.body = Body(pipe);
-    pending_.erase(wanted_[index].key.uid().value);
+    take_off(index);
+    settled_[index] = true;
+    stream_awaited_ = false;
+    streaming_ = true;
+    co_await send_windows();
     co_await sink_.message(std::move(message));
     while (!chunk.empty()) {
       const bool taken = co_await pipe->push(std::move(chunk));
       if (!taken) break;  // the reader wants no more of it: the rest is passed over
       chunk = co_await next_chunk();
     }
+    streaming_ = false;
   }
 
   Task<std::string> next_chunk() {
@@ -173,38 +185,46 @@ class Fetcher {
   Task<void> take_response(Response response) {
     if (auto* status = std::get_if<StatusResponse>(&response)) {
       if (status->tagged()) end_window(*status);
-      co_return;
+    } else if (auto* fetch = std::get_if<FetchData>(&response)) {
+      take_fetch(std::move(*fetch));
     }
-    auto* fetch = std::get_if<FetchData>(&response);
-    if (!fetch) co_return;
-    std::optional<std::string> held = std::exchange(held_, std::nullopt);
-    const auto section = std::ranges::find_if(fetch->sections, is_whole_body);
-    if (section == fetch->sections.end()) co_return;
-    const auto index = wanted_index(*fetch);
-    if (!index) co_return;
-    std::string body;
-    switch (section->form) {
-      case FetchSection::Form::kNil:
-        co_return;
-      case FetchSection::Form::kStreamed:
-        if (!held) co_return;
-        body = std::move(*held);
-        break;
-      default:
-        body = std::move(section->bytes);
-    }
-    if (body.empty() && wanted_[*index].size_bytes > 0) co_return;
-    if (session_.quirks.stub_bodies && is_stub(body)) co_return;
-    Message message = describe(*index, *fetch, body);
-    message.body = Body(std::move(body));
-    pending_.erase(wanted_[*index].key.uid().value);
-    co_await sink_.message(std::move(message));
+    co_await deliver_ready();
   }
 
-  // Exchange puts this text where it cannot render a message.
-  static bool is_stub(std::string_view body) {
-    return body.size() <= kMaxStubBytes &&
-           body.find("Retrieval using the IMAP4 protocol failed") != std::string_view::npos;
+  void take_fetch(FetchData fetch) {
+    std::optional<std::string> held = std::exchange(held_, std::nullopt);
+    const auto section = std::ranges::find_if(fetch.sections, is_whole_body);
+    if (section == fetch.sections.end() || section->form == FetchSection::Form::kNil) return;
+    const auto index = wanted_index(fetch);
+    if (!index) return;
+    if (section->form == FetchSection::Form::kStreamed && !held) return;
+    std::string body = held ? std::move(*held) : std::move(section->bytes);
+    if (body.empty() && wanted_[*index].size_bytes > 0) return;
+    if (session_.quirks.stub_bodies && is_stub(body)) return;
+    Message message = describe(*index, fetch, body);
+    take_off(*index);
+    ready_bytes_ += body.size();
+    message.body = Body(std::move(body));
+    ready_.emplace(*index, std::move(message));
+  }
+
+  // Dovecot begins the next FETCH when the line is full, and comes back to the first one later:
+  // what is ahead of its turn waits.
+  Task<void> deliver_ready() {
+    for (;;) {
+      const auto ready = alone_ ? ready_.begin() : ready_.find(next_);
+      if (ready != ready_.end()) {
+        settled_[ready->first] = true;
+        Message message = std::move(ready->second);
+        ready_.erase(ready);
+        ready_bytes_ -= message.body.size_bytes();
+        co_await sink_.message(std::move(message));
+      } else if (!alone_ && next_ < wanted_.size() && settled_[next_]) {
+        ++next_;
+      } else {
+        break;
+      }
+    }
   }
 
   Message describe(std::size_t index, const FetchData& fetch, std::string_view start) const {
@@ -235,11 +255,14 @@ class Fetcher {
       }
     }
     for (const std::size_t index : ended->window.members) {
-      if (!pending_.contains(wanted_[index].key.uid().value)) continue;
+      if (!pending_.contains(uid(index))) continue;
       leftovers_.push_back({index, status.status == Status::kOk ? "" : words(status)});
+      settled_[index] = true;
+      bytes_in_flight_ -= std::min(bytes_in_flight_, wanted_[index].size_bytes);
     }
-    bytes_in_flight_ -= ended->window.bytes;
+    if (ended->window.streams()) stream_awaited_ = false;
     in_flight_.erase(ended);
+    if (in_flight_.empty()) bytes_in_flight_ = 0;
   }
 
   Task<void> ask_again() {
@@ -256,17 +279,13 @@ class Fetcher {
         continue;
       }
       const std::vector<std::size_t> one(1, asked.index);
-      co_await pump(plan(wanted_, one, 1, session_.quirks.command_octets));
+      windows_ = plan_windows(wanted_, one, WindowLimits());
+      co_await pump();
       if (leftovers_.empty()) continue;
       const std::vector<Leftover> refused = std::exchange(leftovers_, {});
       co_await sink_.missing(key, false, why(asked, refused.front()));
     }
   }
-
-  struct Leftover {
-    std::size_t index;
-    std::string words;
-  };
 
   std::string why(const Leftover& first, const Leftover& alone) const {
     if (!alone.words.empty()) return alone.words;
@@ -278,13 +297,22 @@ class Fetcher {
   Session& session_;
   std::vector<Catalogue::Entry> wanted_;
   MessageSink& sink_;
-  std::unordered_map<std::uint32_t, std::size_t> pending_;
-  std::deque<InFlight> in_flight_;
-  std::uint64_t bytes_in_flight_ = 0;
-  std::optional<std::string> held_;  // the body of the FETCH under way
-  std::vector<Leftover> leftovers_;
   std::int64_t now_ = 0;
-  bool alone_ = false;
+
+  std::deque<Window> windows_;  // to be asked for
+  std::deque<InFlight> in_flight_;
+  std::uint64_t bytes_in_flight_ = 0;  // asked for and not here yet
+  bool stream_awaited_ = false;        // the last window asked for streams, and has not begun
+  bool streaming_ = false;
+
+  std::unordered_map<std::uint32_t, std::size_t> pending_;  // UIDs that have not come
+  std::optional<std::string> held_;                         // the body of the FETCH under way
+  std::map<std::size_t, Message> ready_;                    // came before their turn
+  std::uint64_t ready_bytes_ = 0;
+  std::vector<bool> settled_;  // handed over, or left over
+  std::size_t next_ = 0;       // the first that is not settled
+  std::vector<Leftover> leftovers_;
+  bool alone_ = false;  // leftovers are asked for one by one
 };
 
 }  // namespace

@@ -93,23 +93,39 @@ TEST_CASE("messages come with the flags and date of the fetch, else with those o
   CHECK(fetched.bodies == "3='abc' 4='' 9='def' ");
 }
 
-TEST_CASE("answers are matched by UID: any order counts, strangers and repeats do not") {
+TEST_CASE("answers are matched by UID, whatever their order; strangers and repeats do not count") {
   Dialogue d;
   d.c(std::string("A1 UID FETCH 3:4") + kItems);
   d.raw(whole(7, 4, "four")).raw(whole(8, 77, "stranger")).s("* 3 FETCH (UID 3 FLAGS (\\Seen))");
   d.raw(whole(8, 4, "again")).raw(whole(6, 3, "three")).s("A1 OK");
-  CHECK(fetch_by(d, {{3, 5}, {4, 4}}).bodies == "4='four' 3='three' ");
+  CHECK(fetch_by(d, {{3, 5}, {4, 4}}).bodies == "3='three' 4='four' ");
 }
 
-TEST_CASE("windows are planned by bytes, and two are in flight") {
-  constexpr std::uint64_t kMiB = 1 << 20;
+TEST_CASE("windows are planned by bytes, two are in flight, and messages come in their order") {
+  constexpr std::uint64_t kHalf = 1 << 19;
   Dialogue d;
-  d.c(std::string("A1 UID FETCH 1:2") + kItems).c(std::string("A2 UID FETCH 3") + kItems);
-  d.raw(whole(1, 1, "a")).raw(whole(2, 2, "b")).s("A1 OK");
-  d.c(std::string("A3 UID FETCH 4") + kItems);
-  d.raw(whole(3, 3, "c")).s("A2 OK").raw(whole(4, 4, "d")).s("A3 OK");
-  CHECK(fetch_by(d, {{1, kMiB}, {2, kMiB}, {3, 3 * kMiB}, {4, 1}}).bodies ==
-        "1='a' 2='b' 3='c' 4='d' ");
+  d.c(std::string("A1 UID FETCH 1:2") + kItems).c(std::string("A2 UID FETCH 3:4") + kItems);
+  d.raw(whole(1, 1, "a")).raw(whole(4, 4, "d")).raw(whole(3, 3, "c")).s("A2 OK");
+  d.c(std::string("A3 UID FETCH 5") + kItems).raw(whole(5, 5, "e")).s("A3 OK");
+  d.raw(whole(2, 2, "b")).s("A1 OK");
+  CHECK(fetch_by(d, {{1, kHalf}, {2, kHalf}, {3, kHalf}, {4, kHalf}, {5, kHalf}}).bodies ==
+        "1='a' 2='b' 3='c' 4='d' 5='e' ");
+}
+
+TEST_CASE(
+    "a long body is asked for when those before it are nearly here, the next when it begins") {
+  const std::string big(kHoldLimit + 1, 'x');
+  constexpr std::uint64_t kHalf = 1 << 19;
+  Dialogue d;
+  d.c(std::string("A1 UID FETCH 1:2") + kItems).raw(whole(1, 1, "a"));
+  d.raw(whole(2, 2, "b"));
+  d.c(std::string("A2 UID FETCH 3") + kItems).s("A1 OK");
+  d.raw(fmt::format("* 3 FETCH (UID 3 BODY[] {{{}}}\r\n{}", big.size(), big.substr(1)));
+  d.c(std::string("A3 UID FETCH 4") + kItems).raw("x)\r\n");
+  d.s("A2 OK").raw(whole(4, 4, "d")).s("A3 OK");
+  const Fetched fetched = fetch_by(d, {{1, kHalf}, {2, kHalf}, {3, big.size()}, {4, 1}});
+  CHECK(fetched.told.starts_with("1()@1000000000 2()@1000000000 3()@1000000000 "));
+  CHECK(fetched.bodies == "1='a' 2='b' 4='d' ");
 }
 
 TEST_CASE("sets are ascending even if the order asked for is not") {
