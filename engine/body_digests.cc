@@ -38,7 +38,6 @@ Sha256 ForgivingDigest::finish() {
 
 namespace {
 
-/// Reads streamed bodies beside the source that fills their pipes.
 using Digests = std::map<MessageKey, Sha256>;
 
 /// Digests streamed bodies beside the source that fills their pipes.

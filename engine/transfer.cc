@@ -128,12 +128,12 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
       continue;
     }
     ++copied;
-    bytes += message.body.size_bytes();
     const Uid uid = std::get<Stored>(results.at(i)).uid;
     if (!uid) {
       uids_known = false;  // the batch stays open; settle will learn where its messages are
       continue;
     }
+    bytes += message.body.size_bytes();
     MessageRow row = co_await row_for(message, uid);
     if (index)
       decided.emplace_back(*index,
@@ -147,7 +147,7 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
   appended_ += copied;
   bytes_copied_ += bytes;
   room_.set();
-  r_.observer.copied(r_.folder.source, batch.messages.size(), bytes);
+  r_.observer.copied(r_.folder.source, batch.messages.size(), batch.bytes);
 }
 
 Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {

@@ -163,6 +163,26 @@ std::span<const unsigned char> Query::blob(int column) const {
 
 // Database
 
+namespace {
+
+/// As the path of a file: URI (https://www.sqlite.org/uri.html §3.1).
+std::string uri_path(const std::string& path) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      out += '%';
+      out += kHex[static_cast<unsigned char>(c) >> 4];
+      out += kHex[static_cast<unsigned char>(c) & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 Database Database::open(const std::string& path, Mode mode) {
   if (mode == Mode::read_only) {
     if (access(path.c_str(), F_OK) != 0) fail_with_errno(path, "open the file", errno);
@@ -174,6 +194,22 @@ Database Database::open(const std::string& path, Mode mode) {
 
 Database Database::open_in_memory() {
   return Database(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+Database Database::copy_in_memory(const std::string& path) {
+  if (access(path.c_str(), F_OK) != 0) fail_with_errno(path, "open the file", errno);
+  // Without a log beside it nobody writes the file, and reading it must leave no log behind.
+  const bool quiet = access((path + "-wal").c_str(), F_OK) != 0;
+  Database from(quiet ? "file:" + uri_path(path) + "?immutable=1" : path,
+                SQLITE_OPEN_READONLY | (quiet ? SQLITE_OPEN_URI : 0));
+  Database to = open_in_memory();
+  sqlite3_backup* backup =
+      sqlite3_backup_init(to.handle_.get(), "main", from.handle_.get(), "main");
+  if (backup == nullptr) to.fail(sqlite3_extended_errcode(to.handle_.get()));
+  const int code = sqlite3_backup_step(backup, -1);
+  sqlite3_backup_finish(backup);
+  if (code != SQLITE_DONE) from.fail(code);
+  return to;
 }
 
 Database::Database(std::string path, int flags)

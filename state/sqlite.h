@@ -100,6 +100,8 @@ class Database {
   /// a directory that must be there. Throws Error{journal}, naming the file.
   static Database open(const std::string& path, Mode mode);
   static Database open_in_memory();
+  /// What the file at `path` holds now, in memory; nothing is left beside the file.
+  static Database copy_in_memory(const std::string& path);
 
   Database(Database&& other) noexcept = default;
   Database& operator=(Database&&) = delete;

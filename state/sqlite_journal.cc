@@ -200,6 +200,13 @@ std::unique_ptr<Journal> open_journal_read_only(const std::string& path) {
   return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false);
 }
 
+std::unique_ptr<Journal> open_journal_copy(const std::string& path) {
+  Database database = Database::copy_in_memory(path);
+  configure(database);
+  require_schema(database);
+  return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false);
+}
+
 std::unique_ptr<Journal> open_journal_in_memory() {
   Database database = Database::open_in_memory();
   configure(database);

@@ -21,6 +21,10 @@ std::unique_ptr<Journal> open_journal(const std::string& path);
 /// with Error{journal}. They run in place: only for programs that do nothing else meanwhile.
 std::unique_ptr<Journal> open_journal_read_only(const std::string& path);
 
+/// A copy in memory of the journal at `path`, for a dry run: calls that write change the copy
+/// alone, and nothing is left beside the file. Throws Error{journal} as open_journal does.
+std::unique_ptr<Journal> open_journal_copy(const std::string& path);
+
 /// A journal that lives in memory, for tests and simulation: no file, no thread; a call is over
 /// when it is awaited.
 std::unique_ptr<Journal> open_journal_in_memory();

@@ -49,7 +49,7 @@ AccountId Store::account(const std::string& name, const std::string& source,
         throw Error(
             ErrorKind::usage,
             fmt::format("account {} was carried from {} to {}, now it is to go from {} to {}; use "
-                        "another journal, or say that it is the same account",
+                        "another journal",
                         name, query.text(1), query.text(2), source, target),
             "journal " + database_.path());
       }

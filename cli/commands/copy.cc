@@ -29,7 +29,7 @@ std::unique_ptr<Journal> open_the_journal(const PairOptions& options) {
                                ? *options.journal
                                : default_journal_path(options.source, options.target, environment);
   if (!options.dry_run) return open_journal(path);
-  return std::filesystem::exists(path) ? open_journal_read_only(path) : open_journal_in_memory();
+  return std::filesystem::exists(path) ? open_journal_copy(path) : open_journal_in_memory();
 }
 
 CrossingOptions crossing_options(const PairOptions& options) {

@@ -128,6 +128,31 @@ TEST_CASE("A journal can be read while another process writes it") {
   CHECK_THAT(error.what(), Catch::Contains("may not be written"));
 }
 
+TEST_CASE(
+    "A copy of a journal takes writes that never reach the file, and leaves nothing beside it") {
+  TempDirectory directory;
+  const std::string path = directory / "j?.db";
+  Runner run;
+  FolderId folder;
+  {
+    const std::unique_ptr<Journal> journal = open_journal(path);
+    const Crossing ann = begin_crossing(run, *journal);
+    folder = ann.folder.id;
+    run(journal->record(record_of(ann, {row(key(1), 1)})));
+    const std::unique_ptr<Journal> busy = open_journal_copy(path);  // while it is written
+    CHECK(run(busy->rows(folder, MessageKey(), 10)).size() == 1);
+  }
+  {
+    const std::unique_ptr<Journal> copy = open_journal_copy(path);
+    const Crossing ann = begin_crossing(run, *copy);
+    run(copy->record(record_of(ann, {row(key(2), 2)})));
+    CHECK(run(copy->rows(folder, MessageKey(), 10)).size() == 2);
+    CHECK_FALSE(std::filesystem::exists(path + "-shm"));
+  }
+  CHECK(run(open_journal_copy(path)->rows(folder, MessageKey(), 10)).size() == 1);
+  CHECK_THROWS_AS(open_journal_copy(directory / "none.db"), Error);
+}
+
 TEST_CASE("A journal that is not there cannot be read") {
   TempDirectory directory;
   const Error error = error_of([&] { open_journal_read_only(directory / "none.db"); });

@@ -109,6 +109,16 @@ def dry_run(world):
     expect(not left, "a dry run left files:", left)
     expect(picture(there) == before, "the target changed")
     expect(picture(here) == source_before, "the source changed")
+    # With a journal, and a folder that it has never heard of.
+    world.copy(*ends, journal=journal).expect_code(0)
+    with Imap(here.port) as imap:
+        imap.login(user, here.password)
+        imap.command('CREATE "Brand new"')
+        imap.append("Brand new", b"Subject: new\r\n\r\nx\r\n")
+    files = {p.name: p.read_bytes() for p in journal.parent.iterdir() if p.name.startswith(journal.name)}
+    world.copy(*ends, "--dry-run", journal=journal).expect_code(0).expect_counts(pending=1, copied=0)
+    after = {p.name: p.read_bytes() for p in journal.parent.iterdir() if p.name.startswith(journal.name)}
+    expect(files == after, "a dry run changed the journal:", files.keys(), after.keys())
     return f"{run.messages}"
 
 
