@@ -356,12 +356,14 @@ Task<bool> nothing_to_do(Journal& journal, const MappedFolder& folder, const Fol
   if (!folder.exists || !record.completed || record.options_hash != selection_hash) co_return false;
   if (folder.source.subscribed && !folder.target_subscribed) co_return false;
   const FolderNumbers& then = *record.completed;
-  // 0 and 1 are what servers say that do not track changes.
   const bool same = now.uid_validity && now.uid_next && now.messages &&
-                    now.highest_modseq.value_or(0) > 1 && now.uid_validity == then.uid_validity &&
-                    now.uid_next == then.uid_next && now.messages == then.messages &&
-                    now.highest_modseq == then.highest_modseq;
-  if (!same || !target.uid_validity || !target.uid_next) co_return false;
+                    now.uid_validity == then.uid_validity && now.uid_next == then.uid_next &&
+                    now.messages == then.messages;
+  // An empty folder has no flags to change. Else 0 and 1 are what servers say that track nothing.
+  const bool tracked =
+      now.highest_modseq.value_or(0) > 1 && now.highest_modseq == then.highest_modseq;
+  const bool empty = now.messages == 0u;
+  if (!same || !(tracked || empty) || !target.uid_validity || !target.uid_next) co_return false;
   const TargetFolderRecord there = co_await journal.target_folder(record.target_folder);
   if (there.uid_validity != target.uid_validity || Uid{*target.uid_next} < there.uid_next_seen)
     co_return false;

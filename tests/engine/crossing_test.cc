@@ -33,6 +33,19 @@ TEST_CASE("where both ends tell their numbers, a folder with nothing to do is no
   CHECK(pair.target.calls["select"] == 0);
 }
 
+TEST_CASE("without mod-sequences only an empty folder is passed over") {
+  Pair pair;
+  pair.fill("INBOX", 5);
+  pair.source.folder("Empty");
+  pair.run();
+  pair.source.calls.clear();
+  pair.run();
+  CHECK(pair.source.calls["select"] == 1);
+  pair.add("Empty", letter("first"));
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.equal());
+}
+
 TEST_CASE("changed options open a folder again") {
   MemoryOptions modern;
   modern.condstore = true;
