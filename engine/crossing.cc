@@ -17,8 +17,6 @@ namespace postferry {
 namespace {
 
 constexpr std::chrono::seconds kGoodbye{5};
-/// A lane that carries less than this is not worth its two logins.
-constexpr std::size_t kFoldersPerLane = 1;
 
 /// One source session and one target session, used together on a folder at a time.
 struct Lane {
@@ -178,7 +176,7 @@ class Crossing {
         std::min<std::size_t>({static_cast<std::size_t>(std::max(1, options_.sessions)),
                                static_cast<std::size_t>(ends_.source.max_sessions()),
                                static_cast<std::size_t>(ends_.target.max_sessions()),
-                               std::max<std::size_t>(1, queue_.size() / kFoldersPerLane)});
+                               std::max<std::size_t>(1, queue_.size())});
     memory_per_lane_ = options_.memory_bytes / lanes;
     lanes_alive_ = lanes;
     co_await with_group([&](TaskGroup& group) -> Task<void> {
