@@ -98,9 +98,10 @@ class Listing {
   std::map<std::string, FolderNumbers> early_numbers_;
 };
 
-std::string status_items(const Capabilities& capabilities) {
+std::string status_items(const Capabilities& capabilities, Numbers wanted) {
   std::string items = "(MESSAGES UIDNEXT UIDVALIDITY";
-  if (capabilities.has("CONDSTORE") || capabilities.has("QRESYNC")) items += " HIGHESTMODSEQ";
+  const bool tracks = capabilities.has("CONDSTORE") || capabilities.has("QRESYNC");
+  if (tracks && wanted == Numbers::with_modseq) items += " HIGHESTMODSEQ";
   return items + ")";
 }
 
@@ -112,13 +113,14 @@ void throw_unless_refused(Session& session, const StatusResponse& status) {
 }
 
 // True if the server took it. `with_status` asks for the numbers in the same breath.
-Task<bool> list_extended(Session& session, Listing& listing, bool with_status) {
+Task<bool> list_extended(Session& session, Listing& listing, bool with_status, Numbers wanted) {
   const Capabilities& offered = session.capabilities;
   const bool extended = offered.has("LIST-EXTENDED") || offered.has("IMAP4REV2");
   std::string options;
   if (extended) options = "SUBSCRIBED";
   if (extended && offered.has("SPECIAL-USE")) options += " SPECIAL-USE";
-  if (with_status) options += (options.empty() ? "" : " ") + ("STATUS " + status_items(offered));
+  if (with_status)
+    options += (options.empty() ? "" : " ") + ("STATUS " + status_items(offered, wanted));
   const auto take = [&listing](Response& response) { listing.take(response); };
 
   std::string list = co_await session.send(
@@ -145,8 +147,8 @@ Task<void> list_plain(Session& session, Listing& listing) {
   if (subscribed.status != Status::kOk) throw_unless_refused(session, subscribed);
 }
 
-Task<void> ask_status(Session& session, Listing& listing) {
-  const std::string items = status_items(session.capabilities);
+Task<void> ask_status(Session& session, Listing& listing, Numbers wanted) {
+  const std::string items = status_items(session.capabilities, wanted);
   const auto take = [&listing](Response& response) { listing.take(response); };
   std::deque<std::string> tags;
   const auto finish_one = [&]() -> Task<void> {
@@ -181,18 +183,18 @@ FolderNumbers numbers_of(const StatusData& status) {
   return numbers;
 }
 
-Task<std::vector<FolderInfo>> list_folders(Session& session, FolderNames& names) {
+Task<std::vector<FolderInfo>> list_folders(Session& session, FolderNames& names, Numbers wanted) {
   Listing listing;
   const Capabilities& offered = session.capabilities;
   const bool extended = offered.has("LIST-EXTENDED") || offered.has("IMAP4REV2");
   const bool status = offered.has("LIST-STATUS") || offered.has("IMAP4REV2");
   bool listed = false;
   bool numbered = false;
-  if (status) listed = numbered = co_await list_extended(session, listing, true);
-  if (!listed && extended) listed = co_await list_extended(session, listing, false);
+  if (status) listed = numbered = co_await list_extended(session, listing, true, wanted);
+  if (!listed && extended) listed = co_await list_extended(session, listing, false, wanted);
   if (!listed) co_await list_plain(session, listing);
   if (listing.overfull()) throw session.error(ErrorKind::protocol, "too many folders are listed");
-  if (!numbered) co_await ask_status(session, listing);
+  if (!numbered) co_await ask_status(session, listing, wanted);
   co_return listing.finish(names);
 }
 

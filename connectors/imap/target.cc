@@ -75,7 +75,9 @@ class ImapTargetSession final : public TargetSession {
 
   const TargetTraits& traits() const override { return traits_; }
 
-  Task<std::vector<FolderInfo>> list() override { return list_folders(*session_, account_.names); }
+  Task<std::vector<FolderInfo>> list() override {
+    return list_folders(*session_, account_.names, Numbers::without_modseq);
+  }
 
   Task<void> create(const FolderName& folder, Role role) override {
     return create_as(folder, account_.names.wire(folder), role);
