@@ -42,10 +42,4 @@ Fingerprint fingerprint(const HeaderFields& fields) {
   return out;
 }
 
-bool same_delivery(const HeaderFields& source, const HeaderFields& target,
-                   bool target_adds_received) {
-  if (target_adds_received || !source.received || !target.received) return true;
-  return canonical_field(*source.received) == canonical_field(*target.received);
-}
-
 }  // namespace postferry

@@ -23,8 +23,4 @@ Fingerprint fingerprint(const HeaderFields& fields);
 /// bytes are `X`.
 std::string canonical_field(const std::string& field);
 
-/// Where both have a Received line, the topmost must agree: another delivery is another message.
-bool same_delivery(const HeaderFields& source, const HeaderFields& target,
-                   bool target_adds_received);
-
 }  // namespace postferry

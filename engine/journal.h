@@ -103,10 +103,6 @@ struct Record {
   std::optional<Uid> uid_next_seen;
 };
 
-struct RunCounts {
-  std::uint64_t copied = 0, bytes_copied = 0;
-};
-
 class Journal {
  public:
   virtual ~Journal() = default;

@@ -10,6 +10,7 @@ namespace {
 /// Enough fields to recognise a message by its header alone.
 constexpr int kStrongFields = 2;
 
+/// Where both have a Received line, the topmost must agree: another delivery is another message.
 bool may_be_same(const Likeness& source, const Likeness& target, bool target_adds_received) {
   return target_adds_received || !source.delivery || !target.delivery ||
          source.delivery == target.delivery;
