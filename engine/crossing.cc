@@ -45,6 +45,7 @@ class Crossing {
     ledger_.account = identity_.name;
     account_ = co_await ends_.journal.account(identity_.name, identity_.source_identity,
                                               identity_.target_identity);
+    first_run_ = co_await ends_.journal.is_new(account_);
     if (!options_.dry_run)
       run_ = co_await ends_.journal.begin_run(account_, unix_now(executor), "copy");
     Lane first;
@@ -211,18 +212,12 @@ class Crossing {
         connecting = !lane.whole();
         if (connecting) co_await connect(lane);
         connecting = false;
-        FolderCrossingRequest request{ends_,
-                                      *lane.source,
-                                      *lane.target,
-                                      options_,
-                                      account_,
-                                      run_,
-                                      folder,
-                                      memory_per_lane_,
-                                      slowest_batch_,
-                                      caution,
-                                      [this] { return stop_.requested() || halted_; },
-                                      tally};
+        FolderCrossingRequest request{
+            ends_,    *lane.source,     *lane.target,
+            options_, account_,         run_,
+            folder,   memory_per_lane_, slowest_batch_,
+            caution,  first_run_,       [this] { return stop_.requested() || halted_; },
+            tally};
         co_await cross_folder(std::move(request), result);
       } catch (const Error& error) {
         failure = error;
@@ -300,6 +295,7 @@ class Crossing {
   std::uint64_t memory_per_lane_ = 0;
   std::size_t lanes_alive_ = 0;
   Duration slowest_batch_{};
+  bool first_run_ = false;
   bool halted_ = false;
 };
 

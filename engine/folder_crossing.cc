@@ -42,6 +42,11 @@ class FolderCrosser {
     if (r_.options.dry_run) co_return;
     co_await settle_folder(target_numbers_);
     co_await follow();
+    if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {
+      note(Level::info,
+           "the target folder is not empty, and the journal has no earlier run: what users deleted "
+           "there since another run comes back");
+    }
     while (due() > 0 && !r_.stop()) {
       const std::size_t before = due();
       co_await transfer();

@@ -23,6 +23,7 @@ struct FolderCrossingRequest {
   std::uint64_t memory_bytes = 0;
   Duration slowest_batch{};  // of this run so far
   int caution = 0;           // each step an eighth of the batch: a line may never carry a whole one
+  bool first_run = false;    // the journal knows nothing of this account
   std::function<bool()> stop;
   FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
 };

@@ -82,6 +82,11 @@ TEST_CASE("a target that holds a part of the mail gets the rest, and strangers a
   CHECK(ledger.messages().present == 4);
   CHECK(ledger.messages().copied == 6);
   CHECK(pair.on_target("INBOX") == 11);
+  CHECK(pair.observer.said("the journal has no earlier run"));
+  pair.observer.notes.clear();
+  pair.fill("INBOX", 1, "later");
+  pair.run();
+  CHECK_FALSE(pair.observer.said("the journal has no earlier run"));
 }
 
 TEST_CASE("a lost line: whatever the server did with the batch, each message is there once") {
