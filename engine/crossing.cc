@@ -56,6 +56,8 @@ class Crossing {
       halt(error);
     }
     conclude();
+    if (!ledger_.error)
+      for (FolderId folder : missing_) co_await ends_.journal.complete(folder, std::nullopt, "", 0);
     ledger_.seconds = std::chrono::duration<double>(executor.now() - begun).count();
     if (!options_.dry_run)
       co_await shielded(
@@ -117,13 +119,14 @@ class Crossing {
       group.spawn([&]() -> Task<void> { target = co_await lane.target->list(); });
       co_await group.join();
     });
-    std::erase_if(source, [this](const FolderInfo& folder) { return !selected(folder.name); });
-    MappingRequest request{
-        std::move(source), std::move(target), lane.target->traits(), options_.map, {}};
+    MappingRequest request{{}, std::move(target), lane.target->traits(), options_.map, {}};
     for (FolderRecord& record : co_await ends_.journal.folders(account_)) {
       request.decided.emplace(record.source, record.target);
       records_.emplace(record.source, std::move(record));
     }
+    if (options_.mirror_deletions) look_for_what_is_missing(source);
+    std::erase_if(source, [this](const FolderInfo& folder) { return !selected(folder.name); });
+    request.source = std::move(source);
     Mapping mapping = map_folders(request);
     for (const std::string& text : mapping.notes) ends_.observer.note(Level::info, text);
     for (const FolderInfo& folder : mapping.left_out)
@@ -146,6 +149,29 @@ class Crossing {
     const auto matches = [&](const std::string& glob) { return glob_matches(glob, name); };
     return (options_.folders.empty() || std::ranges::any_of(options_.folders, matches)) &&
            std::ranges::none_of(options_.excludes, matches);
+  }
+
+  /// A source that lost a folder or its UIDs (a move half-way, a restored backup) may have lost
+  /// mail too: no deletion is mirrored in the run that first sees it (DESIGN section 5).
+  void look_for_what_is_missing(const std::vector<FolderInfo>& listed) {
+    std::map<FolderName, const FolderInfo*> by_name;
+    for (const FolderInfo& folder : listed) by_name.emplace(folder.name, &folder);
+    for (const auto& [name, record] : records_) {
+      const auto at = by_name.find(name);
+      std::string what;
+      if (at == by_name.end()) {
+        if (!record.completed) continue;  // seen missing before, or never whole
+        what = " is missing from the source";
+        missing_.push_back(record.id);
+      } else {
+        const std::optional<std::uint32_t>& now = at->second->numbers.uid_validity;
+        if (!now || !record.source_uid_validity || now == record.source_uid_validity) continue;
+        what = " has another UIDVALIDITY than before";
+      }
+      options_.mirror_deletions = false;
+      ends_.observer.note(Level::warning, "folder " + name.to_string() + what +
+                                              "; nothing is deleted on the target in this run");
+    }
   }
 
   /// The largest first, so that no big folder is begun last.
@@ -291,6 +317,7 @@ class Crossing {
   Ledger ledger_;
   std::vector<MappedFolder> folders_;
   std::map<FolderName, FolderRecord> records_;
+  std::vector<FolderId> missing_;  // since their last completed crossing
   std::deque<std::size_t> queue_;
   std::uint64_t memory_per_lane_ = 0;
   std::size_t lanes_alive_ = 0;

@@ -9,6 +9,7 @@ Any user name is accepted with one password.  IMAP and POP3 serve the same mail;
 logs in as user.  Works as root (mail then belongs to the user mail) and as anybody else.
 """
 import argparse
+import contextlib
 import grp
 import json
 import os
@@ -53,6 +54,7 @@ auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 auth_master_user_separator = *
 auth_username_format = %Lu
+verbose_proctitle = yes
 auth_username_chars = abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@+/
 mail_location = {location}
 mail_fsync = {fsync}
@@ -278,15 +280,33 @@ class Dovecot:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
 
+    def processes(self):
+        """The ids of the master and its children."""
+        master = self.pid()
+        return [master, *(pid for pid, fields in _all_processes() if int(fields[1]) == master)] if master else []
+
+    def sessions(self, user):
+        """The ids of the IMAP processes that serve USER (who has no other user's name in his)."""
+        return [pid for pid in self.processes() if f"imap [{user} " in _command_line(pid)]
+
+    def signal(self, number, processes=None):
+        """Sends a signal to the given processes, or to all of them."""
+        for pid in self.processes() if processes is None else processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def kill(self):
+        """Ends the instance as a crash does; start() brings it back on the same ports."""
+        doomed = self.processes()
+        self.signal(signal.SIGKILL, doomed)
+        while any(_command_line(pid) for pid in doomed):
+            time.sleep(0.005)
+
     def cpu(self):
         """CPU seconds that the instance and its children, dead ones too, have used."""
         master, total = self.pid(), 0
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                fields = pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(entry) == master:
+        for pid, fields in _all_processes():
+            if pid == master:
                 total += sum(map(int, fields[11:15]))  # its own and its reaped children's
             elif int(fields[1]) == master:
                 total += sum(map(int, fields[11:13]))
@@ -297,6 +317,21 @@ class Dovecot:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def _all_processes():
+    """(id, the fields of /proc/ID/stat from the state on) of every process."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            yield int(entry), pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+
+
+def _command_line(pid):
+    """Empty for a process that is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _b64(data):

@@ -31,7 +31,7 @@ from cyrus import Cyrus  # noqa: E402
 from dovecot import Dovecot  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from verify import Account, Endpoint, verify  # noqa: E402
-from wire import quoted  # noqa: E402
+from wire import Imap, quoted  # noqa: E402
 
 TESTS = []
 MESSAGE_KEYS = ("seen", "copied", "present", "filtered", "rejected", "vanished", "unknown", "pending", "twins")
@@ -134,11 +134,22 @@ class World:
         key = (kind.__name__, side, repr(sorted(options.items())))
         with self._lock:
             if key not in self._servers:
-                server = kind(self.folder / f"{kind.__name__.lower()}{len(self._servers)}", authority=self.authority,
-                              **options)
-                server.start()
-                self._servers[key] = server
+                self._servers[key] = self._new_server(kind, options)
             return self._servers[key]
+
+    def _new_server(self, kind, options):
+        folder = self.folder / f"{kind.__name__.lower()}{next(self._numbers)}"
+        return kind(folder, authority=self.authority, **options).start()
+
+    @contextlib.contextmanager
+    def private(self, kind=Dovecot, **options):
+        """A server of this test alone, which may kill, stop or spoil it."""
+        with self._lock:  # ports are looked for and taken
+            server = self._new_server(kind, options)
+        try:
+            yield server
+        finally:
+            server.stop()
 
     def dovecot(self, **options):
         """A source, as a rule; the same options give the same server."""
@@ -247,14 +258,55 @@ def expect_equal(source, target, **options):
     return report
 
 
-def expect_appended_once(target):
-    """On a Dovecot that held nothing before, no UID was given to a message that is not there now:
-    nothing was appended twice, not even to be taken back."""
+def status(imap, wire):
+    """{"MESSAGES", "UIDNEXT", "UIDVALIDITY"} of a folder."""
+    line = imap.command(f"STATUS {quoted(wire)} (MESSAGES UIDNEXT UIDVALIDITY)").lines[0].decode()
+    return {item: int(value) for item, value in re.findall(r"(MESSAGES|UIDNEXT|UIDVALIDITY) (\d+)", line)}
+
+
+def expect_appended_once(target, twins=0):
+    """On a Dovecot that held nothing before, as many UIDs were given to messages that are not there now
+    as TWINS were removed: nothing else was appended twice, not even to be taken back."""
+    gone, where = 0, []
     with contextlib.closing(Account(target)) as account:
         for path, wire in account.folders.items():
-            line = account.imap.command(f"STATUS {quoted(wire)} (MESSAGES UIDNEXT)").lines[0].decode()
-            messages, uidnext = (int(re.search(rf"{item} (\d+)", line).group(1)) for item in ("MESSAGES", "UIDNEXT"))
-            expect(uidnext == messages + 1, f"{'/'.join(path)}: {uidnext - 1} messages were appended, {messages} are there")
+            now = status(account.imap, wire)
+            lost = now["UIDNEXT"] - 1 - now["MESSAGES"]
+            gone += lost
+            where += [f"{'/'.join(path)}: {lost} of {now['UIDNEXT'] - 1} appended are not there"] if lost else []
+    expect(gone == twins, f"{twins} twins were removed, but", *where)
+
+
+@contextlib.contextmanager
+def logged_in(endpoint):
+    """A session of the account's user."""
+    with Imap(endpoint.port, endpoint.host, endpoint.tls, endpoint.ca) as imap:
+        yield imap.login(endpoint.user, endpoint.password)
+
+
+def change(endpoint, *commands, folder="INBOX"):
+    """What a user does in a folder, as commands."""
+    with logged_in(endpoint) as imap:
+        imap.command(f"SELECT {quoted(folder)}")
+        for command in commands:
+            imap.command(command)
+
+
+def replace_folder(endpoint, folder, messages):
+    """Deletes a folder and makes it again with MESSAGES: another UIDVALIDITY."""
+    with logged_in(endpoint) as imap:
+        old = status(imap, folder)["UIDVALIDITY"]
+        imap.command(f"DELETE {quoted(folder)}")
+        imap.command(f"CREATE {quoted(folder)}")
+        expect(status(imap, folder)["UIDVALIDITY"] != old, "the same UIDVALIDITY again")
+    add(endpoint, messages, folder)
+
+
+def add(endpoint, messages, folder="INBOX"):
+    """Appends messages of mailbox.py, as another program would."""
+    with logged_in(endpoint) as imap:
+        for message in messages:
+            imap.append(folder, message.data, message.flags + message.keywords, load.date_time(message))
 
 
 def fill(server, user, mailbox):

@@ -23,6 +23,7 @@ import harness  # noqa: E402
 import test_exits  # noqa: E402, F401
 import test_faults  # noqa: E402, F401
 import test_fidelity  # noqa: E402, F401
+import test_follow  # noqa: E402, F401
 import test_pop3  # noqa: E402, F401
 import test_runs  # noqa: E402, F401
 import test_sizes  # noqa: E402, F401
