@@ -102,8 +102,11 @@ class Crossing {
 
   Task<void> say_goodbye(Lane& lane) {
     try {
-      if (lane.source) co_await with_timeout(kGoodbye, lane.source->logout());
-      if (lane.target) co_await with_timeout(kGoodbye, lane.target->logout());
+      co_await with_timeout(kGoodbye, with_group([&lane](TaskGroup& group) -> Task<void> {
+                              if (lane.source) group.spawn(lane.source->logout());
+                              if (lane.target) group.spawn(lane.target->logout());
+                              co_await group.join();
+                            }));
     } catch (const TimedOut&) {
       ends_.observer.note(Level::debug, "a server did not answer the goodbye");
     }
@@ -142,7 +145,7 @@ class Crossing {
       tally.messages.seen = tally.messages.pending = folder.source.numbers.messages.value_or(0);
       ledger_.folders.push_back(std::move(tally));
     }
-    co_await queue_what_is_due();
+    queue_what_is_due();
   }
 
   bool selected(const FolderName& name) const {
@@ -175,13 +178,12 @@ class Crossing {
   }
 
   /// The largest first, so that no big folder is begun last.
-  Task<void> queue_what_is_due() {
+  void queue_what_is_due() {
     std::uint64_t messages = 0;
     for (std::size_t i = 0; i < folders_.size(); ++i) {
       const auto record = records_.find(folders_[i].source.name);
       if (record != records_.end() &&
-          co_await nothing_to_do(ends_.journal, folders_[i], record->second, hash_,
-                                 ledger_.folders[i])) {
+          nothing_to_do(folders_[i], record->second, hash_, ledger_.folders[i])) {
         ends_.observer.folder_ended(folders_[i].source.name, ledger_.folders[i]);
         continue;
       }

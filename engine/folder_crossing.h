@@ -40,7 +40,7 @@ Task<void> cross_folder(FolderCrossingRequest request, FolderCrossingResult& res
 
 /// True when the listings and the journal prove that there is nothing to do (DESIGN section 5);
 /// then `tally` is filled from the journal.
-Task<bool> nothing_to_do(Journal& journal, const MappedFolder& folder, const FolderRecord& record,
-                         const std::string& selection_hash, FolderTally& tally);
+bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
+                   const std::string& selection_hash, FolderTally& tally);
 
 }  // namespace postferry

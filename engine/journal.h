@@ -79,6 +79,10 @@ struct FolderRecord {
   std::string options_hash;                          // under which it completed
   std::uint64_t completed_present = 0;               // how many messages were on the target then
   std::optional<std::uint32_t> source_uid_validity;  // under which the message rows hold
+  // Of the target folder, here so that one call tells of all folders what the skip rule needs.
+  std::optional<std::uint32_t> target_uid_validity;
+  Uid target_uid_next_seen;
+  bool batches_open = false;  // any account's
 };
 
 /// What is known of a target folder.

@@ -12,7 +12,7 @@ namespace postferry::state {
 
 namespace {
 
-/// A row of the view `folders`.
+/// A row of the view `folders`, then what its target folder's row tells.
 FolderRecord read_folder(const Query& query) {
   FolderRecord record;
   record.id = FolderId{query.integer(0)};
@@ -21,6 +21,9 @@ FolderRecord read_folder(const Query& query) {
   record.target_folder = TargetFolderId{query.integer(4)};
   record.source_uid_validity = query.optional<std::uint32_t>(5);
   record.options_hash = query.text(6);
+  record.target_uid_validity = query.optional<std::uint32_t>(14);
+  record.target_uid_next_seen = Uid{static_cast<std::uint32_t>(query.integer(15))};
+  record.batches_open = query.integer(16) != 0;
   if (query.integer(7) != 0) {
     FolderNumbers numbers;
     numbers.uid_validity = query.optional<std::uint32_t>(8);
@@ -86,7 +89,11 @@ bool Store::is_new(AccountId account) {
 }
 
 std::vector<FolderRecord> Store::folders(AccountId account) {
-  Query query = database_.query("SELECT * FROM folders WHERE account = ? ORDER BY id");
+  Query query = database_.query(
+      "SELECT folders.*, there.uid_validity, there.uid_next_seen,"
+      " EXISTS (SELECT 1 FROM batch WHERE batch.target_folder = there.id)"
+      " FROM folders JOIN target_folder there ON there.id = folders.target_folder"
+      " WHERE folders.account = ? ORDER BY folders.id");
   query.bind({account.value});
   std::vector<FolderRecord> folders;
   while (query.step()) folders.push_back(read_folder(query));
@@ -101,7 +108,11 @@ FolderRecord Store::folder(AccountId account, const FolderName& source, const Fo
         .run();
   }
   const std::optional<FolderId> id = find_folder(account, source);
-  Query query = database_.query("SELECT * FROM folders WHERE id = ?");
+  Query query = database_.query(
+      "SELECT folders.*, there.uid_validity, there.uid_next_seen,"
+      " EXISTS (SELECT 1 FROM batch WHERE batch.target_folder = there.id)"
+      " FROM folders JOIN target_folder there ON there.id = folders.target_folder"
+      " WHERE folders.id = ?");
   if (!id || !query.bind({id->value}).step()) fail("a folder's row is gone");
   return read_folder(query);
 }

@@ -1,9 +1,11 @@
 // What all sessions of one end share: where it is, and how its folders are spelled.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "connectors/imap/names.h"
+#include "connectors/imap/quirks.h"
 #include "connectors/registry.h"
 
 namespace postferry::imap {
@@ -13,7 +15,8 @@ struct Account {
   EndSetup setup;
   std::string where;  // begins the context of errors: "target imaps://ann@new.example"
   FolderNames names;
-  std::string login_way;  // the mechanism that worked before; empty at first
+  std::string login_way;         // the mechanism that worked before; empty at first
+  std::optional<Quirks> quirks;  // of the server, once a session has asked
 };
 
 }  // namespace postferry::imap

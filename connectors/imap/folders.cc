@@ -8,21 +8,50 @@
 
 #include "connectors/imap/codec/lexer.h"
 #include "connectors/imap/codec/mod_utf7.h"
+#include "engine/async/event.h"
+#include "engine/async/task_group.h"
 
 namespace postferry::imap {
 namespace {
 
-// Answers of at most this many STATUS commands wait in the sockets' buffers at once.
-constexpr std::size_t kStatusWindow = 50;
 constexpr std::size_t kMaxFolders = 500'000;
 
-struct Entry {
-  ListData data;
-  std::optional<FolderNumbers> numbers;
-};
+std::string status_items(const Capabilities& capabilities, Numbers wanted) {
+  std::string items = "(MESSAGES UIDNEXT UIDVALIDITY";
+  const bool tracks = capabilities.has("CONDSTORE") || capabilities.has("QRESYNC");
+  if (tracks && wanted == Numbers::with_modseq) items += " HIGHESTMODSEQ";
+  return items + ")";
+}
+
+// A server that has no time refuses everything; that is no reason to ask more simply.
+void throw_unless_refused(Session& session, const StatusResponse& status) {
+  const ErrorKind kind = judge(status).kind;
+  if (kind == ErrorKind::rejected || kind == ErrorKind::protocol) return;
+  throw session.refused(status, "LIST");
+}
+
+bool offers(const Session& session, std::string_view extension) {
+  return session.capabilities.has(extension) || session.capabilities.has("IMAP4REV2");
+}
+
+}  // namespace
+
+FolderNumbers numbers_of(const StatusData& status) {
+  FolderNumbers numbers;
+  if (status.uid_validity && *status.uid_validity <= UINT32_MAX) {
+    numbers.uid_validity = static_cast<std::uint32_t>(*status.uid_validity);
+  }
+  if (status.uid_next && *status.uid_next <= UINT32_MAX && *status.uid_next > 0) {
+    numbers.uid_next = static_cast<std::uint32_t>(*status.uid_next);
+  }
+  numbers.messages = status.messages;
+  numbers.highest_modseq = status.highest_modseq;
+  numbers.size_bytes = status.size;
+  return numbers;
+}
 
 // What was listed, in order, each wire name once.
-class Listing {
+class Lister::Listing {
  public:
   bool overfull() const { return entries_.size() > kMaxFolders; }
 
@@ -38,21 +67,20 @@ class Listing {
     }
   }
 
-  std::deque<Entry>& entries() { return entries_; }
+  const std::deque<ListData>& entries() const { return entries_; }
 
   std::vector<FolderInfo> finish(FolderNames& names) {
     std::vector<FolderInfo> folders;
-    for (Entry& entry : entries_) {
-      const std::string wire = entry.data.has("\\Inbox") ? "INBOX" : entry.data.name;
-      const auto name = names.learn(wire, entry.data.delimiter);
+    for (const ListData& data : entries_) {
+      const std::string wire = data.has("\\Inbox") ? "INBOX" : data.name;
+      const auto name = names.learn(wire, data.delimiter);
       if (!name) continue;
       FolderInfo folder;
       folder.name = *name;
-      folder.role = role_of(entry.data, *name);
-      folder.selectable = entry.data.selectable();
-      folder.subscribed =
-          entry.data.has("\\Subscribed") || subscribed_.contains(key(entry.data.name));
-      const auto numbers = early_numbers_.find(key(entry.data.name));
+      folder.role = role_of(data, *name);
+      folder.selectable = data.selectable();
+      folder.subscribed = data.has("\\Subscribed") || subscribed_.contains(key(data.name));
+      const auto numbers = early_numbers_.find(key(data.name));
       if (numbers != early_numbers_.end()) folder.numbers = numbers->second;
       folders.push_back(std::move(folder));
     }
@@ -85,117 +113,126 @@ class Listing {
     const auto [place, fresh] = index_.emplace(key(data.name), entries_.size());
     if (fresh) {
       if (overfull()) return;
-      entries_.push_back({std::move(data), std::nullopt});
+      entries_.push_back(std::move(data));
       return;
     }
-    auto& known = entries_[place->second].data.attributes;
+    auto& known = entries_[place->second].attributes;
     for (std::string& attribute : data.attributes) known.push_back(std::move(attribute));
   }
 
-  std::deque<Entry> entries_;
+  std::deque<ListData> entries_;
   std::map<std::string, std::size_t> index_;
   std::map<std::string, bool> subscribed_;
   std::map<std::string, FolderNumbers> early_numbers_;
 };
 
-std::string status_items(const Capabilities& capabilities, Numbers wanted) {
-  std::string items = "(MESSAGES UIDNEXT UIDVALIDITY";
-  const bool tracks = capabilities.has("CONDSTORE") || capabilities.has("QRESYNC");
-  if (tracks && wanted == Numbers::with_modseq) items += " HIGHESTMODSEQ";
-  return items + ")";
+Lister::Lister(Session& session, Numbers wanted)
+    : session_(session), wanted_(wanted), listing_(std::make_unique<Listing>()) {}
+Lister::~Lister() = default;
+
+Task<void> Lister::ask() {
+  const bool status = offers(session_, "LIST-STATUS");
+  return send(status || offers(session_, "LIST-EXTENDED"), status);
 }
 
-// A server that has no time refuses everything; that is no reason to ask more simply.
-void throw_unless_refused(Session& session, const StatusResponse& status) {
-  const ErrorKind kind = judge(status).kind;
-  if (kind == ErrorKind::rejected || kind == ErrorKind::protocol) return;
-  throw session.refused(status, "LIST");
-}
+void Lister::take(Response& response) { listing_->take(response); }
 
-// True if the server took it. `with_status` asks for the numbers in the same breath.
-Task<bool> list_extended(Session& session, Listing& listing, bool with_status, Numbers wanted) {
-  const Capabilities& offered = session.capabilities;
-  const bool extended = offered.has("LIST-EXTENDED") || offered.has("IMAP4REV2");
+Task<void> Lister::send(bool extended, bool status) {
+  extended_ = extended;
+  with_status_ = status;
+  const bool returns_subscribed = extended && offers(session_, "LIST-EXTENDED");
+  const bool special_use = session_.capabilities.has("SPECIAL-USE");
   std::string options;
-  if (extended) options = "SUBSCRIBED";
-  if (extended && offered.has("SPECIAL-USE")) options += " SPECIAL-USE";
-  if (with_status)
-    options += (options.empty() ? "" : " ") + ("STATUS " + status_items(offered, wanted));
-  const auto take = [&listing](Response& response) { listing.take(response); };
+  if (returns_subscribed) options = special_use ? "SUBSCRIBED SPECIAL-USE" : "SUBSCRIBED";
+  if (status)
+    options +=
+        (options.empty() ? "" : " ") + ("STATUS " + status_items(session_.capabilities, wanted_));
+  const bool xlist = !extended && session_.capabilities.has("XLIST") && !special_use;
+  CommandBuilder list = session_.command(xlist ? "XLIST" : "LIST").raw("\"\" \"*\"");
+  if (extended) list.raw("RETURN (" + options + ")");
+  list_ = co_await session_.send(list.finish());
+  lsub_.clear();
+  if (returns_subscribed) co_return;
+  lsub_ = co_await session_.send(session_.command("LSUB").raw("\"\" \"*\"").finish());
+}
 
-  std::string list = co_await session.send(
-      session.command("LIST").raw("\"\" \"*\" RETURN (" + options + ")").finish());
-  std::string lsub;
-  if (!extended) lsub = co_await session.send(session.command("LSUB").raw("\"\" \"*\"").finish());
-  const StatusResponse listed = co_await session.finish(list, take);
-  if (!lsub.empty()) co_await session.finish(lsub, take);
+Task<bool> Lister::accepted() {
+  const auto take = [this](Response& response) { listing_->take(response); };
+  const StatusResponse listed = co_await session_.finish(list_, take);
+  if (!lsub_.empty()) {
+    // Without LSUB nothing is known to be subscribed; that loses no mail.
+    const StatusResponse subscribed = co_await session_.finish(lsub_, take);
+    if (subscribed.status != Status::kOk) throw_unless_refused(session_, subscribed);
+  }
   if (listed.status == Status::kOk) co_return true;
-  throw_unless_refused(session, listed);
-  listing.clear();
+  if (!extended_) throw session_.refused(listed, "LIST");
+  throw_unless_refused(session_, listed);
+  listing_->clear();
   co_return false;
 }
 
-Task<void> list_plain(Session& session, Listing& listing) {
-  const bool xlist = session.capabilities.has("XLIST") && !session.capabilities.has("SPECIAL-USE");
-  const auto take = [&listing](Response& response) { listing.take(response); };
-  std::string list =
-      co_await session.send(session.command(xlist ? "XLIST" : "LIST").raw("\"\" \"*\"").finish());
-  std::string lsub = co_await session.send(session.command("LSUB").raw("\"\" \"*\"").finish());
-  co_await session.succeed(list, xlist ? "XLIST" : "LIST", take);
-  // Without LSUB nothing is known to be subscribed; that loses no mail.
-  const StatusResponse subscribed = co_await session.finish(lsub, take);
-  if (subscribed.status != Status::kOk) throw_unless_refused(session, subscribed);
+Task<std::vector<FolderInfo>> Lister::answer(FolderNames& names) {
+  for (;;) {
+    const bool listed = co_await accepted();
+    if (listed) break;
+    co_await send(with_status_ && offers(session_, "LIST-EXTENDED"), false);
+  }
+  if (listing_->overfull())
+    throw session_.error(ErrorKind::protocol, "too many folders are listed");
+  if (!with_status_) co_await ask_status();
+  co_return listing_->finish(names);
 }
 
-Task<void> ask_status(Session& session, Listing& listing, Numbers wanted) {
-  const std::string items = status_items(session.capabilities, wanted);
-  const auto take = [&listing](Response& response) { listing.take(response); };
+// One volley: the answers are read while the commands go out.
+Task<void> Lister::ask_status() {
+  const std::string items = status_items(session_.capabilities, wanted_);
+  std::deque<Command> waiting;  // names with a literal that must wait: one by one
   std::deque<std::string> tags;
-  const auto finish_one = [&]() -> Task<void> {
-    std::string tag = std::move(tags.front());
-    tags.pop_front();
-    const StatusResponse status = co_await session.finish(std::move(tag), take);
-    if (status.status != Status::kOk) throw_unless_refused(session, status);
+  bool sent_all = false;
+  Event sent;
+  const auto finish = [&](std::string tag) -> Task<void> {
+    const StatusResponse status = co_await session_.finish(
+        std::move(tag), [this](Response& response) { listing_->take(response); });
+    if (status.status != Status::kOk) throw_unless_refused(session_, status);
   };
-  for (Entry& entry : listing.entries()) {
-    if (!entry.data.selectable()) continue;
-    Command command = session.command("STATUS").string(entry.data.name).raw(items).finish();
-    const bool alone = command.pieces.size() > 1;
-    while (tags.size() >= kStatusWindow || (alone && !tags.empty())) co_await finish_one();
-    tags.push_back(co_await session.send(std::move(command)));
+  const auto send_all = [&]() -> Task<void> {
+    for (const ListData& data : listing_->entries()) {
+      if (!data.selectable()) continue;
+      Command command = session_.command("STATUS").string(data.name).raw(items).finish();
+      if (command.pieces.size() > 1) {
+        waiting.push_back(std::move(command));
+      } else {
+        tags.push_back(co_await session_.send(std::move(command)));
+        sent.set();
+      }
+    }
+    sent_all = true;
+    sent.set();
+  };
+  co_await with_group([&](TaskGroup& group) -> Task<void> {
+    group.spawn(send_all());
+    for (;;) {
+      while (tags.empty() && !sent_all) {
+        sent.reset();
+        co_await sent.wait();
+      }
+      if (tags.empty()) break;
+      std::string tag = std::move(tags.front());
+      tags.pop_front();
+      co_await finish(std::move(tag));
+    }
+    co_await group.join();
+  });
+  for (Command& command : waiting) {
+    std::string tag = co_await session_.send(std::move(command));
+    co_await finish(std::move(tag));
   }
-  while (!tags.empty()) co_await finish_one();
-}
-
-}  // namespace
-
-FolderNumbers numbers_of(const StatusData& status) {
-  FolderNumbers numbers;
-  if (status.uid_validity && *status.uid_validity <= UINT32_MAX) {
-    numbers.uid_validity = static_cast<std::uint32_t>(*status.uid_validity);
-  }
-  if (status.uid_next && *status.uid_next <= UINT32_MAX && *status.uid_next > 0) {
-    numbers.uid_next = static_cast<std::uint32_t>(*status.uid_next);
-  }
-  numbers.messages = status.messages;
-  numbers.highest_modseq = status.highest_modseq;
-  numbers.size_bytes = status.size;
-  return numbers;
 }
 
 Task<std::vector<FolderInfo>> list_folders(Session& session, FolderNames& names, Numbers wanted) {
-  Listing listing;
-  const Capabilities& offered = session.capabilities;
-  const bool extended = offered.has("LIST-EXTENDED") || offered.has("IMAP4REV2");
-  const bool status = offered.has("LIST-STATUS") || offered.has("IMAP4REV2");
-  bool listed = false;
-  bool numbered = false;
-  if (status) listed = numbered = co_await list_extended(session, listing, true, wanted);
-  if (!listed && extended) listed = co_await list_extended(session, listing, false, wanted);
-  if (!listed) co_await list_plain(session, listing);
-  if (listing.overfull()) throw session.error(ErrorKind::protocol, "too many folders are listed");
-  if (!numbered) co_await ask_status(session, listing, wanted);
-  co_return listing.finish(names);
+  Lister lister(session, wanted);
+  co_await lister.ask();
+  co_return co_await lister.answer(names);
 }
 
 }  // namespace postferry::imap

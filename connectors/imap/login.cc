@@ -90,12 +90,16 @@ std::string id_arguments(const std::string& version) {
   return "(\"name\" \"postferry\" \"version\" " + quoted(version) + ")";
 }
 
-// Capabilities, names and namespaces in one volley. `before` is what was offered before the login:
-// nearly all servers offer ID and NAMESPACE there too, else they cost a second round trip.
+// Capabilities, names, namespaces and the first listing in one volley. `before` is what was offered
+// before the login: nearly all servers offer ID and NAMESPACE there too, else they cost a second
+// round trip.
 Task<void> introduce(Session& session, Account& account, const Capabilities& before,
-                     const std::string& greeted) {
+                     const std::string& greeted, Lister* lister) {
   Told told;
-  const auto take = [&told](Response& response) { told.take(response); };
+  const auto take = [&told, lister](Response& response) {
+    told.take(response);
+    if (lister) lister->take(response);
+  };
   bool asked_id = false, asked_namespace = false;
   std::string id_tag, space_tag, capability_tag, list_tag;
   const auto ask = [&](const Capabilities& offered) -> Task<void> {
@@ -137,9 +141,11 @@ Task<void> introduce(Session& session, Account& account, const Capabilities& bef
   if (!asked_namespace) {
     list_tag = co_await session.send(session.command("LIST").raw("\"\" \"\"").finish());
   }
+  if (lister) co_await lister->ask();
   co_await answers();
 
   session.quirks = recognise(greeted, session.capabilities, told.id);
+  account.quirks = session.quirks;
   if (!told.namespaces.personal.empty()) {
     account.names.set_namespaces(std::move(told.namespaces));
   } else if (told.root) {
@@ -147,9 +153,19 @@ Task<void> introduce(Session& session, Account& account, const Capabilities& bef
   }
 }
 
+// A further session: what the first has learned holds, and nothing is waited for. NetEase wants an
+// ID of each before it lets it open a folder.
+Task<void> introduce_again(Session& session, const Account& account) {
+  session.quirks = *account.quirks;
+  if (!session.capabilities_told()) co_await ask_capabilities(session);
+  if (!session.capabilities.has("ID")) co_return;
+  session.dismiss(co_await session.send(
+      session.command("ID").raw(id_arguments(account.context.version)).finish()));
+}
+
 }  // namespace
 
-Task<std::unique_ptr<Session>> log_in(Account& account) {
+Task<LoggedIn> log_in(Account& account, std::optional<Numbers> listing) {
   const Endpoint& endpoint = account.setup.endpoint;
   std::unique_ptr<Session> session = co_await dial(account);
   bool preauth = false;
@@ -161,8 +177,15 @@ Task<std::unique_ptr<Session>> log_in(Account& account) {
     co_await authenticate(*session, account);
     // What a server offers to a stranger says little about what it offers now.
   }
-  co_await introduce(*session, account, before, greeted);
-  co_return session;
+  LoggedIn in;
+  if (account.quirks) {
+    co_await introduce_again(*session, account);
+  } else {
+    if (listing) in.listing = std::make_unique<Lister>(*session, *listing);
+    co_await introduce(*session, account, before, greeted, in.listing.get());
+  }
+  in.session = std::move(session);
+  co_return in;
 }
 
 Task<void> log_out(Session& session) {

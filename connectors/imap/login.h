@@ -3,17 +3,26 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "connectors/imap/account.h"
+#include "connectors/imap/folders.h"
 #include "connectors/imap/session.h"
 
 namespace postferry::imap {
+
+struct LoggedIn {
+  std::unique_ptr<Session> session;
+  std::unique_ptr<Lister> listing;  // asked for, to be answered; refers to the session
+};
 
 /// Connects, turns to TLS if the endpoint says so, logs in, and learns capabilities, the server's
 /// software and the namespaces (into account.names). Nothing secret is sent without TLS unless the
 /// endpoint says tls=none. Throws Error{unreachable|tls|auth|transient|throttled|protocol}, and
 /// what the credentials throw; a server that is busy is never taken for a wrong password.
-Task<std::unique_ptr<Session>> log_in(Account& account);
+/// The account's first session asks for the `listing`, too, if one is wanted, so that it costs no
+/// round trip of its own; a later one takes over what the first has learned.
+Task<LoggedIn> log_in(Account& account, std::optional<Numbers> listing = {});
 
 /// Says LOGOUT and closes, within a moment. Never throws but Cancelled.
 Task<void> log_out(Session& session);

@@ -37,6 +37,9 @@ CommandBuilder Session::command(std::string_view name) {
 Task<std::string> Session::send(Command command) {
   std::string tag = command.tag;
   const bool waits = command.pieces.size() > 1;
+  while (waits && !dismissed_.empty()) {
+    if (!poll()) co_await fill();
+  }
   if (waits && !outstanding_.empty()) {
     throw std::logic_error("a command that waits for `+` must be alone");
   }
@@ -95,6 +98,7 @@ std::optional<Item> Session::poll() {
         in_body_ = false;
         Response response = parse_response(*frame, limits_);
         note(response);
+        if (passed_over(response)) continue;
         return Item(std::move(response));
       }
       if (const auto* begin = std::get_if<LiteralBegin>(&event)) {
@@ -247,6 +251,11 @@ void Session::settle_tag(const std::string& tag) {
     throw error(ErrorKind::protocol, "the server answered a command that was never sent: " + tag);
   }
   outstanding_.erase(known);
+}
+
+bool Session::passed_over(const Response& response) {
+  const auto* status = std::get_if<StatusResponse>(&response);
+  return status && status->tagged() && std::erase(dismissed_, status->tag) > 0;
 }
 
 void Session::forget_capabilities() {

@@ -53,12 +53,15 @@ class Session {
   CommandBuilder command(std::string_view name);
   std::string new_tag() { return tags_.next(); }
   /// Writes a command and yields its tag. Where a literal must wait for the server's go-ahead
-  /// nothing else may be outstanding; if the server refuses instead, finish() tells.
+  /// nothing else may be outstanding but what is dismissed; if the server refuses instead,
+  /// finish() tells.
   Task<std::string> send(Command command);
   /// Writes `bytes` as they are; `tags` are the commands that they complete or begin.
   Task<void> write(std::vector<std::string_view> bytes);
   /// Announces a command whose bytes go through write().
   void expect(std::string tag) { outstanding_.push_back(std::move(tag)); }
+  /// Nobody waits for the answer to `tag`: it is passed over when it comes.
+  void dismiss(std::string tag) { dismissed_.push_back(std::move(tag)); }
 
   // Receiving.
 
@@ -114,6 +117,7 @@ class Session {
   void note(const Response& response);
   void note_status(const StatusResponse& status);
   void settle_tag(const std::string& tag);
+  bool passed_over(const Response& response);
   Task<void> write_piece(Piece piece);
   template <class F>
   auto decode(F f) -> decltype(f());
@@ -126,6 +130,7 @@ class Session {
   TagGenerator tags_;
   std::deque<std::string> outstanding_;
   std::deque<StatusResponse> early_;  // answers that came before their finish()
+  std::deque<std::string> dismissed_;
   std::optional<StatusResponse> bye_;
   std::string alert_;
   std::uint64_t exists_ = 0, expunged_ = 0;

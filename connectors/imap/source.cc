@@ -15,10 +15,10 @@ namespace {
 
 class ImapSourceSession final : public SourceSession {
  public:
-  ImapSourceSession(Account& account, std::unique_ptr<Session> session)
-      : account_(account), session_(std::move(session)) {}
+  ImapSourceSession(Account& account, LoggedIn in)
+      : account_(account), session_(std::move(in.session)), listing_(std::move(in.listing)) {}
 
-  Task<std::vector<FolderInfo>> list() override { return list_folders(*session_, account_.names); }
+  Task<std::vector<FolderInfo>> list() override { return list_all(); }
 
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
 
@@ -38,7 +38,14 @@ class ImapSourceSession final : public SourceSession {
   Task<void> logout() override { return log_out(*session_); }
 
  private:
+  Task<std::vector<FolderInfo>> list_all() {
+    if (!listing_) co_return co_await list_folders(*session_, account_.names, Numbers::with_modseq);
+    const std::unique_ptr<Lister> listing = std::move(listing_);
+    co_return co_await listing->answer(account_.names);
+  }
+
   Task<FolderNumbers> open(FolderName folder) {
+    if (listing_) co_await list_all();
     std::string wire = account_.names.wire(folder);
     selected_ = co_await open_folder(*session_, std::move(folder), std::move(wire), Access::read);
     co_return selected_.numbers;
@@ -46,19 +53,20 @@ class ImapSourceSession final : public SourceSession {
 
   Account& account_;
   std::unique_ptr<Session> session_;
+  std::unique_ptr<Lister> listing_;  // asked for at the login, not answered yet
   Selected selected_;
 };
 
 class ImapSource final : public Source {
  public:
   ImapSource(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}, {}, {}} {
+      : account_{context, std::move(setup), {}, {}, {}, {}} {
     account_.where = "source " + describe();
   }
 
   Task<std::unique_ptr<SourceSession>> connect() override {
-    std::unique_ptr<Session> session = co_await log_in(account_);
-    co_return std::make_unique<ImapSourceSession>(account_, std::move(session));
+    LoggedIn in = co_await log_in(account_, Numbers::with_modseq);
+    co_return std::make_unique<ImapSourceSession>(account_, std::move(in));
   }
 
   int max_sessions() const override {

@@ -68,16 +68,15 @@ TargetTraits traits_of(const Session& session, const FolderNames& names) {
 
 class ImapTargetSession final : public TargetSession {
  public:
-  ImapTargetSession(Account& account, std::unique_ptr<Session> session)
+  ImapTargetSession(Account& account, LoggedIn in)
       : account_(account),
-        session_(std::move(session)),
+        session_(std::move(in.session)),
+        listing_(std::move(in.listing)),
         traits_(traits_of(*session_, account_.names)) {}
 
   const TargetTraits& traits() const override { return traits_; }
 
-  Task<std::vector<FolderInfo>> list() override {
-    return list_folders(*session_, account_.names, Numbers::without_modseq);
-  }
+  Task<std::vector<FolderInfo>> list() override { return list_all(); }
 
   Task<void> create(const FolderName& folder, Role role) override {
     return create_as(folder, account_.names.wire(folder), role);
@@ -185,7 +184,15 @@ class ImapTargetSession final : public TargetSession {
            upper_ascii(status.text).find("EXISTS") != std::string::npos;
   }
 
+  Task<std::vector<FolderInfo>> list_all() {
+    if (!listing_)
+      co_return co_await list_folders(*session_, account_.names, Numbers::without_modseq);
+    const std::unique_ptr<Lister> listing = std::move(listing_);
+    co_return co_await listing->answer(account_.names);
+  }
+
   Task<FolderNumbers> open(FolderName folder) {
+    if (listing_) co_await list_all();
     std::string wire = account_.names.wire(folder);
     selected_ = co_await open_folder(*session_, std::move(folder), std::move(wire), Access::write);
     traits_.uidplus = !selected_.uid_not_sticky && traits_of(*session_, account_.names).uidplus;
@@ -245,6 +252,7 @@ class ImapTargetSession final : public TargetSession {
 
   Account& account_;
   std::unique_ptr<Session> session_;
+  std::unique_ptr<Lister> listing_;  // asked for at the login, not answered yet
   TargetTraits traits_;
   Selected selected_;
   std::uint64_t flags_dropped_ = 0;
@@ -253,13 +261,13 @@ class ImapTargetSession final : public TargetSession {
 class ImapTarget final : public Target {
  public:
   ImapTarget(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}, {}, {}} {
+      : account_{context, std::move(setup), {}, {}, {}, {}} {
     account_.where = "target " + describe();
   }
 
   Task<std::unique_ptr<TargetSession>> connect() override {
-    std::unique_ptr<Session> session = co_await log_in(account_);
-    co_return std::make_unique<ImapTargetSession>(account_, std::move(session));
+    LoggedIn in = co_await log_in(account_, Numbers::without_modseq);
+    co_return std::make_unique<ImapTargetSession>(account_, std::move(in));
   }
 
   int max_sessions() const override {

@@ -4,6 +4,8 @@
 #include "connectors/base64.h"
 #include "connectors/imap/account.h"
 #include "connectors/imap/login.h"
+#include "connectors/imap/source.h"
+#include "connectors/net/counting.h"
 #include "tests/imap/session_dialogue.h"
 
 using namespace postferry;
@@ -25,7 +27,7 @@ class FixedSecrets final : public Credentials {
   std::size_t asked_ = 0;
 };
 
-struct LoggedIn {
+struct Outcome {
   std::optional<Error> error;
   std::string software;
   std::string prefix;
@@ -33,10 +35,10 @@ struct LoggedIn {
   std::vector<std::string> capabilities;
 };
 
-LoggedIn log_in_by(const Dialogue& dialogue, const std::string& url = "imaps://ann@old.example",
-                   std::vector<std::string> secrets = {"secret"},
-                   const std::string& channel_binding = {}) {
-  LoggedIn result;
+Outcome log_in_by(const Dialogue& dialogue, const std::string& url = "imaps://ann@old.example",
+                  std::vector<std::string> secrets = {"secret"},
+                  const std::string& channel_binding = {}) {
+  Outcome result;
   const Endpoint endpoint = parse_endpoint(url);
   converse(
       dialogue,
@@ -54,9 +56,10 @@ LoggedIn log_in_by(const Dialogue& dialogue, const std::string& url = "imaps://a
         account.where = "source " + url;
         result = {};
         try {
-          const std::unique_ptr<Session> session = co_await log_in(account);
-          result.software = session->quirks.software;
-          result.capabilities = session->capabilities.names();
+          const LoggedIn in = co_await log_in(account);
+          const Session& session = *in.session;
+          result.software = session.quirks.software;
+          result.capabilities = session.capabilities.names();
         } catch (const Error& error) {
           result.error = error;
         }
@@ -82,7 +85,7 @@ TEST_CASE(
   d.c("A2 ID (\"name\" \"postferry\" \"version\" \"0.1\")").c("A3 NAMESPACE");
   d.s("* ID (\"name\" \"Dovecot\")").s("A2 OK");
   d.s("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL").s("A3 OK");
-  const LoggedIn result = log_in_by(d);
+  const Outcome result = log_in_by(d);
   REQUIRE(!result.error);
   CHECK(result.software == "Dovecot");
   CHECK(result.prefix == "INBOX.");
@@ -98,7 +101,7 @@ TEST_CASE("a server that says no capabilities by itself is asked, before and aft
   d.c("A3 CAPABILITY").c("A4 ID (\"name\" \"postferry\" \"version\" \"0.1\")");
   d.s("* CAPABILITY IMAP4rev1 ID").s("A3 OK").s("* ID NIL").s("A4 OK");
   d.c("A5 LIST \"\" \"\"").s("* LIST (\\Noselect) \"\\\\\" \"\"").s("A5 OK");
-  const LoggedIn result = log_in_by(d);
+  const Outcome result = log_in_by(d);
   REQUIRE(!result.error);
   CHECK(result.delimiter == '\\');
 }
@@ -113,7 +116,7 @@ TEST_CASE("LOGIN is the last resort, its strings quoted") {
 TEST_CASE("LOGINDISABLED is obeyed") {
   Dialogue d;
   d.s("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=GSSAPI] hi");
-  const LoggedIn result = log_in_by(d);
+  const Outcome result = log_in_by(d);
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::auth);
   CHECK(result.error->message() == "no way to log in: the server offers GSSAPI and LOGINDISABLED");
@@ -136,7 +139,7 @@ TEST_CASE("nothing secret is said when TLS was wanted and cannot be had") {
   if (way == 1) d.s("* PREAUTH [CAPABILITY IMAP4rev1] you are in already");
   if (way == 2) d.s("* OK hi").c("A1 STARTTLS").s("A1 BAD what");
   if (way == 3) d.s("* OK hi").c("A1 STARTTLS").s("A1 OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN");
-  const LoggedIn result = log_in_by(d, "imap://ann@old.example");
+  const Outcome result = log_in_by(d, "imap://ann@old.example");
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::tls);
 }
@@ -171,7 +174,7 @@ TEST_CASE("a refused login is told by its code and words, and is not tried again
   Dialogue d;
   d.s("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi");
   d.c("A1 AUTHENTICATE PLAIN " + plain("ann", "secret")).s(std::string("A1 ") + given.answer);
-  const LoggedIn result = log_in_by(d);
+  const Outcome result = log_in_by(d);
   REQUIRE(result.error);
   CHECK(result.error->kind() == given.kind);
   CHECK(result.error->message() == std::string("the login was refused: ") + given.answer);
@@ -181,7 +184,7 @@ TEST_CASE("a refused login is told by its code and words, and is not tried again
 TEST_CASE("a greeting that says BYE is no wrong password") {
   Dialogue d;
   d.s("* BYE Too many connections from your IP").hangs_up();
-  const LoggedIn result = log_in_by(d);
+  const Outcome result = log_in_by(d);
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::throttled);
 }
@@ -189,7 +192,7 @@ TEST_CASE("a greeting that says BYE is no wrong password") {
 TEST_CASE("what is no IMAP server is told so") {
   Dialogue d;
   d.s("220 mail.example ESMTP");
-  const LoggedIn result = log_in_by(d);
+  const Outcome result = log_in_by(d);
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::protocol);
 }
@@ -218,7 +221,7 @@ TEST_CASE("after a refused challenge mechanism the password is shown once, under
   } else {
     d.s("A2 NO [AUTHENTICATIONFAILED] nor this");
   }
-  const LoggedIn result = log_in_by(d, "imaps://tim@old.example", {"tanstaaftanstaaf"});
+  const Outcome result = log_in_by(d, "imaps://tim@old.example", {"tanstaaftanstaaf"});
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::auth);
   CHECK(result.error->message() == std::string("the login was refused: NO "
@@ -242,7 +245,7 @@ TEST_CASE("an expired token is asked for anew, once; the server's JSON is answer
   } else {
     d.s("+ " + json).c("").s("A2 NO [AUTHENTICATIONFAILED] Invalid credentials");
   }
-  const LoggedIn result = log_in_by(d, "imaps://ann@old.example?auth=xoauth2", {"old", "new"});
+  const Outcome result = log_in_by(d, "imaps://ann@old.example?auth=xoauth2", {"old", "new"});
   CHECK(result.error.has_value() == !fresh_works);
   if (!result.error) return;
   CHECK(result.error->kind() == ErrorKind::auth);
@@ -256,7 +259,7 @@ TEST_CASE("Exchange lets one log in who has no mailbox: that is told, and no wro
   d.c("A1 AUTHENTICATE PLAIN " + plain("ann", "secret"));
   d.s("A1 OK [CAPABILITY IMAP4rev1 NAMESPACE] AUTHENTICATE completed.");
   d.c("A2 NAMESPACE").s("A2 BAD User is authenticated but not connected.");
-  const LoggedIn result = log_in_by(d);
+  const Outcome result = log_in_by(d);
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::transient);
 }
@@ -284,7 +287,93 @@ TEST_CASE("a refused channel binding is no refused password: the mechanism is tr
   d.c_starts("A1 AUTHENTICATE SCRAM-SHA-1-PLUS ").s("A1 NO bad protocol");
   d.c_starts("A2 AUTHENTICATE SCRAM-SHA-1 ").s("A2 NO [AUTHENTICATIONFAILED] no");
   d.c_starts("A3 AUTHENTICATE PLAIN ").s("A3 NO [AUTHENTICATIONFAILED] not at all");
-  const LoggedIn result = log_in_by(d, "imaps://ann@old.example", {"secret"}, "binding-data-0123");
+  const Outcome result = log_in_by(d, "imaps://ann@old.example", {"secret"}, "binding-data-0123");
   REQUIRE(result.error);
   CHECK(result.error->message() == "the login was refused: NO [AUTHENTICATIONFAILED] not at all");
+}
+
+namespace {
+
+// Connects twice through the port, each time listing or not; how many round trips that took.
+std::vector<std::uint64_t> round_trips(const std::vector<Dialogue>& dialogues,
+                                       const std::function<Task<void>(SourceSession&)>& use) {
+  ManualExecutor executor;
+  std::vector<std::uint64_t> counts;
+  block_on(executor, with_group([&](TaskGroup& group) -> Task<void> {
+             std::size_t next = 0;
+             net::ScriptedNetwork scripted(
+                 [&](net::ConnectOptions) -> Task<std::unique_ptr<net::Stream>> {
+                   net::PipeOptions options;
+                   options.encrypted = true;
+                   options.capacity = 1 << 20;
+                   auto [ours, theirs] = net::make_pipe(options);
+                   group.spawn(dialogues.at(next++).play(std::move(theirs)));
+                   co_return std::move(ours);
+                 });
+             net::CountingNetwork network(scripted);
+             FixedSecrets credentials({"secret"});
+             ConnectorContext context;
+             context.network = &network;
+             context.version = "0.1";
+             EndSetup setup;
+             setup.endpoint = parse_endpoint("imaps://ann@old.example");
+             setup.credentials = &credentials;
+             const std::unique_ptr<Source> source = imap::make_source(context, setup);
+             for (std::size_t i = 0; i < dialogues.size(); ++i) {
+               network.reset();
+               const std::unique_ptr<SourceSession> session = co_await source->connect();
+               co_await use(*session);
+               counts.push_back(network.counts().round_trips);
+             }
+             co_await group.join();
+           }));
+  return counts;
+}
+
+Dialogue dovecot_login() {
+  Dialogue d;
+  d.s("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] Dovecot ready.");
+  d.c("A1 AUTHENTICATE PLAIN " + plain("ann", "secret"));
+  d.s("A1 OK [CAPABILITY IMAP4rev1 ID NAMESPACE LIST-EXTENDED LIST-STATUS CONDSTORE] in");
+  d.c("A2 ID (\"name\" \"postferry\" \"version\" \"0.1\")");
+  return d;
+}
+
+}  // namespace
+
+TEST_CASE("login, listing and logout are three round trips") {
+  Dialogue d = dovecot_login();
+  d.c("A3 NAMESPACE");
+  d.c("A4 LIST \"\" \"*\" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ))");
+  d.s("* ID (\"name\" \"Dovecot\")").s("A2 OK");
+  d.s("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL").s("A3 OK");
+  d.s("* LIST (\\Subscribed) \".\" INBOX").s("* LIST () \".\" INBOX.Sent");
+  d.s("* STATUS INBOX (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 9 HIGHESTMODSEQ 77)").s("A4 OK");
+  d.c("A5 LOGOUT").s("* BYE bye").s("A5 OK");
+  std::vector<FolderInfo> folders;
+  const auto counts = round_trips({d}, [&](SourceSession& session) -> Task<void> {
+    folders = co_await session.list();
+    co_await session.logout();
+  });
+  CHECK(counts == std::vector<std::uint64_t>{3});
+  REQUIRE(folders.size() == 2);
+  CHECK(folders[0].numbers.highest_modseq == 77u);
+  CHECK(folders[1].name == FolderName({"Sent"}));
+}
+
+TEST_CASE("a further session takes over what the first has learned, and waits for nothing") {
+  Dialogue first = dovecot_login();
+  first.c("A3 NAMESPACE");
+  first.c_starts("A4 LIST");
+  first.s("* ID NIL").s("A2 OK").s("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL").s("A3 OK");
+  first.s("* LIST () \".\" INBOX.Sent").s("A4 OK");
+  first.c("A5 EXAMINE \"INBOX.Sent\"").s("* 0 EXISTS").s("* OK [UIDVALIDITY 1] ok");
+  first.s("* OK [UIDNEXT 1] ok").s("A5 OK");
+  Dialogue second = dovecot_login();
+  second.c("A3 EXAMINE \"INBOX.Sent\"").s("* ID NIL").s("A2 OK").s("* 0 EXISTS");
+  second.s("* OK [UIDVALIDITY 1] ok").s("* OK [UIDNEXT 1] ok").s("A3 OK");
+  const auto counts = round_trips({first, second}, [&](SourceSession& session) -> Task<void> {
+    co_await session.select(FolderName({"Sent"}));
+  });
+  CHECK(counts == std::vector<std::uint64_t>{3, 2});
 }

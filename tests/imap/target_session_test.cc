@@ -15,12 +15,14 @@ class OneSecret final : public Credentials {
   Task<Secret> secret() override { co_return Secret("secret"); }
 };
 
-// Logs in as `A1` under the capabilities given; namespaces take A2. `use` begins at A3.
+// Logged in at once under the capabilities given; namespaces and the listing take A1 and A2. `use`
+// begins at A3.
 void with_target(Dialogue script, const std::string& capabilities,
                  const std::function<Task<void>(TargetSession&)>& use) {
   Dialogue d;
-  d.s("* PREAUTH [CAPABILITY IMAP4rev1 NAMESPACE " + capabilities + "] hi");
-  d.c("A1 NAMESPACE").s("* NAMESPACE ((\"\" \"/\")) NIL NIL").s("A1 OK");
+  d.s("* PREAUTH [CAPABILITY IMAP4rev1 NAMESPACE LIST-EXTENDED " + capabilities + "] hi");
+  d.c("A1 NAMESPACE").c("A2 LIST \"\" \"*\" RETURN (SUBSCRIBED)");
+  d.s("* NAMESPACE ((\"\" \"/\")) NIL NIL").s("A1 OK").s("A2 OK");
   d.then(script);
   converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
     OneSecret credentials;
@@ -35,13 +37,14 @@ void with_target(Dialogue script, const std::string& capabilities,
     setup.credentials = &credentials;
     const std::unique_ptr<Target> target = imap::make_target(context, setup);
     const std::unique_ptr<TargetSession> session = co_await target->connect();
+    co_await session->list();
     co_await use(*session);
   });
 }
 
 Dialogue select_box(Dialogue d, const char* more = "* OK [PERMANENTFLAGS (\\Seen \\*)] ok") {
-  d.c("A2 SELECT \"Box\"").s("* 2 EXISTS").s("* OK [UIDVALIDITY 5] ok").s("* OK [UIDNEXT 8] ok");
-  d.s(more).s("A2 OK [READ-WRITE]");
+  d.c("A3 SELECT \"Box\"").s("* 2 EXISTS").s("* OK [UIDVALIDITY 5] ok").s("* OK [UIDNEXT 8] ok");
+  d.s(more).s("A3 OK [READ-WRITE]");
   return d;
 }
 
@@ -63,11 +66,11 @@ TEST_CASE("what a target can do is learned at login") {
 TEST_CASE("a folder is made with its role; one that exists, or whose role is taken, is a success") {
   const int way = GENERATE(0, 1, 2, 3);
   Dialogue d;
-  d.c("A2 CREATE \"Sent\" (USE (\\Sent))");
-  if (way == 0) d.s("A2 OK");
-  if (way == 1) d.s("A2 NO [ALREADYEXISTS] Mailbox already exists");
-  if (way == 2) d.s("A2 NO [USEATTR] role is taken").c("A3 CREATE \"Sent\"").s("A3 OK");
-  if (way == 3) d.s("A2 BAD what").c("A3 CREATE \"Sent\"").s("A3 NO Mailbox exists.");
+  d.c("A3 CREATE \"Sent\" (USE (\\Sent))");
+  if (way == 0) d.s("A3 OK");
+  if (way == 1) d.s("A3 NO [ALREADYEXISTS] Mailbox already exists");
+  if (way == 2) d.s("A3 NO [USEATTR] role is taken").c("A4 CREATE \"Sent\"").s("A4 OK");
+  if (way == 3) d.s("A3 BAD what").c("A4 CREATE \"Sent\"").s("A4 NO Mailbox exists.");
   with_target(d, "CREATE-SPECIAL-USE", [](TargetSession& session) -> Task<void> {
     co_await session.create(FolderName({"INBOX"}), Role::inbox);
     co_await session.create(FolderName({"Sent"}), Role::sent);
@@ -76,8 +79,8 @@ TEST_CASE("a folder is made with its role; one that exists, or whose role is tak
 
 TEST_CASE("a name that the server refuses is told in its words, and the session lives on") {
   Dialogue d;
-  d.c("A2 CREATE \"a\\\"b\"").s("A2 NO Invalid mailbox name");
-  d.c("A3 SUBSCRIBE \"ok\"").s("A3 OK");
+  d.c("A3 CREATE \"a\\\"b\"").s("A3 NO Invalid mailbox name");
+  d.c("A4 SUBSCRIBE \"ok\"").s("A4 OK");
   std::optional<Error> error;
   with_target(d, "", [&](TargetSession& session) -> Task<void> {
     error = co_await failure_of(session.create(FolderName({"a\"b"}), Role::sent));
@@ -91,10 +94,10 @@ TEST_CASE("a name that the server refuses is told in its words, and the session 
 
 TEST_CASE("UIDNEXT is asked after a NOOP, and where STATUS hides it, after the last message") {
   Dialogue d = select_box({});
-  d.c("A3 NOOP").c("A4 STATUS \"Box\" (UIDNEXT)").s("A3 OK").s("* STATUS Box (UIDNEXT 12)");
-  d.s("A4 OK");
-  d.c("A5 NOOP").c("A6 STATUS \"Box\" (UIDNEXT)").s("A5 OK").s("* STATUS Box ()").s("A6 OK");
-  d.c("A7 UID FETCH * (UID)").s("* 2 FETCH (UID 20)").s("A7 OK");
+  d.c("A4 NOOP").c("A5 STATUS \"Box\" (UIDNEXT)").s("A4 OK").s("* STATUS Box (UIDNEXT 12)");
+  d.s("A5 OK");
+  d.c("A6 NOOP").c("A7 STATUS \"Box\" (UIDNEXT)").s("A6 OK").s("* STATUS Box ()").s("A7 OK");
+  d.c("A8 UID FETCH * (UID)").s("* 2 FETCH (UID 20)").s("A8 OK");
   Uid first, second;
   with_target(d, "", [&](TargetSession& session) -> Task<void> {
     co_await session.select(FolderName({"Box"}));
@@ -107,8 +110,8 @@ TEST_CASE("UIDNEXT is asked after a NOOP, and where STATUS hides it, after the l
 
 TEST_CASE("flags are added and taken away by UID, those only that the folder keeps") {
   Dialogue d = select_box({});
-  d.c("A3 UID STORE 4:5,9 +FLAGS.SILENT (\\Seen work)").s("A3 OK");
-  d.c("A4 UID STORE 4 -FLAGS.SILENT (\\Seen)").s("A4 OK");
+  d.c("A4 UID STORE 4:5,9 +FLAGS.SILENT (\\Seen work)").s("A4 OK");
+  d.c("A5 UID STORE 4 -FLAGS.SILENT (\\Seen)").s("A5 OK");
   with_target(d, "", [](TargetSession& session) -> Task<void> {
     co_await session.select(FolderName({"Box"}));
     std::vector<Uid> three{Uid{9}, Uid{4}, Uid{5}};
@@ -126,9 +129,9 @@ TEST_CASE("removal is UID EXPUNGE of just these, or only a mark without UIDPLUS"
   const bool uidplus = GENERATE(true, false);
   const bool sticky = GENERATE(true, false);
   Dialogue d = select_box({}, sticky ? "* OK hello" : "* NO [UIDNOTSTICKY] uids change");
-  d.c("A3 UID STORE 4 +FLAGS.SILENT (\\Deleted)");
-  if (uidplus && sticky) d.c("A4 UID EXPUNGE 4").s("A3 OK").s("* 1 EXPUNGE").s("A4 OK");
-  if (!uidplus || !sticky) d.s("A3 OK");
+  d.c("A4 UID STORE 4 +FLAGS.SILENT (\\Deleted)");
+  if (uidplus && sticky) d.c("A5 UID EXPUNGE 4").s("A4 OK").s("* 1 EXPUNGE").s("A5 OK");
+  if (!uidplus || !sticky) d.s("A4 OK");
   bool told = false;
   with_target(d, uidplus ? "UIDPLUS" : "", [&](TargetSession& session) -> Task<void> {
     co_await session.select(FolderName({"Box"}));
