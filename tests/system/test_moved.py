@@ -1,0 +1,364 @@
+"""Mail that is there already, by whatever hand, and mail that is no longer where it was: other dates,
+other bytes, other UIDs, backups that came back.  Nothing is lost, nothing doubled."""
+import dataclasses
+import random
+import shutil
+import time
+
+import load
+import mailbox as mailboxes
+from dovecot import Dovecot, hide
+from harness import (Endpoint, add, change, expect, expect_equal, fill, logged_in, replace_folder, status, test, url)
+from test_follow import box, names, some, stored
+from test_runs import pair, picture
+
+
+# What other programs leave behind.
+
+def as_imapsync(messages):
+    """The bytes as they were, other dates."""
+    return [dataclasses.replace(m, when=m.when + 3600 * (1 + n % 23), zone=120) for n, m in enumerate(messages)]
+
+
+def as_mbsync(messages):
+    """The moment of the copy for a date, and a line at the end of the header."""
+    rnd = random.Random("mbsync")
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    out = []
+    for number, message in enumerate(messages):
+        head, body = message.data.split(b"\r\n\r\n", 1)
+        tuid = "".join(rnd.choices(letters, k=12)).encode()
+        out.append(dataclasses.replace(message, data=head + b"\r\nX-TUID: " + tuid + b"\r\n\r\n" + body,
+                                       when=mailboxes.LAST_DATE + number))
+    return out
+
+
+def everyday(seed):
+    """Ordinary mail, true copies among it."""
+    mail = mailboxes.mixed(60, 1, seed=seed, largest=30_000).folders[0].messages
+    return mail + mail[3:5]
+
+
+def _left_by(name, made):
+    @test(f"mail that {name} has copied is found, all of it or a part, with the journal and without")
+    def left_by(world):
+        mail = everyday(name)
+        for share in (len(mail), len(mail) // 2):
+            user, here, there, ends = pair(world, box(INBOX=mail))
+            add(there, made(mail[:share]))
+            before = picture(there)
+            journal = world.journal()
+            run = world.copy(*ends, journal=journal).expect_code(0).expect_balance()
+            run.expect_counts(seen=len(mail), present=share, copied=len(mail) - share)
+            after = {m.uid: m for m in picture(there)[0][("INBOX",)]}
+            expect(all(after[m.uid] == m for m in before[0][("INBOX",)]), "what was there has changed")
+            for again in (journal, world.journal()):
+                world.copy(*ends, journal=again).expect_code(0).expect_counts(copied=0, present=len(mail))
+            expect(len(picture(there)[0][("INBOX",)]) == len(mail), "doubled")
+
+
+_left_by("imapsync", as_imapsync)
+_left_by("mbsync", as_mbsync)
+
+
+@test("a Cyrus that munges 8-bit headers, filled by another program, is not filled again")
+def left_on_munging_cyrus(world):
+    maker = mailboxes.Maker("munged")
+    mail = [maker.message(f"m{i}", maker.head(subject=f"Grüße {i}") + b"\r\nbody %d\r\n" % i)
+            for i in range(20)]
+    mail += [maker.message("no Message-ID", maker.head(subject=f"Größe {i}", message_id=False) + b"\r\nsame body\r\n")
+             for i in range(4)]
+    target = world.cyrus(munge8bit=None)
+    user, here, there, ends = pair(world, box(INBOX=mail), target=target)
+    add(there, as_imapsync(mail[::2]))
+    run = world.copy(*ends).expect_code(0).expect_counts(seen=24, present=12, copied=12)
+    world.copy(*ends).expect_code(0).expect_counts(present=24, copied=0)
+    expect(len(picture(there)[0][("INBOX",)]) == 24, "doubled")
+    return f"{run.messages}"
+
+
+@test("copies with another body are found by their header; with another subject they are other messages")
+def altered(world):
+    mail = some(12)
+    footer = [dataclasses.replace(m, data=m.data + b"-- \r\nscanned\r\n") for m in mail[:4]]
+    marked = [dataclasses.replace(m, data=m.data.replace(b"Subject: ", b"Subject: [SPAM] ")) for m in mail[4:8]]
+    user, here, there, ends = pair(world, box(INBOX=mail))
+    add(there, footer + marked)
+    for copied in (8, 0):
+        world.copy(*ends).expect_code(0).expect_counts(seen=12, present=12 - copied, copied=copied)
+    expect(len(picture(there)[0][("INBOX",)]) == 16, "messages:", len(picture(there)[0][("INBOX",)]))
+
+
+@test("mail delivered to both sides during a move stays two deliveries")
+def dual_delivery(world):
+    mail = some(10)
+    other = [dataclasses.replace(m, data=m.data.replace(b"by mail.land.example", b"by new.land.example")) for m in mail[:5]]
+    expect(all(a.data != b.data for a, b in zip(mail, other)), "the deliveries are the same")
+    user, here, there, ends = pair(world, box(INBOX=mail))
+    add(there, other)
+    journal = world.journal()
+    world.copy(*ends, journal=journal).expect_code(0).expect_counts(seen=10, copied=10, present=0)
+    world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0)
+    # Where both deliveries are there, each is recognised, without the journal too.
+    world.copy(*ends).expect_code(0).expect_counts(copied=0, present=10)
+    expect(len(picture(there)[0][("INBOX",)]) == 15, "messages:", len(picture(there)[0][("INBOX",)]))
+
+
+@test("k copies match k copies, whatever dates and flags theirs have, with and without UIDPLUS")
+def copies(world):
+    one, two, three = some(3, "c")
+    without_id = dataclasses.replace(two, data=b"".join(
+        line for line in two.data.splitlines(True) if not line.startswith(b"Message-ID")))
+    expect(b"Message-ID" not in without_id.data, "it still has one")
+    source = [one] * 5 + [without_id] * 4 + [three]
+    for target in (world.target(), world.target(capability=hide("UIDPLUS"))):
+        user, here, there, ends = pair(world, box(INBOX=source), target=target)
+        add(there, as_imapsync([one] * 2 + [without_id] * 3 + [three] * 2))
+        world.copy(*ends).expect_code(0).expect_counts(seen=10, present=6, copied=4)
+        world.copy(*ends).expect_code(0).expect_counts(seen=10, present=10, copied=0)
+        expect(len(picture(there)[0][("INBOX",)]) == 11, "messages:", len(picture(there)[0][("INBOX",)]))
+
+
+@test("a target folder with 100,000 messages of others is searched in reasonable time and memory", slow=True)
+def many_strangers(world):
+    with world.private(Dovecot) as target:
+        source = world.dovecot()
+        user = world.user(source)
+        mail = mailboxes.small(300, seed="ours").folders[0].messages
+        fill(source, user, box(INBOX=mail))
+        maker = mailboxes.Maker("strangers")
+        body = maker.text(200)
+        strangers = (maker.message(f"{i}", maker.head() + b"\r\n" + body, flags=()) for i in range(99_900))
+        folder = mailboxes.Folder(("INBOX",), None)
+        folder.messages = [*strangers, *mail[:100]]
+        load.by_maildir(mailboxes.Mailbox([folder]), target, user)
+        del folder
+        there = Endpoint.of(target, user)
+        with logged_in(there) as imap:
+            expect(status(imap, "INBOX")["MESSAGES"] == 100_000, "not loaded")
+        ends, journal = (url(source, user), url(target, user)), world.journal()
+        first = world.copy(*ends, journal=journal, timeout=280).expect_code(0).expect_counts(seen=300, present=100, copied=200)
+        again = world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0, present=300)
+        with logged_in(there) as imap:
+            expect(status(imap, "INBOX")["MESSAGES"] == 100_200, "not what was to be appended")
+        expect(again.seconds < 10, f"a run with nothing to do took {again.seconds:.0f} s")
+        return f"{first.seconds:.1f} s, again {again.seconds:.1f} s, peak {first.peak_mib:.0f} MiB"
+
+
+# Several fill one folder.
+
+def two_into_one(world):
+    """Two source accounts, one target account; each source has mail of its own, and 5 in common."""
+    source, target = world.dovecot(), world.target()
+    ann, ben, both = world.user(source), world.user(source), world.user(target)
+    common = some(5, f"common{both}")
+    mail = {user: some(150, user) + common for user in (ann, ben)}
+    for user in mail:
+        fill(source, user, box(INBOX=mail[user]))
+    return mail, {user: (url(source, user), url(target, both)) for user in mail}, Endpoint.of(target, both), source
+
+
+def expect_both(mail, there):
+    found = stored_names(there)
+    own = {user: names(messages[:150]) for user, messages in mail.items()}
+    for user in mail:
+        expect(all(found.count(name) == 1 for name in own[user]), f"the mail of {user} is not there once:",
+               [(n, found.count(n)) for n in own[user] if found.count(n) != 1][:3])
+    common = names(next(iter(mail.values()))[150:])
+    expect(all(1 <= found.count(name) <= 2 for name in common), "mail in common:", [found.count(n) for n in common])
+
+
+def stored_names(there):
+    return [m.name for m in picture(there)[0][("INBOX",)]]
+
+
+@test("two accounts fill one folder, one after the other, and neither takes the other's mail away")
+def one_after_the_other(world):
+    mail, ends, there, source = two_into_one(world)
+    journals = {user: world.journal() for user in mail}
+    for _ in range(2):
+        for user in mail:
+            world.copy(*ends[user], "--deletions", "mirror", journal=journals[user]).expect_code(0).expect_balance()
+    expect_both(mail, there)
+    first, second = mail
+    change(Endpoint.of(source, first), "STORE 1:10 +FLAGS (\\Deleted)", "EXPUNGE")
+    for user in mail:
+        world.copy(*ends[user], "--deletions", "mirror", journal=journals[user]).expect_code(0)
+    found = stored_names(there)
+    expect(names(mail[second]) <= set(found), "the other's mail is gone")
+    expect(not names(mail[first][:10]) & set(found), "the deletions were not mirrored")
+
+
+@test("two accounts fill one folder at the same time, also killed and started again")
+def at_the_same_time(world):
+    for kill in (False, True):
+        mail, ends, there, source = two_into_one(world)
+        runs = {user: world.argv(*ends[user], "--memory", "4MiB", journal=world.journal()) for user in mail}
+        processes = [world.start(argv) for argv in runs.values()]
+        if kill:
+            time.sleep(0.15)
+            for process in processes:
+                world.signal(process, 9)
+            for process in processes:
+                world.finish(process)
+            processes = [world.start(argv) for argv in runs.values()]
+        for process in processes:
+            world.finish(process).expect_code(0).expect_balance()
+        for argv in runs.values():
+            world.run(argv).expect_code(0).expect_counts(copied=0, seen=155)
+        expect_both(mail, there)
+
+
+@test("two folders of one account go to one target folder, at the same time")
+def two_folders_into_one(world):
+    mail = {name: some(200, name) + some(5, "in both") for name in ("One", "Two", "Three")}
+    user, here, there, ends = pair(world, box(INBOX=[], **mail))
+    maps = [word for name in mail for word in ("--map", f"{name}=All")]
+    journal = world.journal()
+    for copied in (615, 0):
+        world.copy(*ends, *maps, journal=journal).expect_code(0).expect_counts(seen=615, copied=copied)
+    found = [m.name for m in picture(there)[0][("All",)]]
+    for name, messages in mail.items():
+        expect(all(found.count(n) == 1 for n in names(messages[:200])), f"the mail of {name} is not there once")
+    expect(all(found.count(n) == 3 for n in names(some(5, "in both"))), "copies of what is in all three",
+           [found.count(n) for n in names(some(5, "in both"))])
+
+
+# What was written down no longer holds.
+
+@test("a journal restored from an old backup finds what later runs copied")
+def old_journal(world):
+    user, here, there, ends = pair(world, box(INBOX=some(30), Work=some(10, "w")))
+    journal, old = world.journal(), world.journal()
+    world.copy(*ends, journal=journal).expect_code(0)
+    shutil.copy(journal, old)
+    add(here, some(12, "new"))
+    change(here, "STORE 1:3 +FLAGS (\\Flagged)")
+    world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=12)
+    world.copy(*ends, journal=old).expect_code(0).expect_balance().expect_counts(copied=0, present=52)
+    expect_equal(here, there)
+    world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0, present=52)
+    expect_equal(here, there)
+
+
+class Backup:
+    """A user's mail on a private Dovecot, to be put back later."""
+
+    def __init__(self, world, server, user):
+        self._server, self._home, self._copy = server, server.home(user), world.file("backup")
+        shutil.copytree(self._home, self._copy, symlinks=True)
+
+    def restore(self):
+        self._server.stop()
+        shutil.rmtree(self._home)
+        shutil.copytree(self._copy, self._home, symlinks=True)
+        self._server.own(self._home)
+        self._server.start()
+
+
+@test("a target restored from an old backup gets what it lost, and keeps what others sent since")
+def target_restored(world):
+    for foreign in (0, 3):  # none; some of the UIDs are used again
+        with world.private(Dovecot) as target:
+            user, here, there, ends = pair(world, box(INBOX=some(30)), target=target)
+            journal = world.journal()
+            world.copy(*ends, journal=journal).expect_code(0)
+            backup = Backup(world, target, user)
+            add(here, some(12, "later"))
+            world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=12)
+            backup.restore()
+            strangers = some(foreign, "foreign")
+            add(there, strangers)
+            world.copy(*ends, journal=journal).expect_code(0).expect_balance()
+            found = stored(there)
+            told = f"after {foreign} foreign messages"
+            expect(stored(here).keys() <= found.keys(), f"{len(stored(here).keys() - found.keys())} messages are lost", told)
+            expect(len(found) == 42 + foreign, f"{len(found)} messages", told)
+            world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0, present=42)
+
+
+@test("a source restored from an old backup: other messages under the UIDs of those that are gone")
+def source_restored(world):
+    for new in (0,):
+        with world.private(Dovecot) as source:
+            user, here, there, ends = pair(world, box(INBOX=some(30)), source=source)
+            journal = world.journal()
+            with logged_in(here) as imap:  # so that the backup knows its UIDs
+                imap.command("SELECT INBOX")
+            backup = Backup(world, source, user)
+            add(here, some(12, "gone"))
+            world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=42)
+            backup.restore()
+            add(here, some(new, "new"))
+            for _ in range(2):
+                world.copy(*ends, journal=journal).expect_code(0).expect_balance().expect_counts(seen=30 + new)
+            told = f"after {new} new messages"
+            found = stored(there)
+            expect(stored(here).keys() <= found.keys(), f"{len(stored(here).keys() - found.keys())} messages are lost", told)
+            expect(len(found) == 42 + new, f"{len(found)} messages", told)
+
+
+def _validity(end):
+    @test(f"a folder of the {end} that was made anew between runs is matched, and what is missing goes over")
+    def validity(world):
+        mail = some(20, "one")
+        user, here, there, ends = pair(world, box(INBOX=some(3), One=mail))
+        journal = world.journal()
+        world.copy(*ends, journal=journal).expect_code(0)
+        new = some(2, "new")
+        if end == "source":
+            replace_folder(here, "One", mail[::-1] + new)
+        else:
+            add(here, new, "One")
+            replace_folder(there, "One", mail[10:] + mail[:5])
+        run = world.copy(*ends, journal=journal).expect_code(0).expect_balance()
+        run.expect_counts(seen=25, copied=2 if end == "source" else 7)
+        expect("UIDVALIDITY" in run.err, "not told:", run)
+        expect_equal(here, there)
+        world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0, present=25)
+
+    @test(f"a folder of the {end} that is made anew in the middle of a run is carried in the end")
+    def validity_meanwhile(world):
+        source, target = world.dovecot(), world.target()
+        user = world.user(source, target)
+        mail = mailboxes.small(400, seed="mid").folders[0].messages
+        fill(source, user, box(INBOX=[], One=mail))
+        here, there = Endpoint.of(source, user), Endpoint.of(target, user)
+        journal = world.journal()
+        with world.proxy(target.imap, delay_ms=10, mb_per_second=0.15) as proxy:
+            ends = url(source, user), url(target, user, port=proxy[target.imap])
+            process = world.start(world.argv(*ends, "--timeout", "20", journal=journal))
+            while len(picture(there)[0].get(("One",), [])) < 60:
+                time.sleep(0.02)
+            replace_folder(here if end == "source" else there, "One", mail[::-1] if end == "source" else mail[20:30])
+            expect(world.alive(process), "the run was too fast for this test")
+            first = world.finish(process).expect_code(0, 65, 75).expect_balance()
+            last = world.copy(*ends, journal=journal).expect_code(0).expect_balance()
+        expect_equal(here, there)
+        last.expect_counts(seen=400)
+        return f"exit {first.code}, then {last.messages['copied']} copied"
+
+
+for _end in ("source", "target"):
+    _validity(_end)
+
+
+@test("a journal deleted between two halves of a crossing costs no message and doubles none")
+def journal_deleted(world):
+    for target in (world.target(), world.cyrus()):
+        source = world.dovecot()
+        user = world.user(source, target)
+        mail = everyday("deleted") + mailboxes.small(300, seed="rest").folders[0].messages
+        fill(source, user, box(INBOX=mail))
+        there = Endpoint.of(target, user)
+        with world.proxy(target.imap, delay_ms=5, mb_per_second=0.5) as proxy:
+            ends = url(source, user), url(target, user, port=proxy[target.imap])
+            process = world.start(world.argv(*ends, journal=world.journal()))
+            while len(picture(there)[0].get(("INBOX",), [])) < 100:
+                time.sleep(0.01)
+            world.signal(process, 9)
+            world.finish(process)
+            time.sleep(1)  # without the journal nobody knows what the server may still have in hand
+            run = world.copy(*ends).expect_code(0).expect_balance()
+        expect(run.messages["present"] >= 100, "what was there was not found:", run.messages)
+        expect_equal(Endpoint.of(source, user), there)
