@@ -42,4 +42,16 @@ Fingerprint fingerprint(const HeaderFields& fields) {
   return out;
 }
 
+std::uint64_t header_hash(const HeaderFields& fields) {
+  const Fingerprint print = fingerprint(fields);
+  Digest digest;
+  digest.update({reinterpret_cast<const char*>(&print.high), sizeof print.high});
+  digest.update({reinterpret_cast<const char*>(&print.low), sizeof print.low});
+  if (fields.received) digest.update(canonical_field(*fields.received));
+  const Sha256 sum = digest.finish();
+  std::uint64_t hash = 0;
+  std::memcpy(&hash, sum.data(), sizeof hash);
+  return hash;
+}
+
 }  // namespace postferry

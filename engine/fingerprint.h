@@ -19,6 +19,10 @@ struct Fingerprint {
 
 Fingerprint fingerprint(const HeaderFields& fields);
 
+/// One number for all by which a delivered message is recognised: the fingerprint's five fields and
+/// the topmost Received, which tells deliveries of one message apart.
+std::uint64_t header_hash(const HeaderFields& fields);
+
 /// A field as the fingerprint reads it: runs of white space are one blank, ends trimmed, 8-bit
 /// bytes are `X`.
 std::string canonical_field(const std::string& field);

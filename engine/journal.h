@@ -36,6 +36,16 @@ struct TargetFolderId {
 /// older message's UID.
 enum class Origin : std::uint8_t { appended = 1, adopted = 2, folded = 3 };
 
+/// How far a message has come that --after-copy may take from the source. Only ever rises, but when
+/// the source shows again what was taken away.
+enum class MessageState : std::uint8_t {
+  copied = 0,   // the target said so
+  seen = 1,     // its copy was seen on the target
+  leaving = 2,  // the source was asked to remove it; what it did is not known
+  marked = 3,   // the source could only be told to mark it \Deleted
+  removed = 4,  // removed from the source by us
+};
+
 /// A message that has crossed.
 struct MessageRow {
   MessageKey key;
@@ -46,6 +56,11 @@ struct MessageRow {
   std::optional<InternalDate> date;  // of the target copy
   RunId run;
   Origin origin = Origin::appended;
+  std::int64_t copied_at = 0;  // seconds since 1970 UTC; of an adopted one: when it was found
+  MessageState state = MessageState::copied;
+  // By these a UIDL is checked, and found again under another name; absent where keys are UIDs.
+  std::optional<std::uint64_t> listed_bytes;  // the size that the source's listing told
+  std::optional<std::uint64_t> header;        // header_hash() of what the source has
 };
 
 /// A message that the target refused for good, or that the source cannot give.
@@ -97,6 +112,7 @@ struct TargetFolderRecord {
 struct Record {
   FolderId folder;
   TargetFolderId target_folder;
+  std::vector<MessageKey> forget;            // rows and failures deleted, before all else
   std::vector<MessageRow> rows;              // inserted or replaced
   std::vector<FailureRow> failures;          // inserted or replaced
   std::vector<std::int64_t> close_batches;   // deleted
@@ -153,6 +169,12 @@ class Journal {
   virtual Task<void> update_flags(FolderId folder,
                                   std::vector<std::pair<MessageKey, Flags>> flags) = 0;
   virtual Task<void> forget(FolderId folder, std::vector<MessageKey> keys) = 0;
+  /// Rows of messages that are still at the source for all we know (state below `marked`) and were
+  /// copied at `copied_until` or before, in key order, those after `after`, at most `limit`.
+  virtual Task<std::vector<MessageRow>> removable(FolderId folder, std::int64_t copied_until,
+                                                  MessageKey after, std::size_t limit) = 0;
+  virtual Task<void> set_state(FolderId folder, std::vector<MessageKey> keys,
+                               MessageState state) = 0;
   /// The target folder was replaced (UIDVALIDITY changed or UIDNEXT went back): target UIDs of all
   /// its rows become 0 and the watermark 1, the batches are dropped.
   virtual Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) = 0;

@@ -133,8 +133,39 @@ CREATE VIEW messages AS
     JOIN flags ON flags.id = message.flags;
 )sql";
 
+// What --after-copy needs to know of a message, and what tells a UIDL from another message's.
+//
+// copied_at, state, listed, header: see MessageRow. A row of format 1 counts as copied when its run
+// ended; where that crashed, as late as any run is known to have begun.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE message ADD COLUMN copied_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN listed INTEGER;
+ALTER TABLE message ADD COLUMN header INTEGER;
+UPDATE message SET copied_at = coalesce(
+  (SELECT coalesce(ended_at, (SELECT max(started_at) FROM run)) FROM run WHERE id = message.run),
+  0);
+
+DROP VIEW messages;
+CREATE VIEW messages AS
+  SELECT account.name AS account, folder.source AS folder, message.key, message.size,
+         lower(hex(message.sha256)) AS sha256, flags.names AS flags,
+         target_folder.name AS target, message.target_uid,
+         datetime(message.date, 'unixepoch') AS date_utc, message.run,
+         CASE message.origin WHEN 1 THEN 'appended' WHEN 2 THEN 'adopted' ELSE 'folded' END
+           AS origin,
+         datetime(message.copied_at, 'unixepoch') AS copied_utc,
+         CASE message.state WHEN 0 THEN 'copied' WHEN 1 THEN 'seen' WHEN 2 THEN 'leaving'
+                            WHEN 3 THEN 'marked' ELSE 'removed' END AS state
+    FROM message
+    JOIN folder ON folder.id = message.folder
+    JOIN account ON account.id = folder.account
+    JOIN target_folder ON target_folder.id = folder.target_folder
+    JOIN flags ON flags.id = message.flags;
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
-constexpr std::array kMigrations = {kVersion1};
+constexpr std::array kMigrations = {kVersion1, kVersion2};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

@@ -124,6 +124,14 @@ class SqliteJournal final : public Journal {
   Task<void> forget(FolderId folder, std::vector<MessageKey> keys) override {
     co_await call([&](Store& store) { store.forget(folder, keys); });
   }
+  Task<std::vector<MessageRow>> removable(FolderId folder, std::int64_t copied_until,
+                                          MessageKey after, std::size_t limit) override {
+    co_return co_await call(
+        [&](Store& store) { return store.removable(folder, copied_until, after, limit); });
+  }
+  Task<void> set_state(FolderId folder, std::vector<MessageKey> keys, MessageState state) override {
+    co_await call([&](Store& store) { store.set_state(folder, keys, state); });
+  }
   Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) override {
     co_await call([&](Store& store) { store.reset_target_folder(folder, uid_validity); });
   }

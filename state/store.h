@@ -50,6 +50,9 @@ class Store {
   void record(const Record& record);
   void update_flags(FolderId folder, const std::vector<std::pair<MessageKey, Flags>>& flags);
   void forget(FolderId folder, const std::vector<MessageKey>& keys);
+  std::vector<MessageRow> removable(FolderId folder, std::int64_t copied_until,
+                                    const MessageKey& after, std::size_t limit);
+  void set_state(FolderId folder, const std::vector<MessageKey>& keys, MessageState state);
 
  private:
   TargetFolderId target_folder_of(AccountId account, const FolderName& name);

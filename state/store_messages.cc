@@ -3,11 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <string>
 #include <utility>
 
 #include "engine/error.h"
 #include "state/store.h"
+
+/// In the order in which read_row takes them.
+#define ROW_COLUMNS                                                                           \
+  "key, size, sha256, flags, target_uid, date, zone, run, origin, copied_at, state, listed, " \
+  "header"
 
 namespace postferry::state {
 
@@ -57,7 +63,6 @@ MessageKey read_key(const Query& query, int column) {
   return MessageKey(std::string(query.text(column)));
 }
 
-// Columns: key, size, sha256, flags, target_uid, date, zone, run, origin.
 MessageRow Store::read_row(const Query& query) {
   MessageRow row;
   row.key = read_key(query, 0);
@@ -75,13 +80,17 @@ MessageRow Store::read_row(const Query& query) {
   }
   row.run = RunId{query.integer(7)};
   row.origin = static_cast<Origin>(query.integer(8));
+  row.copied_at = query.integer(9);
+  row.state = static_cast<MessageState>(query.integer(10));
+  row.listed_bytes = query.optional<std::uint64_t>(11);
+  if (!query.is_null(12)) row.header = std::bit_cast<std::uint64_t>(query.integer(12));
   return row;
 }
 
 std::vector<MessageRow> Store::rows(FolderId folder, const MessageKey& after, std::size_t limit) {
-  Query query = database_.query(
-      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
-      " WHERE folder = ? AND key > ? ORDER BY key LIMIT ?");
+  Query query = database_.query("SELECT " ROW_COLUMNS
+                                " FROM message"
+                                " WHERE folder = ? AND key > ? ORDER BY key LIMIT ?");
   query.bind({folder.value, key_value(after), limit});
   std::vector<MessageRow> rows;
   while (query.step()) rows.push_back(read_row(query));
@@ -89,9 +98,9 @@ std::vector<MessageRow> Store::rows(FolderId folder, const MessageKey& after, st
 }
 
 std::vector<MessageRow> Store::rows_for(FolderId folder, const std::vector<MessageKey>& keys) {
-  Query query = database_.query(
-      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
-      " WHERE folder = ? AND key = ?");
+  Query query = database_.query("SELECT " ROW_COLUMNS
+                                " FROM message"
+                                " WHERE folder = ? AND key = ?");
   std::vector<MessageRow> rows;
   for (const MessageKey& key : keys) {
     if (query.bind({folder.value, key_value(key)}).step()) rows.push_back(read_row(query));
@@ -122,10 +131,10 @@ std::vector<Uid> Store::named(TargetFolderId folder, Uid from) {
 }
 
 std::vector<MessageRow> Store::rows_at(TargetFolderId folder, const std::vector<Uid>& uids) {
-  Query query = database_.query(
-      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
-      " WHERE target_uid = ?2"
-      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
+  Query query = database_.query("SELECT " ROW_COLUMNS
+                                " FROM message"
+                                " WHERE target_uid = ?2"
+                                " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
   std::vector<MessageRow> rows;
   for (const Uid uid : uids) {
     query.bind({folder.value, uid.value});
@@ -174,6 +183,7 @@ std::int64_t Store::open_batch(TargetFolderId folder, const OpenBatch& batch) {
 }
 
 void Store::record(const Record& record) {
+  forget(record.folder, record.forget);
   write_rows(record);
   write_failures(record);
   Query close = database_.query("DELETE FROM batch WHERE id = ?");
@@ -193,11 +203,12 @@ void Store::write_rows(const Record& record) {
   const bool failed =
       any(database_.query("SELECT 1 FROM failure WHERE folder = ? LIMIT 1").bind({folder.value}));
   Query insert = database_.query(
-      "INSERT INTO message (folder, key, size, sha256, flags, target_uid, date, zone, run, origin)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
+      "INSERT INTO message (folder, " ROW_COLUMNS
+      ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
       " size = excluded.size, sha256 = excluded.sha256, flags = excluded.flags,"
       " target_uid = excluded.target_uid, date = excluded.date, zone = excluded.zone,"
-      " run = excluded.run, origin = excluded.origin");
+      " run = excluded.run, origin = excluded.origin, copied_at = excluded.copied_at,"
+      " state = excluded.state, listed = excluded.listed, header = excluded.header");
   Query crossed = database_.query("DELETE FROM failure WHERE folder = ? AND key = ?");
   for (const MessageRow& row : record.rows) {
     if (is_void(row.key)) fail("a message without a key");
@@ -206,10 +217,13 @@ void Store::write_rows(const Record& record) {
     std::optional<std::int64_t> seconds;
     std::optional<std::int16_t> zone;
     if (row.date) seconds = row.date->seconds, zone = row.date->zone_minutes;
+    std::optional<std::int64_t> header;
+    if (row.header) header = std::bit_cast<std::int64_t>(*row.header);
     insert
         .bind({folder.value, key_value(row.key), row.size_bytes, row.sha256,
                flags_.number(row.flags), target_uid, seconds, zone, row.run.value,
-               static_cast<int>(row.origin)})
+               static_cast<int>(row.origin), row.copied_at, static_cast<int>(row.state),
+               row.listed_bytes, header})
         .run();
     if (failed) crossed.bind({folder.value, key_value(row.key)}).run();
   }
@@ -255,6 +269,25 @@ void Store::forget(FolderId folder, const std::vector<MessageKey>& keys) {
   for (const MessageKey& key : keys) {
     message.bind({folder.value, key_value(key)}).run();
     failure.bind({folder.value, key_value(key)}).run();
+  }
+}
+
+std::vector<MessageRow> Store::removable(FolderId folder, std::int64_t copied_until,
+                                         const MessageKey& after, std::size_t limit) {
+  Query query = database_.query(
+      "SELECT " ROW_COLUMNS
+      " FROM message"
+      " WHERE folder = ?1 AND key > ?2 AND state < 3 AND copied_at <= ?3 ORDER BY key LIMIT ?4");
+  query.bind({folder.value, key_value(after), copied_until, limit});
+  std::vector<MessageRow> rows;
+  while (query.step()) rows.push_back(read_row(query));
+  return rows;
+}
+
+void Store::set_state(FolderId folder, const std::vector<MessageKey>& keys, MessageState state) {
+  Query query = database_.query("UPDATE message SET state = ?3 WHERE folder = ?1 AND key = ?2");
+  for (const MessageKey& key : keys) {
+    query.bind({folder.value, key_value(key), static_cast<int>(state)}).run();
   }
 }
 

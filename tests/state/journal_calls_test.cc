@@ -140,6 +140,9 @@ TEST_CASE("Rows come back whole, in pages, in the order of UIDs") {
   flagged.flags.add("\\Flagged");
   flagged.size_bytes = 5'000'000'000ull;
   flagged.origin = Origin::folded;
+  flagged.state = MessageState::leaving;
+  flagged.listed_bytes = 5'000'000'001ull;
+  flagged.header = 0xfedcba9876543210ull;
   run(journal->record(record_of(ann, {bare, row(key(9), 9), flagged, row(key(2), 2)})));
 
   const std::vector<MessageRow> first = run(journal->rows(ann.folder.id, MessageKey(), 3));
@@ -330,6 +333,48 @@ TEST_CASE("Forgotten keys have neither row nor failure") {
   const std::vector<MessageRow> rows = run(journal->rows(ann.folder.id, MessageKey(), 10));
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].key == key(2));
+}
+
+TEST_CASE("What a record forgets is gone before its rows are written") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  run(journal->record(record_of(ann, {row(key("old"), 1), row(key("same"), 2)})));
+  Record record = record_of(ann, {row(key("new"), 1), row(key("same"), 3)});
+  record.forget = {key("old"), key("same")};
+  run(journal->record(std::move(record)));
+  const std::vector<MessageRow> rows = run(journal->rows(ann.folder.id, MessageKey(), 9));
+  REQUIRE(rows.size() == 2);
+  CHECK(same(rows[0], row(key("new"), 1)));
+  CHECK(same(rows[1], row(key("same"), 3)));
+}
+
+TEST_CASE("What may be removed from the source was copied by then, and has not been dealt with") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  std::vector<MessageRow> rows;
+  for (std::uint32_t uid = 1; uid <= 6; ++uid) {
+    rows.push_back(row(key(uid), uid));
+    rows.back().copied_at = uid * 100;
+    if (uid < 6) rows.back().state = static_cast<MessageState>(uid - 1);
+  }
+  run(journal->record(record_of(ann, std::move(rows))));
+  const auto keys = [&](std::int64_t until, MessageKey after, std::size_t limit) {
+    std::vector<std::uint32_t> found;
+    for (const MessageRow& each : run(journal->removable(ann.folder.id, until, after, limit)))
+      found.push_back(each.key.uid().value);
+    return found;
+  };
+  CHECK(keys(1000, {}, 9) == std::vector<std::uint32_t>{1, 2, 3, 6});
+  CHECK(keys(200, {}, 9) == std::vector<std::uint32_t>{1, 2});
+  CHECK(keys(99, {}, 9).empty());
+  CHECK(keys(1000, {}, 1) == std::vector<std::uint32_t>{1});
+  CHECK(keys(1000, key(2), 9) == std::vector<std::uint32_t>{3, 6});
+
+  run(journal->set_state(ann.folder.id, {key(1), key(6), key(77)}, MessageState::removed));
+  CHECK(keys(1000, {}, 9) == std::vector<std::uint32_t>{2, 3});
+  CHECK(run(journal->rows_for(ann.folder.id, {key(6)})).at(0).state == MessageState::removed);
 }
 
 TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {

@@ -84,13 +84,15 @@ inline MessageRow row(MessageKey of, std::uint32_t target_uid) {
   row.target_uid = Uid{target_uid};
   row.date = InternalDate{1'700'000'000, 120};
   row.run = RunId{1};
+  row.copied_at = 1'700'000'100;
   return row;
 }
 
 inline bool same(const MessageRow& a, const MessageRow& b) {
   return a.key == b.key && a.size_bytes == b.size_bytes && a.sha256 == b.sha256 &&
          a.flags == b.flags && a.target_uid == b.target_uid && a.date == b.date && a.run == b.run &&
-         a.origin == b.origin;
+         a.origin == b.origin && a.copied_at == b.copied_at && a.state == b.state &&
+         a.listed_bytes == b.listed_bytes && a.header == b.header;
 }
 
 /// An account with one folder and a run, the least that a crossing needs.

@@ -62,6 +62,12 @@ TEST_CASE("A journal of format 1 opens with its account, folders, messages and b
   CHECK_FALSE(rows[1].sha256);
   CHECK_FALSE(rows[1].date);
   CHECK(rows[1].origin == Origin::adopted);
+  for (const MessageRow& row : rows) {
+    CHECK(row.copied_at == 1'700'000'100);  // when the run had ended
+    CHECK(row.state == MessageState::copied);
+    CHECK_FALSE(row.listed_bytes);
+    CHECK_FALSE(row.header);
+  }
 
   CHECK(run(journal->failures(folders[0].id)).at(0).text == "NO message contains NUL");
   const std::vector<OpenBatch> batches = run(journal->open_batches(folders[0].target_folder));
@@ -85,7 +91,8 @@ TEST_CASE("A new journal has the tables that are documented, and views in words"
     CHECK(query.bind({table}).step());
   }
   state::Query query = database.query(
-      "SELECT account, folder, flags, target, target_uid, date_utc, origin FROM messages");
+      "SELECT account, folder, flags, target, target_uid, date_utc, origin, copied_utc, state"
+      " FROM messages");
   REQUIRE(query.step());
   CHECK(query.text(0) == "ann");
   CHECK(query.text(1) == "INBOX");
@@ -94,6 +101,8 @@ TEST_CASE("A new journal has the tables that are documented, and views in words"
   CHECK(query.integer(4) == 5);
   CHECK(query.text(5) == "2023-11-14 22:13:20");
   CHECK(query.text(6) == "appended");
+  CHECK(query.text(7) == "2023-11-14 22:15:00");
+  CHECK(query.text(8) == "copied");
 }
 
 TEST_CASE("The look-ups by target UID use the index") {
