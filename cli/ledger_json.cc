@@ -22,6 +22,7 @@ void write_counts(JsonWriter& json, const Ledger& ledger) {
   json.end_object();
   json.number("flags_updated", ledger.flags_updated());
   json.number("deleted", ledger.deleted());
+  json.number("removed_from_source", ledger.removed());
   json.number("bytes_copied", ledger.bytes_copied());
   json.number("seconds", ledger.seconds);
 }

@@ -39,6 +39,7 @@ std::string other_counts(const FolderTally& folder, bool dry_run) {
   add(tally.twins, "twins");
   add(folder.flags_updated, "flags updated");
   add(folder.deleted, "deleted");
+  add(folder.removed, "removed");
   return text;
 }
 
@@ -125,6 +126,10 @@ std::string sum_text(const Report& report) {
   if (ledger.deleted() > 0) {
     text +=
         fmt::format("{} deleted on the target\n", counted(ledger.deleted(), "message", "messages"));
+  }
+  if (ledger.removed() > 0) {
+    text += fmt::format("{} removed from the source\n",
+                        counted(ledger.removed(), "message", "messages"));
   }
   std::uint64_t dropped = 0;
   for (const FolderTally& folder : ledger.folders) dropped += folder.flags_dropped;

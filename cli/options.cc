@@ -56,6 +56,16 @@ Deletions deletions_of(const std::string& text) {
   throw BadValue(fmt::format("\"{}\" is neither keep nor mirror", printable(text, 80)));
 }
 
+std::optional<std::chrono::days> after_copy_of(const std::string& text) {
+  constexpr std::string_view kLater = "delete-after=";
+  if (text == "keep") return std::nullopt;
+  if (text == "delete") return std::chrono::days(0);
+  if (!text.starts_with(kLater))
+    throw BadValue(fmt::format("\"{}\" is neither keep nor delete nor delete-after=DAYS",
+                               printable(text, 80)));
+  return std::chrono::days(whole_number(text.substr(kLater.size()), 0, 36'500));
+}
+
 /// Describes options to CLI11 and fills a PairOptions from what it finds.
 class Description {
  public:
@@ -142,6 +152,9 @@ class Description {
     flag(
         group, "--force-deletions", [this] { into_.force_deletions = true; },
         "Mirror deletions even of more than a tenth of a folder.");
+    one(group, "--after-copy", "keep|delete|delete-after=DAYS", into_.remove_after, after_copy_of,
+        "What becomes of messages at the source once their copies have been seen on the target: "
+        "delete removes them, delete-after=DAYS so long after they were copied. Default: keep.");
   }
 
   void working() {
@@ -266,6 +279,10 @@ void check_together(const PairOptions& options) {
   if (options.deletions == Deletions::mirror && options.source.protocol == Protocol::pop3) {
     throw UsageError(
         "deletions cannot be mirrored from POP3: it does not tell why a message is gone");
+  }
+  if (options.deletions == Deletions::mirror && options.remove_after) {
+    throw UsageError("--deletions mirror and --after-copy delete exclude each other",
+                     "What is deleted at the source after its copy must stay on the target.");
   }
   if (options.target.protocol == Protocol::pop3) {
     throw UsageError("POP3 cannot take mail, so it cannot be a target",

@@ -50,6 +50,7 @@ struct PairOptions {
   std::optional<std::uint64_t> max_size_bytes;
   Deletions deletions = Deletions::keep;
   bool force_deletions = false;
+  std::optional<std::chrono::days> remove_after;  // --after-copy; nothing: keep
 
   std::optional<std::string> journal;
   bool dry_run = false;

@@ -25,11 +25,6 @@ struct Lane {
   bool whole() const { return source && target; }
 };
 
-std::int64_t unix_now(Executor& executor) {
-  return std::chrono::duration_cast<std::chrono::seconds>(executor.wall_clock().time_since_epoch())
-      .count();
-}
-
 class Crossing {
  public:
   Crossing(Ends ends, AccountIdentity identity, CrossingOptions options, const StopRequest& stop)
@@ -47,7 +42,7 @@ class Crossing {
                                               identity_.target_identity);
     first_run_ = co_await ends_.journal.is_new(account_);
     if (!options_.dry_run)
-      run_ = co_await ends_.journal.begin_run(account_, unix_now(executor), "copy");
+      run_ = co_await ends_.journal.begin_run(account_, unix_time(executor), "copy");
     Lane first;
     try {
       co_await begin(first);
@@ -61,7 +56,7 @@ class Crossing {
     ledger_.seconds = std::chrono::duration<double>(executor.now() - begun).count();
     if (!options_.dry_run)
       co_await shielded(
-          ends_.journal.end_run(run_, unix_now(executor), to_string(ledger_.outcome), ""));
+          ends_.journal.end_run(run_, unix_time(executor), to_string(ledger_.outcome), ""));
     ledger_.run = run_.value;
     co_return std::move(ledger_);
   }
@@ -98,6 +93,11 @@ class Crossing {
       note_retry(*failure, attempt);
       co_await wait_unless_stopped(backoff(*failure, attempt), stop_);
     }
+  }
+
+  Task<void> leave_source(Lane& lane) {
+    const std::unique_ptr<SourceSession> over = std::move(lane.source);
+    if (over) co_await over->logout();
   }
 
   Task<void> say_goodbye(Lane& lane) {
@@ -145,7 +145,7 @@ class Crossing {
       tally.messages.seen = tally.messages.pending = folder.source.numbers.messages.value_or(0);
       ledger_.folders.push_back(std::move(tally));
     }
-    queue_what_is_due();
+    co_await queue_what_is_due();
   }
 
   bool selected(const FolderName& name) const {
@@ -177,13 +177,24 @@ class Crossing {
     }
   }
 
+  /// Whether --after-copy has something to remove from a folder that else is unchanged.
+  Task<bool> removal_due(FolderId folder) {
+    if (!options_.remove_after) co_return false;
+    const std::chrono::seconds age = *options_.remove_after;
+    const std::int64_t until = unix_time((co_await current_scope()).executor()) - age.count();
+    const std::vector<MessageRow> due = co_await ends_.journal.removable(folder, until, {}, 1);
+    co_return !due.empty();
+  }
+
   /// The largest first, so that no big folder is begun last.
-  void queue_what_is_due() {
+  Task<void> queue_what_is_due() {
     std::uint64_t messages = 0;
     for (std::size_t i = 0; i < folders_.size(); ++i) {
       const auto record = records_.find(folders_[i].source.name);
-      if (record != records_.end() &&
-          nothing_to_do(folders_[i], record->second, hash_, ledger_.folders[i])) {
+      const bool unchanged = record != records_.end() &&
+                             nothing_to_do(folders_[i], record->second, hash_, ledger_.folders[i]);
+      const bool due = unchanged && co_await removal_due(record->second.id);
+      if (unchanged && !due) {
         ends_.observer.folder_ended(folders_[i].source.name, ledger_.folders[i]);
         continue;
       }
@@ -252,6 +263,7 @@ class Crossing {
       }
       slowest_batch_ = std::max(slowest_batch_, result.slowest_batch);
       if (failure || result.stopped) lane = {};
+      if (result.source_over) co_await leave_source(lane);
       if (!failure) {
         tally.error.reset();
         ends_.observer.folder_ended(folder.source.name, tally);
@@ -347,6 +359,7 @@ std::string CrossingOptions::selection_hash() const {
   add_number('m', max_size_bytes ? std::optional(static_cast<std::int64_t>(*max_size_bytes))
                                  : std::nullopt);
   add(mirror_deletions ? "mirror" : "keep");
+  add_number('r', remove_after ? std::optional(std::int64_t{remove_after->count()}) : std::nullopt);
   const Sha256 hash = digest.finish();
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;

@@ -29,6 +29,8 @@ struct CrossingOptions {
   int sessions = 4;                              // an end
   int retries = 5;                               // in a row without progress
   std::chrono::milliseconds settle_still{5000};  // how long UIDNEXT must be still (DESIGN 4)
+  /// After so long a copied message is removed from the source; nothing: never (--after-copy).
+  std::optional<std::chrono::days> remove_after;
   bool mirror_deletions = false;
   bool force_deletions = false;
   bool dry_run = false;

@@ -4,6 +4,7 @@
 #include <exception>
 #include <map>
 
+#include "engine/after_copy.h"
 #include "engine/async/task_group.h"
 #include "engine/follow.h"
 #include "engine/transfer.h"
@@ -55,6 +56,7 @@ class FolderCrosser {
     }
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
     co_await finish();
+    if (r_.options.remove_after && !result_.stopped) co_await remove();
   }
 
  private:
@@ -133,7 +135,8 @@ class FolderCrosser {
 
   void join(const MessageRow& row, std::optional<std::size_t> index) {
     if (!index) {
-      if (r_.options.mirror_deletions) gone_.push_back(row);
+      const bool left_alone = row.state < MessageState::leaving;
+      if (r_.options.mirror_deletions && left_alone) gone_.push_back(row);
       return;
     }
     if (!row.target_uid) {  // its copy must be found again
@@ -144,8 +147,13 @@ class FolderCrosser {
     standing_[*index] = ours ? Standing::copied : Standing::present;
     if (ours) bytes_copied_ += row.size_bytes;
     const Catalogue::Entry entry = catalogue_[*index];
-    if (catalogue_.by_uid() && !(*entry.flags == row.flags))
-      flag_changes_.push_back({row.key, row.target_uid, row.flags, *entry.flags});
+    if (!catalogue_.by_uid()) return;
+    Flags now = *entry.flags;
+    // That one was set by us.
+    if (row.state >= MessageState::leaving)
+      now.system = static_cast<std::uint8_t>((now.system & ~Flags::deleted) |
+                                             (row.flags.system & Flags::deleted));
+    if (!(now == row.flags)) flag_changes_.push_back({row.key, row.target_uid, row.flags, now});
   }
 
   bool date_wanted(const std::optional<InternalDate>& date) const {
@@ -312,10 +320,7 @@ class FolderCrosser {
     record.target_folder = target_folder_.id;
     record.uid_next_seen = target_folder_.watermark;
     bool open = false;
-    const std::int64_t now =
-        std::chrono::duration_cast<std::chrono::seconds>(
-            (co_await current_scope()).executor().wall_clock().time_since_epoch())
-            .count();
+    const std::int64_t now = unix_time((co_await current_scope()).executor());
     for (const OpenBatch& batch : co_await r_.ends.journal.open_batches(target_folder_.id)) {
       const bool ours = batch.settled && batch.folder == record_.id && batch.run != r_.run;
       const bool over = ours && tally.pending == 0 && now - batch.opened_at > kLateArrivals.count();
@@ -326,6 +331,16 @@ class FolderCrosser {
     const bool whole = tally.pending == 0 && tally.rejected == 0 && !open;
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
                                       r_.options.selection_hash(), tally.present + tally.copied);
+  }
+
+  Task<void> remove() {
+    const std::chrono::seconds age = *r_.options.remove_after;
+    const std::int64_t now = unix_time((co_await current_scope()).executor());
+    const RemovalResult removal =
+        co_await remove_what_crossed({r_.source, r_.target, r_.ends.journal, r_.ends.observer,
+                                      catalogue_, standing_, record_, now - age.count()});
+    r_.tally.removed += removal.removed;
+    result_.source_over = removal.session_over;
   }
 
   void note(Level level, const std::string& text) const {

@@ -29,8 +29,9 @@ struct FolderCrossingRequest {
 };
 
 struct FolderCrossingResult {
-  bool progressed = false;  // something was appended, refused or settled: a retry is not in vain
-  bool stopped = false;     // the user asked to
+  bool progressed = false;   // something was appended, refused or settled: a retry is not in vain
+  bool stopped = false;      // the user asked to
+  bool source_over = false;  // the source session can only be left
   Duration slowest_batch{};
 };
 

@@ -24,6 +24,10 @@ void group_by_change(std::map<std::string, std::vector<Uid>>& groups, const Flag
 
 }  // namespace
 
+bool is_copy_of(const MessageRow& row, const TargetEntry& entry) {
+  return entry.size_bytes == row.size_bytes && same_instant(entry.date, row.date);
+}
+
 Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
                                  std::vector<FlagChange> changes) {
   std::map<std::string, std::vector<Uid>> gained, lost;
@@ -70,7 +74,7 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   for (const MessageRow& row : r.gone) {
     const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
     const bool still_there = at != there.end() && at->uid == row.target_uid;
-    if (still_there && (at->size_bytes != row.size_bytes || !same_instant(at->date, row.date))) {
+    if (still_there && !is_copy_of(row, *at)) {
       ++changed;
       continue;
     }

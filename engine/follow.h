@@ -14,6 +14,9 @@
 
 namespace postferry {
 
+/// Whether what is at a row's target UID still is the copy: its size, and the instant of its date.
+bool is_copy_of(const MessageRow& row, const TargetEntry& entry);
+
 /// A recorded message whose flags at the source are no longer those last read.
 struct FlagChange {
   MessageKey key;

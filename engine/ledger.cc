@@ -53,6 +53,12 @@ std::uint64_t Ledger::deleted() const {
   return sum;
 }
 
+std::uint64_t Ledger::removed() const {
+  std::uint64_t sum = 0;
+  for (const FolderTally& folder : folders) sum += folder.removed;
+  return sum;
+}
+
 std::uint64_t Ledger::bytes_copied() const {
   std::uint64_t sum = 0;
   for (const FolderTally& folder : folders) sum += folder.bytes_copied;

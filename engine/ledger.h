@@ -25,6 +25,7 @@ struct FolderTally {
   FolderName source, target;
   Tally messages;
   std::uint64_t flags_updated = 0, deleted = 0, bytes_copied = 0, flags_dropped = 0;
+  std::uint64_t removed = 0;   // from the source, or marked there
   std::optional<Error> error;  // why the folder did not complete
 };
 
@@ -44,6 +45,7 @@ struct Ledger {
   std::uint64_t folders_failed() const;
   std::uint64_t flags_updated() const;
   std::uint64_t deleted() const;
+  std::uint64_t removed() const;
   std::uint64_t bytes_copied() const;
 };
 

@@ -79,7 +79,8 @@ struct InternalDate {
   auto operator<=>(const InternalDate&) const = default;
 };
 
-/// What names a message in its folder: an IMAP UID or a POP3 UIDL.
+/// What names a message in its folder: an IMAP UID or a POP3 UIDL. Where a server gives no UIDL, or
+/// one to several messages, the name is made of the header, and has a space in it, as no UIDL has.
 class MessageKey {
  public:
   MessageKey() = default;
@@ -88,6 +89,8 @@ class MessageKey {
   bool is_uid() const { return uid_.value != 0; }
   Uid uid() const { return uid_; }
   const std::string& uidl() const { return text_; }
+  /// The server itself has no such name for the message.
+  bool is_made_up() const { return text_.find(' ') != std::string::npos; }
   std::string to_string() const;
   auto operator<=>(const MessageKey&) const = default;
 

@@ -21,6 +21,7 @@ class Settler {
 
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;
+    now_ = unix_time((co_await current_scope()).executor());
     collect_members();
     const bool nothing_new = r_.target_numbers.uid_next &&
                              Uid{*r_.target_numbers.uid_next} <= r_.target_folder.watermark;
@@ -111,6 +112,7 @@ class Settler {
       for (const HeaderEntry& header : co_await r_.source.headers(std::move(part))) {
         const auto index = r_.catalogue.find(header.key);
         if (!index) continue;
+        if (!r_.catalogue.by_uid()) source_header_[*index] = header_hash(header.fields);
         const Catalogue::Entry entry = r_.catalogue[*index];
         source_likeness_[*index] = likeness(header.fields, entry.size_bytes, entry.date, *index);
       }
@@ -161,7 +163,7 @@ class Settler {
   }
 
   /// A member of an open batch is ours; a row that lost its UID keeps its history.
-  MessageRow row_of(std::size_t index, const TargetEntry& target) const {
+  MessageRow row_of(std::size_t index, const TargetEntry& target) {
     if (const auto old = r_.unplaced.find(index); old != r_.unplaced.end()) return old->second;
     const Catalogue::Entry source = r_.catalogue[index];
     const auto member = member_run_.find(index);
@@ -172,6 +174,11 @@ class Settler {
     row.flags = *source.flags;
     row.run = ours ? member->second : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
+    row.copied_at = now_;
+    if (r_.catalogue.by_uid()) return row;
+    row.listed_bytes = source.size_bytes;
+    if (const auto at = source_header_.find(index); at != source_header_.end())
+      row.header = at->second;
     return row;
   }
 
@@ -310,6 +317,8 @@ class Settler {
   std::set<Uid> known_;
   std::map<Uid, Stranger> strangers_;
   std::map<std::size_t, Likeness> source_likeness_;
+  std::map<std::size_t, std::uint64_t> source_header_;  // where keys are UIDLs
+  std::int64_t now_ = 0;
   std::vector<MessageRow> rows_;
 };
 

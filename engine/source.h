@@ -18,6 +18,7 @@ struct Message {
   Flags flags;
   std::optional<InternalDate> date;
   Body body;
+  std::optional<HeaderFields> fields = {};  // where keys are UIDLs, and need to be checked
 };
 
 /// Takes what a fetch yields, in order. Both calls may wait (the target is slower): that wait is
@@ -39,6 +40,19 @@ struct HeaderEntry {
   HeaderFields fields;
 };
 
+/// What became of messages that the source was asked to remove.
+struct Removal {
+  enum class How {
+    removed,  // the server says that they are gone
+    marked,   // they can only be marked \Deleted, and are
+    unknown,  // the answer that decides was lost, or is a refusal: a new session shows what is left
+  };
+  How how = How::removed;
+  std::vector<MessageKey> keys;  // those it is true of; any other was refused, and stays
+  std::string words;             // the server's, for what it refused
+  bool session_over = false;     // only logout() may follow
+};
+
 /// One logged-in connection. Not reentrant: one call at a time. After any Error but `rejected` the
 /// session is dead; drop it. Cancelling a call leaves it dead too.
 class SourceSession {
@@ -56,6 +70,10 @@ class SourceSession {
   /// two or more windows in flight. Each key ends in exactly one call of the sink; those asked for
   /// again one by one come last. Never marks a message as read.
   virtual Task<void> fetch(std::vector<Catalogue::Entry> wanted, MessageSink& sink) = 0;
+  /// Removes just these messages of the selected folder, all of them in its last catalogue(); never
+  /// any other message, whatever is marked \Deleted. Where it throws, a new session shows what is
+  /// left.
+  virtual Task<Removal> remove(std::vector<MessageKey> keys) = 0;
   /// Says goodbye; never throws but Cancelled.
   virtual Task<void> logout() = 0;
 };

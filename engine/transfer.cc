@@ -4,6 +4,7 @@
 
 #include "engine/async/scope.h"
 #include "engine/async/timeout.h"
+#include "engine/fingerprint.h"
 
 namespace postferry {
 
@@ -97,9 +98,7 @@ Task<std::optional<Batch>> Transfer::next() {
   row.uid_next = r_.target_uid_next;
   row.run = r_.run;
   Executor& executor = (co_await current_scope()).executor();
-  row.opened_at =
-      std::chrono::duration_cast<std::chrono::seconds>(executor.wall_clock().time_since_epoch())
-          .count();
+  row.opened_at = unix_time(executor);
   for (const Message& message : batch.messages) row.keys.push_back(message.key);
   batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(row));
   sent_at_[batch.id] = executor.now();
@@ -158,6 +157,10 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
   row.target_uid = uid;
   row.date = message.date;
   row.run = r_.run;
+  row.copied_at = unix_time((co_await current_scope()).executor());
+  if (message.fields) row.header = header_hash(*message.fields);
+  const auto listed = r_.catalogue.find(message.key);
+  if (listed && !r_.catalogue.by_uid()) row.listed_bytes = r_.catalogue.size_bytes(*listed);
   if (uid < r_.target_uid_next && co_await names_older(uid)) row.origin = Origin::folded;
   if (message.body.held()) {
     row.sha256 = sha256(message.body.bytes());

@@ -45,6 +45,7 @@ CrossingOptions crossing_options(const PairOptions& options) {
   crossing.retries = options.retries;
   crossing.mirror_deletions = options.deletions == Deletions::mirror;
   crossing.force_deletions = options.force_deletions;
+  crossing.remove_after = options.remove_after;
   crossing.dry_run = options.dry_run;
   return crossing;
 }

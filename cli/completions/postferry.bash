@@ -4,7 +4,7 @@ _postferry() {
     local both="--source-password-file --target-password-file --source-password-command
         --target-password-command --timeout --folder --exclude --map --json --log-level
         --transcript --help"
-    local copy="--since --before --max-size --deletions --force-deletions --dry-run --journal
+    local copy="--since --before --max-size --deletions --force-deletions --after-copy --dry-run --journal
         --sessions --memory --retries --no-progress --quiet"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -21,6 +21,9 @@ _postferry() {
             return ;;
         --deletions)
             mapfile -t COMPREPLY < <(compgen -W "keep mirror" -- "$current")
+            return ;;
+        --after-copy)
+            mapfile -t COMPREPLY < <(compgen -W "keep delete delete-after=" -- "$current")
             return ;;
     esac
     case ${COMP_WORDS[1]} in

@@ -22,6 +22,7 @@ complete -c postferry -n $copy -l before -x -d 'Only messages that arrived befor
 complete -c postferry -n $copy -l max-size -x -d 'No larger messages'
 complete -c postferry -n $copy -l deletions -x -a 'keep mirror' -d 'Messages gone from the source'
 complete -c postferry -n $copy -l force-deletions -d 'Mirror even many deletions'
+complete -c postferry -n $copy -l after-copy -x -a 'keep delete delete-after=' -d 'Copied messages at the source'
 complete -c postferry -n $copy -l dry-run -d 'Write nothing anywhere'
 complete -c postferry -n $copy -l journal -rF -d 'Where to remember what was copied'
 complete -c postferry -n $copy -l sessions -x -d 'Connections to each server'

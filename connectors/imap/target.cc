@@ -12,6 +12,7 @@
 #include "connectors/imap/login.h"
 #include "connectors/imap/scan.h"
 #include "connectors/imap/selected.h"
+#include "connectors/imap/store.h"
 
 namespace postferry::imap {
 namespace {
@@ -19,7 +20,6 @@ namespace {
 constexpr std::size_t kMultiappendMessages = 100;
 constexpr std::size_t kPipelinedMessages = 50;
 constexpr std::size_t kBatchBytes = 1 << 20;
-constexpr std::size_t kStoresInFlight = 4;
 
 const char* special_use(Role role) {
   switch (role) {
@@ -126,26 +126,18 @@ class ImapTargetSession final : public TargetSession {
     for (const std::string& flag : check_flags(storable.names()).sendable) {
       names += (names.empty() ? "" : " ") + flag;
     }
-    return store_in_sets(sorted(std::move(uids)), add ? "+FLAGS.SILENT" : "-FLAGS.SILENT", names,
-                         false);
+    return store_in_sets(*session_, sorted(std::move(uids)),
+                         add ? "+FLAGS.SILENT" : "-FLAGS.SILENT", names, false);
   }
 
   Task<void> expunge(std::vector<Uid> uids) override {
-    return store_in_sets(sorted(std::move(uids)), "+FLAGS.SILENT", "\\Deleted", traits_.uidplus);
+    return store_in_sets(*session_, sorted(std::move(uids)), "+FLAGS.SILENT", "\\Deleted",
+                         traits_.uidplus);
   }
 
   Task<void> logout() override { return log_out(*session_); }
 
  private:
-  static std::vector<std::uint32_t> sorted(std::vector<Uid> uids) {
-    std::ranges::sort(uids);
-    const auto repeats = std::ranges::unique(uids);
-    uids.erase(repeats.begin(), repeats.end());
-    std::vector<std::uint32_t> numbers;
-    for (const Uid uid : uids) numbers.push_back(uid.value);
-    return numbers;
-  }
-
   Task<void> subscribe_to(FolderName folder, std::string wire) {
     std::string tag = co_await session_->send(session_->command("SUBSCRIBE").string(wire).finish());
     const StatusResponse status = co_await session_->finish(tag);
@@ -223,31 +215,6 @@ class ImapTargetSession final : public TargetSession {
       if (fetch && fetch->uid) last = std::max(last, *fetch->uid);
     });
     co_return Uid{last + 1};
-  }
-
-  Task<void> store_in_sets(std::vector<std::uint32_t> uids, std::string item, std::string flags,
-                           bool then_expunge) {
-    if (flags.empty()) co_return;
-    std::vector<std::string> tags;
-    for (const std::string& set : split_set(uids, session_->quirks.command_octets / 2)) {
-      tags.push_back(co_await session_->send(
-          session_->command("UID STORE").raw(set).raw(item + " (" + flags + ")").finish()));
-      if (then_expunge) {
-        tags.push_back(co_await session_->send(session_->command("UID EXPUNGE").raw(set).finish()));
-      }
-      if (tags.size() >= kStoresInFlight) co_await succeed_all(tags);
-    }
-    co_await succeed_all(tags);
-  }
-
-  // Every answer is taken before the first refusal is told, so that the session lives on.
-  Task<void> succeed_all(std::vector<std::string>& tags) {
-    std::optional<StatusResponse> refused;
-    for (const std::string& tag : std::exchange(tags, {})) {
-      const StatusResponse status = co_await session_->finish(tag);
-      if (status.status != Status::kOk && !refused) refused = status;
-    }
-    if (refused) throw session_->refused(*refused, "STORE");
   }
 
   Account& account_;

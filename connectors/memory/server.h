@@ -83,9 +83,13 @@ struct MemoryStop {
   std::uint64_t body_bytes = 0;  // of the next streamed body, for a stop while fetching
 };
 
+/// What becomes of a removal whose answer does not come.
+enum class MemoryRemoval { lost_undone, lost_done, refused };
+
 struct MemoryFaults {
   std::deque<MemoryStop> append_stops, fetch_stops;
-  std::deque<Error> connect_errors;  // one for each of the next connects
+  std::deque<Error> connect_errors;    // one for each of the next connects
+  std::deque<MemoryRemoval> removals;  // one for each of the next removals from a source
   /// The words with which an APPEND is refused; nothing to take it.
   std::function<std::optional<std::string>(const MemoryMessage&)> refuse;
   /// Listed, but its bytes cannot be had; with the server's words.

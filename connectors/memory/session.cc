@@ -185,6 +185,7 @@ Task<void> MemoryLine::hand_over(const MessageKey& key, MessageSink& sink, const
   const bool streamed = original.bytes.size() > server_.options().stream_above;
   if (stop && !(streamed && stop->body_bytes > 0)) throw stop->error;
   Message message{key, original.flags, original.date, {}};
+  if (!key.is_uid()) message.fields = memory_header_fields(original.bytes);
   if (!streamed) {
     message.body = Body(original.bytes);
     co_await sink.message(std::move(message));
@@ -207,6 +208,43 @@ Task<void> MemoryLine::hand_over(const MessageKey& key, MessageSink& sink, const
     if (!wanted) break;
   }
   if (stop) throw stop->error;
+}
+
+/// As POP3 with UIDL keys: the removal ends the session. Else as IMAP.
+Task<Removal> MemoryLine::remove(std::vector<MessageKey> keys) {
+  Call call(*this, "remove");
+  co_await call.travel();
+  std::optional<MemoryRemoval> fate;
+  if (!server_.faults.removals.empty()) {
+    fate = server_.faults.removals.front();
+    server_.faults.removals.pop_front();
+  }
+  Removal removal;
+  removal.session_over = server_.options().uidl_keys;
+  const bool marks = !removal.session_over && !server_.options().traits.uidplus;
+  MemoryFolder& folder = selected();
+  for (MessageKey& key : keys) {
+    MemoryMessage* message = find(key);
+    if (message == nullptr) {
+      removal.words = "NO no such message";
+      continue;
+    }
+    const bool happens = !fate || *fate == MemoryRemoval::lost_done;
+    if (happens && marks) {
+      message->flags.system |= Flags::deleted;
+      ++folder.highest_modseq;
+    } else if (happens) {
+      folder.remove(message->uid);
+    }
+    removal.keys.push_back(std::move(key));
+  }
+  if (fate && !removal.session_over) {
+    throw Error(ErrorKind::transient, "the connection was lost", server_.options().name);
+  }
+  removal.how = fate ? Removal::How::unknown : marks ? Removal::How::marked : removal.how;
+  if (fate) removal.words = *fate == MemoryRemoval::refused ? "-ERR not removed" : "no answer";
+  if (!removal.session_over) call.done();
+  co_return removal;
 }
 
 Task<void> MemoryLine::logout() {

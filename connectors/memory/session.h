@@ -52,6 +52,7 @@ class MemoryLine {
   Task<FolderNumbers> select(FolderName folder);
   Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys);
   Task<void> fetch(std::vector<MessageKey> keys, MessageSink& sink);
+  Task<Removal> remove(std::vector<MessageKey> keys);
   Task<void> logout();
 
   MessageKey key_of(const MemoryMessage& message) const;

@@ -38,6 +38,9 @@ class MemorySourceSession final : public SourceSession {
     for (const Catalogue::Entry& entry : wanted) keys.push_back(entry.key);
     return line_.fetch(std::move(keys), sink);
   }
+  Task<Removal> remove(std::vector<MessageKey> keys) override {
+    return line_.remove(std::move(keys));
+  }
   Task<void> logout() override { return line_.logout(); }
 
  private:

@@ -9,8 +9,12 @@
 #include "connectors/mail/header_scan.h"
 #include "connectors/pop3/maildrop.h"
 #include "connectors/pop3/session.h"
+#include "engine/model.h"
 
 namespace postferry::pop3 {
+
+/// Those by which a message is recognised.
+HeaderFields fields_of(const mail::HeaderScan& header);
 
 /// Calls `take(index, header)` once for each of `entries` whose header the server gives, in any
 /// order; others are left out. Message bodies that come along are dropped on the way.

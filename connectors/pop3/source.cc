@@ -8,6 +8,7 @@
 #include "connectors/pop3/header_reader.h"
 #include "connectors/pop3/listing.h"
 #include "connectors/pop3/login.h"
+#include "connectors/pop3/remover.h"
 
 namespace postferry::pop3 {
 namespace {
@@ -59,7 +60,7 @@ class Pop3SourceSession final : public SourceSession {
     std::vector<HeaderEntry> headers;
     co_await read_headers(*session_, std::move(entries),
                           [&](std::size_t i, const mail::HeaderScan& scan) {
-                            headers.push_back({found_keys[i], fields(scan)});
+                            headers.push_back({found_keys[i], fields_of(scan)});
                           });
     co_return headers;
   }
@@ -69,20 +70,21 @@ class Pop3SourceSession final : public SourceSession {
     co_await fetch_messages(*session_, maildrop_, spool_, std::move(wanted), sink);
   }
 
-  Task<void> logout() override { co_await log_out(*session_); }
-
- private:
-  static HeaderFields fields(const mail::HeaderScan& scan) {
-    HeaderFields fields;
-    fields.message_id = scan.message_id;
-    fields.date = scan.date;
-    fields.from = scan.from;
-    fields.subject = scan.subject;
-    fields.to = scan.to;
-    if (!scan.received.empty()) fields.received = scan.received.front();
-    return fields;
+  Task<Removal> remove(std::vector<MessageKey> keys) override {
+    co_await need_listing();
+    over_ = true;
+    co_return co_await remove_messages(*session_, maildrop_, std::move(keys));
   }
 
+  Task<void> logout() override {
+    if (over_) {
+      co_await session_->close();
+    } else {
+      co_await log_out(*session_);
+    }
+  }
+
+ private:
   /// What STAT tells; nothing, where it is refused.
   Task<FolderNumbers> numbers() {
     const StatusLine answer = co_await session_->ask(stat());
@@ -105,6 +107,7 @@ class Pop3SourceSession final : public SourceSession {
   SpoolFactory& spool_;
   Maildrop maildrop_;
   bool listed_ = false;
+  bool over_ = false;  // QUIT has been said
 };
 
 class Pop3Source final : public Source {

@@ -63,6 +63,12 @@ class Executor {
   virtual void run_until(std::function<bool()> done) = 0;
 };
 
+/// Seconds since 1970 UTC by the executor's wall clock.
+inline std::int64_t unix_time(const Executor& executor) {
+  const auto since = executor.wall_clock().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+}
+
 // The coroutines that are ready to go on, in order. Every executor has one.
 class ReadyQueue {
  public:

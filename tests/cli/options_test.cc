@@ -218,6 +218,28 @@ TEST_CASE("a POP3 target and one account at both ends are refused") {
              Contains("POP3"));
 }
 
+TEST_CASE("what becomes of copied messages is kept, deleted, or deleted after some days") {
+  const auto of = [](const std::string& value) {
+    return parse_command_line({"copy", kSource, kTarget, "--after-copy", value}).run->remove_after;
+  };
+  CHECK_FALSE(parse_command_line({"copy", kSource, kTarget}).run->remove_after);
+  CHECK_FALSE(of("keep"));
+  CHECK(of("delete") == std::chrono::days(0));
+  CHECK(of("delete-after=30") == std::chrono::days(30));
+  for (const char* wrong : {"remove", "delete-after", "delete-after=", "delete-after=-1",
+                            "delete-after=1d", "delete-after=99999"}) {
+    INFO(wrong);
+    CHECK_THAT(refusal_of_copy_with({"--after-copy", wrong}), Contains("--after-copy"));
+  }
+}
+
+TEST_CASE("mirrored deletions and deletion after the copy exclude each other") {
+  for (const char* value : {"delete", "delete-after=7"})
+    CHECK_THAT(refusal_of_copy_with({"--deletions", "mirror", "--after-copy", value}),
+               Contains("exclude each other"));
+  CHECK(refusal_of_copy_with({"--deletions", "mirror", "--after-copy", "keep"}) == "(taken)");
+}
+
 TEST_CASE("help shows every option of its command and no others, in lines of 80 columns") {
   const std::string copy = parse_command_line({"copy", "--help"}).print;
   const std::string check = parse_command_line({"check", "-h"}).print;
@@ -231,6 +253,7 @@ TEST_CASE("help shows every option of its command and no others, in lines of 80 
                              "--max-size",
                              "--deletions",
                              "--force-deletions",
+                             "--after-copy",
                              "--dry-run",
                              "--journal",
                              "--sessions",

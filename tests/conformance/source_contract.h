@@ -18,6 +18,7 @@ struct SourceKind {
   bool folders = true;  // else INBOX alone
   bool flags = true;
   bool dates = true;
+  bool removes = true;  // else what is to be removed is only marked
 };
 
 /// A server with one empty account, a source to it, and a way around the source. Each section of
@@ -288,6 +289,35 @@ inline void check_sink_failures(const MakeSource& make) {
   CHECK(filled.fetch(entries_of(catalogue)).messages.size() == catalogue.size());
 }
 
+inline void check_remove(const MakeSource& make) {
+  Filled filled(make);
+  const Catalogue catalogue = filled.catalogue();
+  std::vector<MessageKey> keys{catalogue.key(4), catalogue.key(1)};
+  std::ranges::sort(keys);
+  Removal removal = filled.subject->run(filled.session->remove(keys));
+  std::ranges::sort(removal.keys);
+  CHECK(removal.keys == keys);
+  CHECK(removal.how ==
+        (filled.subject->kind().removes ? Removal::How::removed : Removal::How::marked));
+  if (removal.session_over) {
+    filled.subject->run(filled.session->logout());
+    filled.session = filled.subject->connect();
+  }
+  filled.subject->run(filled.session->select(inbox()));
+  const Catalogue left = filled.catalogue();
+  const std::size_t gone = filled.subject->kind().removes ? keys.size() : 0;
+  CHECK(left.size() == catalogue.size() - gone);
+  for (std::size_t i = 0; i < catalogue.size(); ++i) {
+    const bool asked = i == 1 || i == 4;
+    const auto found = left.find(catalogue.key(i));
+    INFO("message " << i);
+    CHECK(found.has_value() == (!asked || gone == 0));
+    if (!found || !filled.subject->kind().flags) continue;
+    const bool was_marked = (filled.sent[i].flags.system & Flags::deleted) != 0;
+    CHECK(((left[*found].flags->system & Flags::deleted) != 0) == (asked || was_marked));
+  }
+}
+
 inline void check_sessions(const MakeSource& make) {
   Filled filled(make);
   CHECK(filled.subject->source().max_sessions() >= 1);
@@ -318,6 +348,7 @@ inline void check_source_contract(const MakeSource& make) {
   SECTION("a large message is whole, between its neighbours") { detail::check_large(make); }
   SECTION("a message that vanished is missing, and gone") { detail::check_vanished(make); }
   SECTION("a sink may throw or be cancelled") { detail::check_sink_failures(make); }
+  SECTION("remove takes just these messages") { detail::check_remove(make); }
   SECTION("sessions can be used again and side by side") { detail::check_sessions(make); }
 }
 

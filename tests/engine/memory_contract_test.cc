@@ -21,6 +21,7 @@ class MemorySourceSubject final : public SourceSubject {
   SourceKind kind() const override {
     SourceKind kind;
     if (server_.options().uidl_keys) kind.uids = kind.flags = kind.dates = false;
+    kind.removes = server_.options().uidl_keys || server_.options().traits.uidplus;
     return kind;
   }
   void add_folder(const FolderName& folder, Role role) override {
@@ -93,6 +94,12 @@ TEST_CASE("A source in memory with CONDSTORE and a distance keeps the contract")
 TEST_CASE("A source in memory with UIDLs keeps the contract") {
   MemoryOptions options;
   options.uidl_keys = true;
+  check_source_contract([&] { return std::make_unique<MemorySourceSubject>(options); });
+}
+
+TEST_CASE("A source in memory without UIDPLUS keeps the contract") {
+  MemoryOptions options;
+  options.traits.uidplus = false;
   check_source_contract([&] { return std::make_unique<MemorySourceSubject>(options); });
 }
 

@@ -74,6 +74,7 @@ TEST_CASE("the POP3 source keeps the contract of sources") {
     conformance::detail::check_vanished(make);
   }
   SECTION("a sink may throw or be cancelled") { conformance::detail::check_sink_failures(make); }
+  SECTION("remove takes just these messages") { conformance::detail::check_remove(make); }
   SECTION("sessions can be used again") { conformance::detail::check_sessions(make); }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -52,9 +53,17 @@ class ModelServer {
   Task<void> serve(std::unique_ptr<net::MemoryStream> stream, std::vector<Stored> drop) {
     try {
       co_await net::write_text(*stream, "+OK model ready\r\n");
+      std::set<std::string> deleted;
       for (bool more = true; more;) {
         const std::string line = co_await net::read_line(*stream);
         more = line != "QUIT";
+        if (line.starts_with("DELE ")) {
+          deleted.insert(drop.at(std::stoul(line.substr(5)) - 1).uid);
+          co_await net::write_text(*stream, "+OK\r\n");
+          continue;
+        }
+        // It is QUIT that removes (RFC 1939 6).
+        if (!more) std::erase_if(drop_, [&](const Stored& m) { return deleted.contains(m.uid); });
         co_await net::write_text(*stream, answer(line, drop));
       }
     } catch (const Error& gone) {

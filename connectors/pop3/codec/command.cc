@@ -25,6 +25,7 @@ Command stat() { return {"STAT"}; }
 Command list(std::uint32_t number) { return {"LIST " + std::to_string(number)}; }
 Command quit() { return {"QUIT"}; }
 Command retr(std::uint32_t number) { return {"RETR " + std::to_string(number)}; }
+Command dele(std::uint32_t number) { return {"DELE " + std::to_string(number)}; }
 
 Command top(std::uint32_t number, std::uint32_t lines) {
   return {"TOP " + std::to_string(number) + " " + std::to_string(lines)};

@@ -23,6 +23,7 @@ Command list();
 Command list(std::uint32_t number);
 Command quit();
 Command retr(std::uint32_t number);
+Command dele(std::uint32_t number);
 Command top(std::uint32_t number, std::uint32_t lines);
 
 /// USER and PASS. Throw std::invalid_argument where an argument has a CR, LF or NUL in it: such a

@@ -1,0 +1,42 @@
+// What becomes of messages at the source once they have crossed (--after-copy): removed, when the
+// row is on the disk and the copy was seen on the target (DESIGN section 4).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/async/task.h"
+#include "engine/catalogue.h"
+#include "engine/journal.h"
+#include "engine/observer.h"
+#include "engine/settle.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+struct RemovalRequest {
+  SourceSession& source;  // with the folder selected
+  TargetSession& target;  // with the target folder selected
+  Journal& journal;
+  Observer& observer;
+  const Catalogue& catalogue;             // of this source session
+  const std::vector<Standing>& standing;  // one for each of its entries
+  FolderRecord folder;
+  std::int64_t copied_until = 0;  // those copied then or before are due; seconds since 1970 UTC
+};
+
+struct RemovalResult {
+  std::uint64_t removed = 0;  // or marked, where the source can do no more
+  bool session_over = false;  // the source session can only be left
+};
+
+/// Notes for every copied message whether its copy is there, and removes from the source those that
+/// are due. Before the source is asked, the rows say so and are fsynced: what a crash leaves is
+/// looked at in the next session.
+///
+/// Throws Error{transient} when the server's answer is not known or is a refusal of all: then a new
+/// session must look.
+Task<RemovalResult> remove_what_crossed(RemovalRequest request);
+
+}  // namespace postferry

@@ -1,0 +1,294 @@
+// What becomes of messages at the source once they have crossed: every guard of DESIGN section 4.
+#include "tests/engine/crossing_fixture.h"
+
+using namespace postferry;
+
+namespace {
+
+constexpr std::chrono::days kAtOnce{0};
+
+MemoryOptions pop3() {
+  MemoryOptions options;
+  options.uidl_keys = true;
+  options.max_sessions = 1;
+  return options;
+}
+
+MemoryOptions modern() {
+  MemoryOptions options;
+  options.condstore = true;
+  return options;
+}
+
+MemoryOptions without_uidplus() {
+  MemoryOptions options = modern();
+  options.traits.uidplus = false;
+  return options;
+}
+
+/// Passes everything on, and notes what is said of states and of the disk.
+class WatchedJournal final : public Journal {
+ public:
+  explicit WatchedJournal(std::unique_ptr<Journal> inner) : inner_(std::move(inner)) {}
+  std::vector<std::string> order;
+
+  Task<void> set_state(FolderId f, std::vector<MessageKey> k, MessageState state) override {
+    static constexpr const char* kNames[] = {"copied", "seen", "leaving", "marked", "removed"};
+    order.emplace_back(kNames[static_cast<int>(state)]);
+    return inner_->set_state(f, std::move(k), state);
+  }
+  Task<void> make_durable() override {
+    order.emplace_back("durable");
+    return inner_->make_durable();
+  }
+
+  Task<AccountId> account(std::string n, std::string s, std::string t) override {
+    return inner_->account(std::move(n), std::move(s), std::move(t));
+  }
+  Task<RunId> begin_run(AccountId a, std::int64_t at, std::string c) override {
+    return inner_->begin_run(a, at, std::move(c));
+  }
+  Task<void> end_run(RunId r, std::int64_t at, std::string o, std::string s) override {
+    return inner_->end_run(r, at, std::move(o), std::move(s));
+  }
+  Task<bool> is_new(AccountId a) override { return inner_->is_new(a); }
+  Task<std::vector<FolderRecord>> folders(AccountId a) override { return inner_->folders(a); }
+  Task<FolderRecord> folder(AccountId a, FolderName s, FolderName t) override {
+    return inner_->folder(a, std::move(s), std::move(t));
+  }
+  Task<TargetFolderRecord> target_folder(TargetFolderId id) override {
+    return inner_->target_folder(id);
+  }
+  Task<void> complete(FolderId f, std::optional<FolderNumbers> n, std::string h,
+                      std::uint64_t p) override {
+    return inner_->complete(f, std::move(n), std::move(h), p);
+  }
+  Task<void> source_uid_validity(FolderId f, std::uint32_t v) override {
+    return inner_->source_uid_validity(f, v);
+  }
+  Task<std::vector<MessageRow>> rows(FolderId f, MessageKey after, std::size_t n) override {
+    return inner_->rows(f, std::move(after), n);
+  }
+  Task<std::vector<MessageRow>> rows_for(FolderId f, std::vector<MessageKey> k) override {
+    return inner_->rows_for(f, std::move(k));
+  }
+  Task<std::vector<FailureRow>> failures(FolderId f) override { return inner_->failures(f); }
+  Task<std::vector<Uid>> named(TargetFolderId f, Uid from) override {
+    return inner_->named(f, from);
+  }
+  Task<std::vector<MessageRow>> rows_at(TargetFolderId f, std::vector<Uid> u) override {
+    return inner_->rows_at(f, std::move(u));
+  }
+  Task<std::vector<OpenBatch>> open_batches(TargetFolderId f) override {
+    return inner_->open_batches(f);
+  }
+  Task<std::int64_t> open_batch(TargetFolderId f, OpenBatch b) override {
+    return inner_->open_batch(f, std::move(b));
+  }
+  Task<void> record(Record r) override { return inner_->record(std::move(r)); }
+  Task<void> update_flags(FolderId f, std::vector<std::pair<MessageKey, Flags>> c) override {
+    return inner_->update_flags(f, std::move(c));
+  }
+  Task<void> forget(FolderId f, std::vector<MessageKey> k) override {
+    return inner_->forget(f, std::move(k));
+  }
+  Task<std::vector<MessageRow>> removable(FolderId f, std::int64_t t, MessageKey after,
+                                          std::size_t n) override {
+    return inner_->removable(f, t, std::move(after), n);
+  }
+  Task<void> reset_target_folder(TargetFolderId f, std::uint32_t v) override {
+    return inner_->reset_target_folder(f, v);
+  }
+
+ private:
+  std::unique_ptr<Journal> inner_;
+};
+
+std::size_t at_source(Pair& pair) { return pair.source.folder("INBOX").messages.size(); }
+
+/// The journal's rows of INBOX.
+std::vector<MessageRow> rows_of(Pair& pair) {
+  const auto read = [](Journal& journal) -> Task<std::vector<MessageRow>> {
+    const AccountId account = co_await journal.account("ann", "source", "target");
+    const FolderName inbox = FolderName::parse("INBOX");
+    const FolderRecord folder = co_await journal.folder(account, inbox, inbox);
+    co_return co_await journal.rows(folder.id, MessageKey(), 1000);
+  };
+  return block_on(pair.executor, read(*pair.journal));
+}
+
+void later(Pair& pair, std::chrono::hours hours) {
+  pair.executor.set_wall_clock(pair.executor.wall_clock() + hours);
+}
+
+}  // namespace
+
+TEST_CASE("what has crossed is removed from the source, and stays on the target") {
+  Pair pair(GENERATE(pop3(), modern()));
+  pair.fill("INBOX", 25);
+  CHECK(pair.run().removed() == 0);
+  pair.fill("INBOX", 5, "more");
+  pair.options.remove_after = kAtOnce;
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(ledger.messages().copied == 5);
+  CHECK(ledger.removed() == 30);
+  CHECK(at_source(pair) == 0);
+  CHECK(pair.on_target("INBOX") == 30);
+  for (const MessageRow& row : rows_of(pair)) CHECK(row.state == MessageState::removed);
+  CHECK(pair.run().messages().seen == 0);
+  CHECK(pair.on_target("INBOX") == 30);
+}
+
+TEST_CASE("what did not cross stays at the source") {
+  Pair pair(GENERATE(pop3(), modern()));
+  pair.options.remove_after = kAtOnce;
+  pair.options.max_size_bytes = 1000;
+  pair.fill("INBOX", 3);
+  pair.add("INBOX", letter("poison"));
+  pair.add("INBOX", letter("big", std::string(5000, 'x')));
+  pair.target.faults.refuse = [](const MemoryMessage& message) -> std::optional<std::string> {
+    if (message.bytes.find("poison") == std::string::npos) return std::nullopt;
+    return "NO not this one";
+  };
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().rejected == 1);
+  CHECK(ledger.messages().filtered == 1);
+  CHECK(ledger.removed() == 3);
+  CHECK(at_source(pair) == 2);
+}
+
+TEST_CASE("a message whose copy is not on the target stays at the source, and that is said") {
+  Pair pair(GENERATE(pop3(), modern()));
+  pair.fill("INBOX", 4);
+  pair.run();
+  MemoryFolder& there = pair.target.folder("INBOX");
+  there.remove(there.messages.at(0).uid);                               // a user deleted it
+  there.messages.at(0).bytes += "changed";                              // another size
+  if (there.messages.at(1).date) ++there.messages.at(1).date->seconds;  // another date
+  pair.options.remove_after = kAtOnce;
+  CHECK(pair.run().removed() == 1);
+  CHECK(at_source(pair) == 3);
+  CHECK(pair.observer.said("their copies are not on the target"));
+}
+
+TEST_CASE("a copy that was seen once may be filed away before its message is due") {
+  Pair pair(pop3());
+  pair.options.remove_after = std::chrono::days(7);
+  pair.fill("INBOX", 2);
+  pair.run();
+  MemoryFolder& there = pair.target.folder("INBOX");
+  there.remove(there.messages.at(0).uid);
+  later(pair, std::chrono::hours(24 * 7));
+  CHECK(pair.run().removed() == 2);
+  CHECK(pair.target.appended == 2);
+}
+
+TEST_CASE("delete-after counts from when a message was copied") {
+  Pair pair(GENERATE(pop3(), modern()));
+  pair.options.remove_after = std::chrono::days(3);
+  pair.fill("INBOX", 2);
+  pair.run();
+  later(pair, std::chrono::hours(48));
+  pair.fill("INBOX", 2, "later");
+  CHECK(pair.run().removed() == 0);
+  later(pair, std::chrono::hours(23));
+  CHECK(pair.run().removed() == 0);
+  later(pair, std::chrono::hours(1));
+  CHECK(pair.run().removed() == 2);
+  later(pair, std::chrono::hours(48));
+  CHECK(pair.run().removed() == 2);
+  CHECK(at_source(pair) == 0);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("an unchanged folder is passed over until something in it is due") {
+  Pair pair(modern(), modern());
+  pair.fill("INBOX", 3);
+  pair.run();
+  pair.options.remove_after = std::chrono::days(3);
+  pair.source.calls.clear();
+  pair.run();
+  CHECK(pair.source.calls["select"] == 1);  // under other options
+  pair.source.calls.clear();
+  pair.run();
+  CHECK(pair.source.calls["select"] == 0);
+  later(pair, std::chrono::hours(73));
+  CHECK(pair.run().removed() == 3);
+}
+
+TEST_CASE("the source is asked only when the row is on the disk and says so") {
+  Pair pair(GENERATE(pop3(), modern()));
+  pair.options.remove_after = kAtOnce;
+  pair.fill("INBOX", 3);
+  auto watched = std::make_unique<WatchedJournal>(std::move(pair.journal));
+  std::vector<std::string>& order = watched->order;
+  pair.journal = std::move(watched);
+  pair.source.faults.on_call = [&](MemoryServer&, std::string_view call) {
+    if (call == "remove") order.emplace_back("remove");
+  };
+  pair.run();
+  CHECK(order == std::vector<std::string>{"seen", "leaving", "durable", "remove", "removed"});
+}
+
+TEST_CASE("a lost or refused answer is looked at again in the next session") {
+  const MemoryRemoval fate =
+      GENERATE(MemoryRemoval::lost_done, MemoryRemoval::lost_undone, MemoryRemoval::refused);
+  Pair pair(GENERATE(pop3(), modern()));
+  pair.options.remove_after = kAtOnce;
+  pair.options.retries = GENERATE(0, 5);
+  pair.fill("INBOX", 6);
+  pair.source.faults.removals = {fate};
+  const Ledger first = pair.run();
+  CHECK(first.outcome == (pair.options.retries == 0 ? Outcome::interrupted : Outcome::complete));
+  pair.run();
+  CHECK(at_source(pair) == 0);
+  CHECK(pair.on_target("INBOX") == 6);
+  CHECK(pair.target.appended == 6);
+  for (const MessageRow& row : rows_of(pair)) CHECK(row.state == MessageState::removed);
+}
+
+TEST_CASE("without UIDPLUS a source message is only marked, which is said, and never followed") {
+  Pair pair(without_uidplus(), modern());
+  pair.options.remove_after = kAtOnce;
+  pair.fill("INBOX", 3);
+  CHECK(pair.run().removed() == 3);
+  CHECK(pair.observer.said("only marked \\Deleted"));
+  CHECK(at_source(pair) == 3);
+  CHECK(pair.run().removed() == 0);
+  pair.source.folder("INBOX").messages.at(0).flags.add("\\Flagged");
+  ++pair.source.folder("INBOX").highest_modseq;
+  pair.run();
+  const MemoryFolder& there = pair.target.folder("INBOX");
+  for (const MemoryMessage& copy : there.messages) CHECK((copy.flags.system & Flags::deleted) == 0);
+  CHECK((there.messages.at(0).flags.system & Flags::flagged) != 0);
+}
+
+TEST_CASE("what we removed from the source is never mirrored") {
+  Pair pair(modern());
+  pair.fill("INBOX", 4);
+  pair.options.remove_after = kAtOnce;
+  const bool known = GENERATE(true, false);
+  if (!known) {
+    pair.source.faults.removals = {MemoryRemoval::lost_done};
+    pair.options.retries = 0;
+  }
+  pair.run();
+  REQUIRE(at_source(pair) == 0);
+  pair.options.remove_after.reset();
+  pair.options.retries = 5;
+  pair.options.mirror_deletions = pair.options.force_deletions = true;
+  CHECK(pair.run().deleted() == 0);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("a dry run and a run that was told to stop remove nothing") {
+  Pair pair(pop3());
+  pair.fill("INBOX", 4);
+  pair.run();
+  pair.options.remove_after = kAtOnce;
+  SECTION("dry") { pair.options.dry_run = true; }
+  SECTION("stopped") { pair.stop.request(); }
+  CHECK(pair.run().removed() == 0);
+  CHECK(at_source(pair) == 4);
+}
