@@ -74,7 +74,8 @@ ExitCode run(const PairOptions& options, Terminal& terminal) {
 }  // namespace
 
 ExitCode run_program(const std::vector<std::string>& arguments) {
-  std::signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of its write, not our end
+  // A peer that is gone, or a file that may grow no more, is an error of its write, not our end.
+  for (int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);
   Terminal terminal(2);
   try {
     const Invocation invocation = parse_command_line(arguments);

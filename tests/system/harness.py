@@ -316,5 +316,12 @@ def fill(server, user, mailbox):
     return load.by_imap(mailbox, server, user)
 
 
+def sanitized(world):
+    """Whether the program was built with a sanitizer: slower, larger, wanting to be loaded first."""
+    with open(world.program, "rb") as program:
+        data = program.read()
+    return b"__asan_" in data or b"__tsan_" in data
+
+
 def set_no_core_dumps():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -24,9 +24,11 @@ import test_exits  # noqa: E402, F401
 import test_faults  # noqa: E402, F401
 import test_fidelity  # noqa: E402, F401
 import test_follow  # noqa: E402, F401
+import test_late  # noqa: E402, F401
 import test_moved  # noqa: E402, F401
 import test_pop3  # noqa: E402, F401
 import test_runs  # noqa: E402, F401
+import test_servers  # noqa: E402, F401
 import test_sizes  # noqa: E402, F401
 import test_transport  # noqa: E402, F401
 

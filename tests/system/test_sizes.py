@@ -1,6 +1,6 @@
 """Large ones: a message of 64 MiB, a folder of 50,000 messages, 500 folders; memory stays small."""
 import mailbox as mailboxes
-from harness import Endpoint, expect, expect_equal, fill, test, url
+from harness import Endpoint, expect, expect_equal, fill, sanitized, test, url
 
 PEAK_MIB = 96  # of a release build; sanitizers take several times as much
 
@@ -17,15 +17,9 @@ def cross(world, mailbox, source=None, target=None, scheme="imap", timeout=280):
     again = world.copy(*ends, journal=journal, timeout=timeout).expect_code(0)
     again.expect_counts(copied=0, present=mailbox.count())
     peak = max(first.peak_mib, again.peak_mib)
-    if not _sanitized(world):
+    if not sanitized(world):
         expect(peak < PEAK_MIB, f"peak memory {peak:.0f} MiB")
     return f"{first.seconds:.1f} s, again {again.seconds:.1f} s, peak {peak:.0f} MiB"
-
-
-def _sanitized(world):
-    with open(world.program, "rb") as program:
-        data = program.read()
-    return b"__asan_" in data or b"__tsan_" in data
 
 
 @test("a message of 64 MiB, IMAP to Dovecot", slow=True)
