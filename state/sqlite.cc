@@ -192,6 +192,10 @@ Database Database::open(const std::string& path, Mode mode) {
   return Database(path, SQLITE_OPEN_READWRITE);
 }
 
+Database Database::open_on(const std::string& vfs, const std::string& path) {
+  return Database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs.c_str());
+}
+
 Database Database::open_in_memory() {
   return Database(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 }
@@ -212,11 +216,11 @@ Database Database::copy_in_memory(const std::string& path) {
   return to;
 }
 
-Database::Database(std::string path, int flags)
+Database::Database(std::string path, int flags, const char* vfs)
     : path_(std::move(path)), read_only_((flags & SQLITE_OPEN_READONLY) != 0) {
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path_.c_str(), &handle,
-                                   flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+                                   flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
   handle_.reset(handle);
   check(code);
   check(sqlite3_busy_timeout(handle, kBusyTimeoutMs));

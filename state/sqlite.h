@@ -99,6 +99,8 @@ class Database {
   /// Opens a file; with Mode::create, one that is absent is made, readable by the owner alone, in
   /// a directory that must be there. Throws Error{journal}, naming the file.
   static Database open(const std::string& path, Mode mode);
+  /// Opens or makes a file of the SQLite VFS of this name, which the caller has registered.
+  static Database open_on(const std::string& vfs, const std::string& path);
   static Database open_in_memory();
   /// What the file at `path` holds now, in memory; nothing is left beside the file.
   static Database copy_in_memory(const std::string& path);
@@ -138,7 +140,7 @@ class Database {
     bool on_loan = false;
   };
 
-  Database(std::string path, int flags);
+  Database(std::string path, int flags, const char* vfs = nullptr);
   void check(int code) const;
 
   std::string path_;

@@ -178,6 +178,12 @@ void configure(Database& database) {
       "PRAGMA trusted_schema = OFF;");
 }
 
+void prepare(Database& database) {
+  configure(database);
+  migrate(database);
+  database.execute("PRAGMA journal_mode = WAL");
+}
+
 /// One name for one file, whatever links lead to it: the lock stands beside the file itself.
 std::string real_path(const std::string& path) {
   std::error_code error;
@@ -195,9 +201,7 @@ std::unique_ptr<Journal> open_journal(const std::string& path) {
   const std::string real = real_path(path);
   FileLock lock(real);
   Database database = Database::open(real, Database::Mode::create);
-  configure(database);
-  migrate(database);
-  database.execute("PRAGMA journal_mode = WAL");
+  prepare(database);
   return std::make_unique<SqliteJournal>(std::move(lock), std::move(database), true);
 }
 
@@ -219,6 +223,12 @@ std::unique_ptr<Journal> open_journal_in_memory() {
   Database database = Database::open_in_memory();
   configure(database);
   migrate(database);
+  return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false);
+}
+
+std::unique_ptr<Journal> open_journal_on(const std::string& vfs, const std::string& path) {
+  Database database = Database::open_on(vfs, path);
+  prepare(database);
   return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false);
 }
 

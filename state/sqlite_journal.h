@@ -29,4 +29,8 @@ std::unique_ptr<Journal> open_journal_copy(const std::string& path);
 /// when it is awaited.
 std::unique_ptr<Journal> open_journal_in_memory();
 
+/// The journal at `path` of the SQLite VFS of this name, made when it is missing: for simulated
+/// disks. No lock and no thread; a call is over when it is awaited. Throws Error{journal}.
+std::unique_ptr<Journal> open_journal_on(const std::string& vfs, const std::string& path);
+
 }  // namespace postferry

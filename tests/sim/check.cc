@@ -1,0 +1,82 @@
+// Counts copies, and compares what has none but ours.
+#include "tests/sim/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace postferry::sim {
+namespace {
+
+struct Copies {
+  std::size_t source = 0, gone = 0, owners = 0, ours = 0;
+  std::vector<std::string> wanted, found;  // flags and date
+};
+
+std::string attributes(Flags flags, const std::optional<InternalDate>& date,
+                       const Profile& target) {
+  if (!target.keywords) flags.keywords.clear();
+  return fmt::format("({}) {} {}", flags.to_string(), date ? date->seconds : 0,
+                     date ? date->zone_minutes : 0);
+}
+
+std::string wrong_with(const std::string& bytes, Copies& copies, const World& world) {
+  const Guarantee guarantee = world.target->profile.guarantee;
+  const std::size_t found = copies.owners + copies.ours;
+  std::size_t least = std::max(copies.source, copies.owners);
+  const std::size_t most = std::max(copies.source + copies.gone, copies.owners);
+  if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
+  const bool twins_allowed = guarantee == Guarantee::twins_remain && world.late_commits;
+  if (found < least || (found > most && !twins_allowed)) {
+    return fmt::format("{} copies instead of {}{} of: {}", found, least,
+                       most > least ? fmt::format(" to {}", most) : "", bytes.substr(0, 300));
+  }
+  if (copies.owners > 0 || copies.gone > 0 || found != copies.source) return "";
+  std::ranges::sort(copies.wanted);
+  std::ranges::sort(copies.found);
+  if (copies.wanted == copies.found) return "";
+  for (std::size_t i = 0; i < copies.wanted.size(); ++i)
+    if (copies.wanted[i] != copies.found[i])
+      return fmt::format("flags and date are {} instead of {} of: {}", copies.found[i],
+                         copies.wanted[i], bytes.substr(0, 300));
+  return "";
+}
+
+std::string check_folder(World& world, const std::string& name) {
+  const Profile& profile = world.target->profile;
+  std::map<std::string, Copies> all;
+  for (const Mail& mail : world.source_folder(name).mails) {
+    Copies& copies = all[as_stored(profile, *mail.bytes)];
+    ++copies.source;
+    copies.wanted.push_back(attributes(mail.flags, mail.date, profile));
+  }
+  for (const std::string& bytes : world.gone[name]) ++all[as_stored(profile, bytes)].gone;
+  MailFolder* there = world.target_folder(name);
+  if (!there) return "the folder is missing";
+  for (const Mail& mail : there->mails) {
+    Copies& copies = all[*mail.bytes];
+    ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
+    copies.found.push_back(attributes(mail.flags, mail.date, profile));
+  }
+  for (auto& [bytes, copies] : all) {
+    const std::string wrong = wrong_with(bytes, copies, world);
+    if (!wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string check(World& world) {
+  for (const Mailstore* store : {&world.source_store, &world.target_store})
+    if (!store->sins.empty()) return "the client must not: " + store->sins.front();
+  if (world.source_store.appended != 0) return "something was appended to the source";
+  for (const std::string& name : world.names) {
+    const std::string wrong = check_folder(world, name);
+    if (!wrong.empty()) return "folder " + name + ": " + wrong;
+  }
+  return "";
+}
+
+}  // namespace postferry::sim

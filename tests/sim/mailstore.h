@@ -1,0 +1,65 @@
+// Mailboxes in memory, as a server keeps them, with what only a simulation knows: where each
+// message came from, and what no client may do. Must not know any protocol.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/model.h"
+
+namespace postferry::sim {
+
+enum class Maker { owner, client };  // put there by its owner's doing, or appended by the program
+
+struct Mail {
+  std::uint32_t uid = 0;
+  std::shared_ptr<const std::string> bytes;
+  Flags flags;
+  std::optional<InternalDate> date;
+  std::uint64_t modseq = 0;
+  Maker maker = Maker::owner;
+  std::string uidl;  // POP3
+
+  std::string_view text() const { return *bytes; }
+};
+
+struct MailFolder {
+  std::string wire;  // its name as the protocol spells it
+  std::string attributes;
+  bool subscribed = false;
+  std::uint32_t uid_validity = 1;
+  std::uint32_t uid_next = 1;
+  std::uint64_t highest_modseq = 1;
+  std::uint64_t generation = 0;  // counts rebuilds of its index
+  std::deque<Mail> mails;        // ascending UIDs
+
+  Mail* find(std::uint32_t uid);
+  Mail& add(Mail mail);
+  void remove(std::uint32_t uid);
+  void set_flags(Mail& mail, Flags flags);
+  /// Another UIDVALIDITY, and new UIDs from 1 on in the same order.
+  void rebuild();
+};
+
+class Mailstore {
+ public:
+  std::deque<MailFolder> folders;
+
+  MailFolder* find(std::string_view wire);
+  MailFolder& make(std::string wire);
+  std::uint64_t stored_bytes() const;
+
+  /// Bytes that may still be stored; unset: any.
+  std::optional<std::uint64_t> quota;
+  /// Messages that the program appended, twins and all.
+  std::uint64_t appended = 0;
+  /// What the program did that it must never do.
+  std::vector<std::string> sins;
+};
+
+}  // namespace postferry::sim

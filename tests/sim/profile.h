@@ -1,0 +1,61 @@
+// What kind of server a model plays: what it offers, its habits, and how much exactness anybody can
+// have with it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tests/sim/dice.h"
+
+namespace postferry::sim {
+
+/// What is promised when such a server is the target.
+enum class Guarantee {
+  exact,         // each message once
+  twins_remain,  // no UIDPLUS: a copy that arrived late is reported, and stays
+  once_or_more,  // equal messages are folded into one
+};
+
+struct Profile {
+  std::string name;
+  std::string greeting;
+  std::string stranger;      // capabilities before the login
+  std::string member;        // and after it
+  bool tells_member = true;  // in the answer to LOGIN
+  std::string id;            // the fields of ID, as sent
+  char delimiter = '/';
+  std::string prefix;
+
+  bool keywords = true;  // PERMANENTFLAGS has \*
+  bool uidnext_on_select = true;
+  bool uidnext_in_status = true;
+  bool uidvalidity = true;         // false: never told
+  bool append_needs_noop = false;  // an APPEND into the open folder shows only after a NOOP
+  bool munges_8bit = false;
+  bool folds_duplicates = false;
+  bool loses_flagged = false;  // \Flagged in APPEND
+  bool two_digit_day = false;
+  bool examine_changes_validity = false;
+  bool refuses_descending_sets = false;
+  bool unordered_fetch = false;  // responses in any order
+  bool repeats_fetch = false;    // some of them twice, and unasked ones between
+  bool skips_fetch = false;      // leaves one out now and then
+  bool wrong_sizes = false;      // RFC822.SIZE is the store's, not the message's
+  std::size_t command_octets = 64 << 10;
+  std::size_t max_sessions = 10;
+  Guarantee guarantee = Guarantee::exact;
+
+  bool offers(std::string_view capability) const;
+};
+
+/// The known ones, in a fixed order; the first is Dovecot.
+std::span<const Profile> profiles();
+/// One of them by name (throws std::invalid_argument), or for "random" a mixture.
+Profile profile_named(std::string_view name, Dice& dice);
+Profile random_profile(Dice& dice);
+
+}  // namespace postferry::sim

@@ -1,0 +1,127 @@
+// Starts the program, counts its steps, ends it.
+#include "tests/sim/program.h"
+
+#include <memory>
+#include <utility>
+
+#include "engine/async/block_on.h"
+#include "state/sqlite_journal.h"
+#include "tests/sim/stepped_journal.h"
+
+namespace postferry::sim {
+namespace {
+
+/// A run that waits out every limit is long over by then.
+constexpr std::chrono::hours kLongest{2};
+constexpr std::uint64_t kMostSteps = 20'000'000;
+
+class Password final : public Credentials {
+ public:
+  Task<Secret> secret() override { co_return Secret("secret"); }
+};
+
+class Notes final : public Observer {
+ public:
+  explicit Notes(Trace& trace) : trace_(trace) {}
+  void note(Level, const std::string& text) override {
+    trace_.bytes(text);
+    trace_.say("## {}", text);
+  }
+
+ private:
+  Trace& trace_;
+};
+
+/// All that lives in the program's memory.
+struct Process {
+  Process(Outside& outside, const Start& start)
+      : journal(open_journal_on(outside.disk.name(), kJournalFile)),
+        stepped(make_stepped(*journal, outside.dice, outside.trace)),
+        spool(make_disk_spool(blocking, "/tmp")),
+        context{&outside.network, spool.get(), "sim"},
+        source(make_source(context, end_of(start.source_url))),
+        target(make_target(context, end_of(start.target_url))),
+        notes(outside.trace),
+        root(outside.executor) {}
+
+  EndSetup end_of(const std::string& url) {
+    EndSetup setup;
+    setup.endpoint = parse_endpoint(url);
+    setup.credentials = &password;
+    return setup;
+  }
+
+  std::unique_ptr<Journal> journal, stepped;
+  InlineBlocking blocking;
+  std::unique_ptr<SpoolFactory> spool;
+  Password password;
+  ConnectorContext context;
+  std::unique_ptr<Source> source;
+  std::unique_ptr<Target> target;
+  Notes notes;
+  StopRequest stop;
+  Scope root;
+};
+
+}  // namespace
+
+Disk::Files prebuilt_journal(Disk& disk) {
+  disk.reset({});
+  open_journal_on(disk.name(), kJournalFile).reset();
+  return disk.contents();
+}
+
+End run_program(Outside& outside, const Start& start) {
+  End end;
+  const TimePoint begun = outside.executor.now();
+  std::unique_ptr<Process> process;
+  try {
+    process = std::make_unique<Process>(outside, start);
+  } catch (const Error& error) {
+    end.thrown = error.what();
+    end.thrown_kind = error.kind();
+    return end;
+  }
+  {
+    Ends ends{*process->source, *process->target, *process->stepped, process->notes};
+    Task<Ledger> task =
+        cross_account(ends, {"ann", "source", "target"}, start.options, process->stop)
+            .in(process->root);
+    const auto handle = task.handle();
+    outside.executor.post(handle);
+    bool overdue = false;
+    try {
+      outside.executor.run_until([&] {
+        if (end.steps == start.stop_at) process->stop.request();
+        overdue = outside.executor.now() - begun > kLongest || end.steps > kMostSteps;
+        return handle.done() || overdue || end.steps++ >= start.die_at;
+      });
+    } catch (const Deadlock& deadlock) {
+      end.trouble = deadlock.what();
+    }
+    if (overdue) end.trouble = "the run does not come to an end";
+    if (handle.done()) {
+      try {
+        end.ledger = handle.promise().take();
+      } catch (const Error& error) {
+        end.thrown = error.what();
+        end.thrown_kind = error.kind();
+      }
+    }
+    if (!handle.done()) {
+      outside.trace.say("-- the program dies at step {}", end.steps);
+      if (start.death == Death::power_cut) {
+        outside.disk.cut_power(outside.dice);
+      } else {
+        outside.disk.kill();
+      }
+    }
+  }
+  const bool died = !end.ledger && !end.thrown;
+  process.reset();
+  outside.agenda.outlive_crash();
+  if (!died && outside.network.open_streams() != 0) end.trouble = "connections were left open";
+  return end;
+}
+
+}  // namespace postferry::sim

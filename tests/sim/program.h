@@ -1,0 +1,52 @@
+// The program under test, whole: engine, connectors and journal, from its start to its end or its
+// death, between a simulated network and a simulated disk.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "connectors/registry.h"
+#include "engine/crossing.h"
+#include "tests/sim/agenda.h"
+#include "tests/sim/dice.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/network.h"
+#include "tests/sim/trace.h"
+
+namespace postferry::sim {
+
+struct Outside {
+  ManualExecutor& executor;
+  Agenda& agenda;
+  SimNetwork& network;
+  Disk& disk;
+  Dice& dice;
+  Trace& trace;
+};
+
+enum class Death { none, killed, power_cut };
+
+struct Start {
+  std::string source_url, target_url;
+  CrossingOptions options;
+  std::uint64_t die_at = ~std::uint64_t{0};  // a step of the loop
+  std::uint64_t stop_at = ~std::uint64_t{0};
+  Death death = Death::killed;
+};
+
+struct End {
+  std::optional<Ledger> ledger;       // none if it died
+  std::optional<std::string> thrown;  // by cross_account
+  ErrorKind thrown_kind = ErrorKind::local;
+  std::string trouble;  // what no run may do, whatever happens
+  std::uint64_t steps = 0;
+};
+
+/// The journal's file on the disk, and a disk that holds an empty one.
+inline constexpr const char* kJournalFile = "journal.db";
+Disk::Files prebuilt_journal(Disk& disk);
+
+End run_program(Outside& outside, const Start& start);
+
+}  // namespace postferry::sim

@@ -1,0 +1,113 @@
+// Every call of the port, with a pause on either side.
+#include "tests/sim/stepped_journal.h"
+
+#include <utility>
+
+#include "engine/async/completion.h"
+
+namespace postferry::sim {
+namespace {
+
+class SteppedJournal final : public Journal {
+ public:
+  SteppedJournal(Journal& inner, Dice& dice, Trace& trace)
+      : inner_(inner), dice_(dice), trace_(trace) {}
+
+  Task<AccountId> account(std::string name, std::string source, std::string target) override {
+    return step("account", inner_.account(std::move(name), std::move(source), std::move(target)));
+  }
+  Task<RunId> begin_run(AccountId account, std::int64_t at, std::string command) override {
+    return step("begin_run", inner_.begin_run(account, at, std::move(command)));
+  }
+  Task<void> end_run(RunId run, std::int64_t at, std::string outcome, std::string json) override {
+    return step("end_run", inner_.end_run(run, at, std::move(outcome), std::move(json)));
+  }
+  Task<bool> is_new(AccountId account) override { return step("is_new", inner_.is_new(account)); }
+  Task<std::vector<FolderRecord>> folders(AccountId account) override {
+    return step("folders", inner_.folders(account));
+  }
+  Task<FolderRecord> folder(AccountId account, FolderName source, FolderName target) override {
+    return step("folder", inner_.folder(account, std::move(source), std::move(target)));
+  }
+  Task<TargetFolderRecord> target_folder(TargetFolderId id) override {
+    return step("target_folder", inner_.target_folder(id));
+  }
+  Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers, std::string hash,
+                      std::uint64_t present) override {
+    return step("complete", inner_.complete(folder, numbers, std::move(hash), present));
+  }
+  Task<void> source_uid_validity(FolderId folder, std::uint32_t value) override {
+    return step("source_uid_validity", inner_.source_uid_validity(folder, value));
+  }
+  Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
+                                     std::size_t limit) override {
+    return step("rows", inner_.rows(folder, std::move(after), limit));
+  }
+  Task<std::vector<MessageRow>> rows_for(FolderId folder, std::vector<MessageKey> keys) override {
+    return step("rows_for", inner_.rows_for(folder, std::move(keys)));
+  }
+  Task<std::vector<FailureRow>> failures(FolderId folder) override {
+    return step("failures", inner_.failures(folder));
+  }
+  Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) override {
+    return step("named", inner_.named(folder, from));
+  }
+  Task<std::vector<MessageRow>> rows_at(TargetFolderId folder, std::vector<Uid> uids) override {
+    return step("rows_at", inner_.rows_at(folder, std::move(uids)));
+  }
+  Task<std::vector<OpenBatch>> open_batches(TargetFolderId folder) override {
+    return step("open_batches", inner_.open_batches(folder));
+  }
+  Task<std::int64_t> open_batch(TargetFolderId folder, OpenBatch batch) override {
+    return step("open_batch", inner_.open_batch(folder, std::move(batch)));
+  }
+  Task<void> record(Record record) override {
+    return step("record", inner_.record(std::move(record)));
+  }
+  Task<void> update_flags(FolderId folder,
+                          std::vector<std::pair<MessageKey, Flags>> flags) override {
+    return step("update_flags", inner_.update_flags(folder, std::move(flags)));
+  }
+  Task<void> forget(FolderId folder, std::vector<MessageKey> keys) override {
+    return step("forget", inner_.forget(folder, std::move(keys)));
+  }
+  Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t validity) override {
+    return step("reset_target_folder", inner_.reset_target_folder(folder, validity));
+  }
+  Task<void> make_durable() override { return step("make_durable", inner_.make_durable()); }
+
+ private:
+  template <class T>
+  Task<T> step(const char* name, Task<T> call) {
+    co_await pause();
+    trace_.bytes(name);
+    trace_.say("  journal {}", name);
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(call);
+      co_await pause();
+    } else {
+      T value = co_await std::move(call);
+      co_await pause();
+      co_return value;
+    }
+  }
+
+  Task<void> pause() {
+    Executor& executor = (co_await current_scope()).executor();
+    Completion<void> over;
+    executor.start_timer(after(executor.now(), dice_.us_below(300)), [&over] { over.set_value(); });
+    co_await over.wait();
+  }
+
+  Journal& inner_;
+  Dice& dice_;
+  Trace& trace_;
+};
+
+}  // namespace
+
+std::unique_ptr<Journal> make_stepped(Journal& inner, Dice& dice, Trace& trace) {
+  return std::make_unique<SteppedJournal>(inner, dice, trace);
+}
+
+}  // namespace postferry::sim
