@@ -21,6 +21,18 @@ std::string attributes(Flags flags, const std::optional<InternalDate>& date,
                      date ? date->zone_minutes : 0);
 }
 
+/// What of a letter tells a reader which one it is, on one line.
+std::string heading(const std::string& bytes) {
+  std::string out;
+  for (const char c : bytes.substr(0, 400))
+    if (c == '\n') {
+      out += " | ";
+    } else if (c != '\r') {
+      out += c;
+    }
+  return out.substr(0, out.find("xxx"));
+}
+
 std::string wrong_with(const std::string& bytes, Copies& copies, const World& world) {
   const Guarantee guarantee = world.target->profile.guarantee;
   const std::size_t found = copies.owners + copies.ours;
@@ -30,7 +42,7 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const bool twins_allowed = guarantee == Guarantee::twins_remain && world.late_commits;
   if (found < least || (found > most && !twins_allowed)) {
     return fmt::format("{} copies instead of {}{} of: {}", found, least,
-                       most > least ? fmt::format(" to {}", most) : "", bytes.substr(0, 300));
+                       most > least ? fmt::format(" to {}", most) : "", heading(bytes));
   }
   if (copies.owners > 0 || copies.gone > 0 || found != copies.source) return "";
   std::ranges::sort(copies.wanted);
@@ -39,7 +51,7 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   for (std::size_t i = 0; i < copies.wanted.size(); ++i)
     if (copies.wanted[i] != copies.found[i])
       return fmt::format("flags and date are {} instead of {} of: {}", copies.found[i],
-                         copies.wanted[i], bytes.substr(0, 300));
+                         copies.wanted[i], heading(bytes));
   return "";
 }
 

@@ -189,7 +189,7 @@ Profile random_profile(Dice& dice) {
   if (!p.offers("LITERAL+") && dice.one_in(3)) p.member += " LITERAL-";
   p.tells_member = dice.one_in(2);
   p.delimiter = dice.one_in(2) ? '/' : '.';
-  if (dice.one_in(4)) p.prefix = std::string("INBOX") + p.delimiter;
+  if (p.offers("NAMESPACE") && dice.one_in(3)) p.prefix = std::string("INBOX") + p.delimiter;
   p.keywords = !dice.one_in(4);
   p.uidnext_on_select = !dice.one_in(4);
   p.append_needs_noop = dice.one_in(3);

@@ -157,7 +157,10 @@ class Schedule {
       report_.trouble = "the run threw: " + *end.thrown;
     // A reboot outlasts what the server still had in hand.
     if (!end.ledger && start.death == Death::power_cut) world_.agenda.drain();
-    if (dice_.one_in(20)) world_.disk.reset(image_);  // somebody deletes the journal
+    if (!dice_.one_in(20)) return;
+    // Somebody deletes the journal, but not while a server is still at work for it.
+    world_.agenda.drain();
+    world_.disk.reset(image_);
   }
 
   End run(const Start& start) {
