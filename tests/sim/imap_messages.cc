@@ -157,7 +157,10 @@ void ImapSession::fetch(const ClientCommand& command) {
     if (!set->contains(view_[i])) continue;
     const Mail* mail = folder_->find(view_[i]);
     if (!mail) continue;
-    if (bodies && profile_.skips_fetch && dice.one_in(6)) continue;
+    // What is asked for alone, it gives.
+    if (bodies && profile_.skips_fetch && command.arguments[0].text != std::to_string(view_[i]) &&
+        dice.one_in(6))
+      continue;
     lines.push_back(fetch_line(i + 1, *mail, items));
     if (profile_.repeats_fetch && dice.one_in(5)) {
       const std::size_t other = dice.below(view_.size());

@@ -207,8 +207,8 @@ void ImapSession::login(const ClientCommand& command) {
   if (command.arguments.size() != 2) return sin(command, "a name and a password");
   if (server_.sessions >= profile_.max_sessions)
     return no(command.tag, "[LIMIT] too many simultaneous connections");
-  ++server_.sessions;
-  counted_ = true;
+  if (wire_) ++server_.sessions;
+  counted_ = wire_ != nullptr;
   state_ = State::member;
   ok(command.tag, profile_.tells_member ? "[CAPABILITY " + profile_.member + "] in" : "in");
 }

@@ -71,6 +71,13 @@ class SteppedJournal final : public Journal {
   Task<void> forget(FolderId folder, std::vector<MessageKey> keys) override {
     return step("forget", inner_.forget(folder, std::move(keys)));
   }
+  Task<std::vector<MessageRow>> removable(FolderId folder, std::int64_t until, MessageKey after,
+                                          std::size_t limit) override {
+    return step("removable", inner_.removable(folder, until, std::move(after), limit));
+  }
+  Task<void> set_state(FolderId folder, std::vector<MessageKey> keys, MessageState state) override {
+    return step("set_state", inner_.set_state(folder, std::move(keys), state));
+  }
   Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t validity) override {
     return step("reset_target_folder", inner_.reset_target_folder(folder, validity));
   }
