@@ -243,6 +243,7 @@ class Crossing {
     MappedFolder& folder = folders_[index];
     FolderTally& tally = ledger_.folders[index];
     ends_.observer.folder_begun(folder.source.name, folder.target);
+    Windows windows;
     for (int failures = 0, caution = 0;;) {
       std::optional<Error> failure;
       FolderCrossingResult result;
@@ -252,19 +253,27 @@ class Crossing {
         if (connecting) co_await connect(lane);
         connecting = false;
         FolderCrossingRequest request{
-            ends_,    *lane.source,     *lane.target,
-            options_, account_,         run_,
-            folder,   memory_per_lane_, slowest_batch_,
-            caution,  first_run_,       [this] { return stop_.requested() || halted_; },
-            tally};
+            ends_,          *lane.source,
+            *lane.target,   options_,
+            account_,       run_,
+            folder,         memory_per_lane_,
+            slowest_batch_, caution,
+            first_run_,     [this] { return stop_.requested() || halted_; },
+            windows,        tally};
         co_await cross_folder(std::move(request), result);
       } catch (const Error& error) {
         failure = error;
       }
       slowest_batch_ = std::max(slowest_batch_, result.slowest_batch);
       if (failure || result.stopped) lane = {};
-      if (result.source_over) co_await leave_source(lane);
-      if (!failure) {
+      if (result.source_over || result.more_windows) co_await leave_source(lane);
+      if (result.more_windows && !halted_ && !stop_.requested()) {
+        failures = 0;
+        continue;
+      }
+      // A look that is refused was not worth it: servers have limits for logins, too.
+      const bool only_a_look = connecting && !windows.first() && !windows.certain();
+      if (!failure || only_a_look) {
         tally.error.reset();
         ends_.observer.folder_ended(folder.source.name, tally);
         co_return false;

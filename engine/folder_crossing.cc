@@ -6,7 +6,9 @@
 
 #include "engine/after_copy.h"
 #include "engine/async/task_group.h"
+#include "engine/body_digests.h"
 #include "engine/follow.h"
+#include "engine/recognise.h"
 #include "engine/transfer.h"
 
 namespace postferry {
@@ -27,8 +29,9 @@ class FolderCrosser {
 
   Task<void> run() {
     const std::uint64_t known_size = r_.folder.source.numbers.messages.value_or(0);
-    r_.tally.messages = {};
-    r_.tally.messages.seen = r_.tally.messages.pending = known_size;
+    r_.tally.messages = r_.windows.messages();
+    if (r_.windows.first()) r_.tally.messages.seen = r_.tally.messages.pending = known_size;
+    bytes_copied_ = r_.windows.bytes_copied();
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
     co_await with_group([this](TaskGroup& group) -> Task<void> {
       group.spawn(read_source());
@@ -36,6 +39,11 @@ class FolderCrosser {
       co_await group.join();
     });
     co_await note_validity();
+    if (!catalogue_.by_uid()) {
+      TargetSession* target = r_.options.dry_run ? nullptr : &r_.target;
+      co_await recognise(
+          {r_.source, target, r_.ends.journal, r_.ends.observer, catalogue_, record_});
+    }
     co_await join_rows();
     filter();
     count();
@@ -51,12 +59,19 @@ class FolderCrosser {
     while (due() > 0 && !r_.stop()) {
       const std::size_t before = due();
       co_await transfer();
+      handled_ += before - due();
       if (result_.stopped) break;
       if (due() >= before) break;
     }
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
     co_await finish();
-    if (r_.options.remove_after && !result_.stopped) co_await remove();
+    if (result_.stopped) co_return;
+    co_await move_window();
+    if (r_.options.remove_after) co_await remove();
+    if (!catalogue_.by_uid())
+      result_.more_windows =
+          r_.windows.take(catalogue_, {catalogue_.size(), known_, handled_, r_.source.windowed()},
+                          r_.tally.messages, bytes_copied_);
   }
 
  private:
@@ -145,7 +160,8 @@ class FolderCrosser {
     }
     const bool ours = row.run == r_.run && row.origin == Origin::appended;
     standing_[*index] = ours ? Standing::copied : Standing::present;
-    if (ours) bytes_copied_ += row.size_bytes;
+    ++known_;
+    if (ours && !r_.windows.shown(row.key)) bytes_copied_ += row.size_bytes;
     const Catalogue::Entry entry = catalogue_[*index];
     if (!catalogue_.by_uid()) return;
     Flags now = *entry.flags;
@@ -283,11 +299,12 @@ class FolderCrosser {
   }
 
   void count() {
-    Tally tally;
+    Tally tally = r_.windows.messages();
     tally.twins = r_.tally.messages.twins;
-    tally.seen = standing_.size();
-    for (Standing standing : standing_) {
-      switch (standing) {
+    for (std::size_t i = 0; i < standing_.size(); ++i) {
+      if (!r_.windows.first() && r_.windows.shown(catalogue_.key(i))) continue;
+      ++tally.seen;
+      switch (standing_[i]) {
         case Standing::due:
           ++tally.pending;
           break;
@@ -333,6 +350,20 @@ class FolderCrosser {
                                       r_.options.selection_hash(), tally.present + tally.copied);
   }
 
+  /// A window moves on only past what was fetched from it: what has crossed, but in a session that
+  /// was lost, is fetched once more, for nothing.
+  Task<void> move_window() {
+    if (!r_.source.windowed() || handled_ > 0) co_return;
+    std::vector<Catalogue::Entry> stuck;
+    for (std::size_t i = 0; i < standing_.size(); ++i) {
+      const bool crossed = standing_[i] == Standing::present || standing_[i] == Standing::copied;
+      if (crossed && !r_.windows.shown(catalogue_.key(i))) stuck.push_back(catalogue_[i]);
+    }
+    if (stuck.empty()) co_return;
+    handled_ = stuck.size();
+    co_await source_digests(r_.source, std::move(stuck), {});
+  }
+
   Task<void> remove() {
     const std::chrono::seconds age = *r_.options.remove_after;
     const std::int64_t now = unix_time((co_await current_scope()).executor());
@@ -359,6 +390,8 @@ class FolderCrosser {
   std::vector<MessageRow> gone_;
   std::map<std::size_t, MessageRow> unplaced_;
   std::uint64_t recorded_ = 0, bytes_copied_ = 0;
+  std::size_t known_ = 0,
+              handled_ = 0;  // messages that had crossed, that were due and no longer are
   bool void_rows_ = false;
 };
 

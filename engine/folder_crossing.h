@@ -9,6 +9,7 @@
 #include "engine/crossing.h"
 #include "engine/mapping.h"
 #include "engine/settle.h"
+#include "engine/windows.h"
 
 namespace postferry {
 
@@ -25,13 +26,15 @@ struct FolderCrossingRequest {
   int caution = 0;           // each step an eighth of the batch: a line may never carry a whole one
   bool first_run = false;    // the journal knows nothing of this account
   std::function<bool()> stop;
+  Windows& windows;    // of this folder in this run
   FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
 };
 
 struct FolderCrossingResult {
-  bool progressed = false;   // something was appended, refused or settled: a retry is not in vain
-  bool stopped = false;      // the user asked to
-  bool source_over = false;  // the source session can only be left
+  bool progressed = false;    // something was appended, refused or settled: a retry is not in vain
+  bool stopped = false;       // the user asked to
+  bool more_windows = false;  // complete, but another source session may show more
+  bool source_over = false;   // the source session can only be left
   Duration slowest_batch{};
 };
 

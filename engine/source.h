@@ -62,6 +62,9 @@ class SourceSession {
   virtual Task<std::vector<FolderInfo>> list() = 0;
   /// Opens a folder read-only; the numbers are those of its beginning.
   virtual Task<FolderNumbers> select(const FolderName& folder) = 0;
+  /// True where a catalogue may be a part of the folder, and that of the session after one which
+  /// fetched it the next part (Gmail's POP3).
+  virtual bool windowed() const { return false; }
   /// The selected folder's messages, whole and unfiltered.
   virtual Task<Catalogue> catalogue() = 0;
   /// Header fields of the given messages; those that are gone are left out. Any order of result.

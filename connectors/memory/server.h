@@ -28,6 +28,9 @@ struct MemoryMessage {
   std::string bytes;
   Flags flags;
   std::optional<InternalDate> date;
+  std::optional<std::string> uidl = {};            // else made of the UID
+  std::optional<std::uint64_t> listed_bytes = {};  // as the listing lies
+  bool popped = false;                             // fetched in a session that ended well
 };
 
 struct MemoryFolder {
@@ -61,6 +64,8 @@ struct MemoryOptions {
   int max_sessions = 4;
   Duration round_trip{};  // each call takes this long
   std::size_t stream_above = kHoldLimit;
+  std::size_t window = 0;     // a source shows only so many that no session has fetched and left
+  bool says_windowed = true;  // and is known for that
   std::optional<std::uint64_t> quota_bytes;
   std::optional<std::vector<std::string>> keywords;  // those a folder takes; unset: any
 };

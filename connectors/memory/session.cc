@@ -96,6 +96,7 @@ MemoryFolder& MemoryLine::selected() {
 
 MessageKey MemoryLine::key_of(const MemoryMessage& message) const {
   if (!server_.options().uidl_keys) return MessageKey(message.uid);
+  if (message.uidl) return MessageKey(*message.uidl);
   return MessageKey("uidl-" + std::to_string(message.uid.value));
 }
 
@@ -182,6 +183,7 @@ Task<void> MemoryLine::fetch(std::vector<MessageKey> keys, MessageSink& sink) {
 Task<void> MemoryLine::hand_over(const MessageKey& key, MessageSink& sink, const Call& call) {
   const std::optional<MemoryStop> stop = server_.next_fetch();
   const MemoryMessage original = *find(key);  // It may be expunged while the sink waits.
+  fetched_.push_back(original.uid);
   const bool streamed = original.bytes.size() > server_.options().stream_above;
   if (stop && !(streamed && stop->body_bytes > 0)) throw stop->error;
   Message message{key, original.flags, original.date, {}};
@@ -251,6 +253,9 @@ Task<void> MemoryLine::logout() {
   if (!dead_) {
     const Call call(*this, "logout");  // Never done: nothing comes after it.
     co_await sleep_for(server_.options().round_trip);
+    if (!selected_ || server_.find(*selected_) == nullptr) co_return;
+    for (const Uid uid : fetched_)
+      if (MemoryMessage* message = selected().find(uid)) message->popped = true;
   }
 }
 

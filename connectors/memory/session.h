@@ -44,7 +44,7 @@ class MemoryLine {
     bool done_ = false;
   };
 
-  MemoryServer& server() { return server_; }
+  MemoryServer& server() const { return server_; }
   /// The folder that is selected. Throws std::logic_error when none is.
   MemoryFolder& selected();
 
@@ -65,6 +65,7 @@ class MemoryLine {
   MemoryServer& server_;
   std::uint64_t line_number_;
   std::optional<FolderName> selected_;
+  std::vector<Uid> fetched_;
   bool busy_ = false;
   bool dead_ = false;
 };

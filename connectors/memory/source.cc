@@ -17,14 +17,20 @@ class MemorySourceSession final : public SourceSession {
 
   Task<std::vector<FolderInfo>> list() override { return line_.list(); }
   Task<FolderNumbers> select(const FolderName& folder) override { return line_.select(folder); }
+  bool windowed() const override {
+    const MemoryOptions& options = line_.server().options();
+    return options.window > 0 && options.says_windowed;
+  }
   Task<Catalogue> catalogue() override {
     MemoryLine::Call call(line_, "catalogue");
     co_await call.travel();
     const bool bare = line_.server().options().uidl_keys;
     Catalogue catalogue;
+    const std::size_t window = line_.server().options().window;
     for (const MemoryMessage& message : line_.selected().messages) {
-      catalogue.add(line_.key_of(message), message.bytes.size(), bare ? std::nullopt : message.date,
-                    bare ? Flags{} : message.flags);
+      if (window > 0 && (message.popped || catalogue.size() == window)) continue;
+      catalogue.add(line_.key_of(message), message.listed_bytes.value_or(message.bytes.size()),
+                    bare ? std::nullopt : message.date, bare ? Flags{} : message.flags);
     }
     call.done();
     co_return catalogue;

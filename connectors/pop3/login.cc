@@ -42,6 +42,7 @@ Task<std::unique_ptr<Session>> dial(Account& account) {
 /// either may be over later.
 Task<void> greeting(Session& session) {
   const StatusLine greeting = co_await session.status();
+  session.windowed = greeting.text.starts_with("Gpop ");
   if (greeting.ok()) co_return;
   if (greeting.kind == StatusLine::Kind::challenge) {
     throw session.error(ErrorKind::protocol, "this is not a POP3 server: its greeting is wrong");
@@ -77,6 +78,9 @@ Task<std::unique_ptr<Session>> log_in(Account& account) {
   const Capabilities before = session->capabilities;
   co_await session->ask_capabilities();
   if (!session->capabilities.known) session->capabilities = before;
+  session->windowed = session->windowed || before.google || session->capabilities.google;
+  // `recent:` shows the mail of 30 days, whoever has fetched it.
+  if (endpoint.user.starts_with("recent:")) session->windowed = false;
   co_return session;
 }
 

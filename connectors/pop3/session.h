@@ -48,6 +48,8 @@ class Session {
   /// Asks for what the server offers; an answer of -ERR leaves `capabilities` unknown.
   Task<void> ask_capabilities();
   Capabilities capabilities;
+  /// It shows about 250 conversations that no session has fetched yet, and no others (Gmail).
+  bool windowed = false;
 
   /// STLS was accepted: turns the line to TLS. Bytes received before are fatal (RFC 2595 4).
   Task<void> start_tls(net::TlsOptions options);

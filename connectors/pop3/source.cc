@@ -35,6 +35,8 @@ class Pop3SourceSession final : public SourceSession {
     co_return co_await numbers();
   }
 
+  bool windowed() const override { return session_->windowed; }
+
   Task<Catalogue> catalogue() override {
     maildrop_ = co_await list_maildrop(*session_);
     listed_ = true;

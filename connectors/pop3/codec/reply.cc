@@ -168,6 +168,7 @@ void Capabilities::add(std::string_view line) {
   user |= name == "USER";
   stls |= name == "STLS";
   pipelining |= name == "PIPELINING";
+  google |= name == "X-GOOGLE-RICO";
   if (name == "SASL") {
     while (sasl.size() < kMaxCapabilities) {
       const std::string_view word = take_word(line);

@@ -83,6 +83,7 @@ struct Capabilities {
   bool user = false;
   bool stls = false;
   bool pipelining = false;
+  bool google = false;  // X-GOOGLE-RICO
   std::vector<std::string> sasl;  // upper case, in the server's order
   std::string implementation;
 

@@ -1,0 +1,288 @@
+#include "engine/recognise.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/body_digests.h"
+#include "engine/fingerprint.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 4000;
+constexpr std::size_t kHeadersAtOnce = 500;
+/// Enough header fields to know a message by.
+constexpr int kStrongFields = 2;
+
+/// What a header says of a message.
+struct Look {
+  std::uint64_t hash = 0;
+  bool strong = false;     // there is enough of it
+  bool delivered = false;  // has a Received, so that the hash is that of one delivery
+};
+
+Look look_of(const HeaderFields& fields) {
+  return {header_hash(fields), fingerprint(fields).fields >= kStrongFields,
+          fields.received.has_value()};
+}
+
+class Recogniser {
+ public:
+  explicit Recogniser(RecogniseRequest request) : r_(std::move(request)) {}
+
+  Task<void> run() {
+    named_.assign(r_.catalogue.size(), false);
+    co_await for_each_row([this](const MessageRow& row) { sort(row); });
+    co_await examine(std::exchange(doubtful_, {}));
+    if (!displaced_keys_.empty()) {
+      // All other UIDLs of this server are in doubt, too.
+      co_await for_each_row([this](const MessageRow& row) {
+        if (r_.catalogue.find(row.key) && !examined_.contains(row.key)) doubtful_.push_back(row);
+      });
+      co_await examine(std::exchange(doubtful_, {}));
+    }
+    co_await find_moved();
+    co_await record();
+  }
+
+ private:
+  template <class Take>
+  Task<void> for_each_row(Take take) {
+    MessageKey after;
+    for (;;) {
+      const std::vector<MessageRow> rows =
+          co_await r_.journal.rows(r_.folder.id, after, kRowsAtOnce);
+      if (rows.empty()) co_return;
+      after = rows.back().key;
+      for (const MessageRow& row : rows) take(row);
+    }
+  }
+
+  std::uint64_t listed_bytes(std::size_t index) const { return r_.catalogue.size_bytes(index); }
+  static std::uint64_t listed_bytes(const MessageRow& row) {
+    return row.listed_bytes.value_or(row.size_bytes);
+  }
+  /// We asked for its removal, or know of it.
+  static bool sent_away(const MessageRow& row) { return row.state >= MessageState::leaving; }
+
+  void sort(const MessageRow& row) {
+    if (row.state != MessageState::removed) ++rows_;
+    const auto index = r_.catalogue.find(row.key);
+    if (!index) {
+      if (row.state == MessageState::removed) return;
+      ++missing_;
+      missing_sizes_.insert(listed_bytes(row));
+      return;
+    }
+    named_[*index] = true;
+    if (sent_away(row) || listed_bytes(row) != listed_bytes(*index)) doubtful_.push_back(row);
+  }
+
+  /// Decides for rows whose key is listed whether it is their message.
+  Task<void> examine(std::vector<MessageRow> rows) {
+    if (rows.empty()) co_return;
+    std::vector<MessageKey> keys;
+    for (const MessageRow& row : rows) {
+      keys.push_back(row.key);
+      examined_.insert(row.key);
+    }
+    co_await read_looks(std::move(keys));
+    co_await complete(rows);
+    std::vector<MessageRow> unsure;
+    for (MessageRow& row : rows) {
+      const std::size_t index = *r_.catalogue.find(row.key);
+      const auto look = looks_.find(index);
+      if (look == looks_.end()) continue;  // its header is not to be had, nor would its body be
+      const bool equal = row.header == look->second.hash;
+      if (equal && look->second.strong && !(row.key.is_made_up() && sent_away(row))) {
+        keep(std::move(row), index);
+      } else if (!equal && row.header && listed_bytes(row) != listed_bytes(index)) {
+        displace(std::move(row), index);
+      } else {
+        unsure.push_back(std::move(row));
+      }
+    }
+    const auto digests = co_await digests_of(unsure);
+    for (MessageRow& row : unsure) {
+      const std::size_t index = *r_.catalogue.find(row.key);
+      const auto digest = digests.find(row.key);
+      const bool same = row.sha256 ? digest != digests.end() && digest->second == *row.sha256
+                                   : row.header == looks_.at(index).hash;
+      if (same) {
+        keep(std::move(row), index);
+      } else {
+        displace(std::move(row), index);
+      }
+    }
+  }
+
+  Task<std::map<MessageKey, Sha256>> digests_of(const std::vector<MessageRow>& rows) {
+    std::vector<Catalogue::Entry> wanted;
+    for (const MessageRow& row : rows)
+      if (row.sha256) wanted.push_back(r_.catalogue[*r_.catalogue.find(row.key)]);
+    std::map<MessageKey, Sha256> none;
+    if (wanted.empty()) co_return none;
+    co_return co_await source_digests(r_.source, std::move(wanted),
+                                      {.ignore_final_crlf = false, .munged_header = false});
+  }
+
+  /// Headers of what is listed, in parts.
+  Task<void> read_looks(std::vector<MessageKey> keys) {
+    for (std::size_t at = 0; at < keys.size(); at += kHeadersAtOnce) {
+      const std::size_t end = std::min(at + kHeadersAtOnce, keys.size());
+      std::vector<MessageKey> part(keys.begin() + static_cast<std::ptrdiff_t>(at),
+                                   keys.begin() + static_cast<std::ptrdiff_t>(end));
+      for (const HeaderEntry& header : co_await r_.source.headers(std::move(part)))
+        if (const auto index = r_.catalogue.find(header.key))
+          looks_[*index] = look_of(header.fields);
+    }
+  }
+
+  /// Rows of a journal that did not keep headers yet get theirs from the copies.
+  Task<void> complete(std::vector<MessageRow>& rows) {
+    if (!r_.target) co_return;
+    std::map<Uid, std::uint64_t> of_copies;
+    std::vector<Uid> uids;
+    for (const MessageRow& row : rows)
+      if (!row.header && row.target_uid) uids.push_back(row.target_uid);
+    std::ranges::sort(uids);
+    for (std::size_t at = 0; at < uids.size(); at += kHeadersAtOnce) {
+      const std::size_t end = std::min(at + kHeadersAtOnce, uids.size());
+      std::vector<Uid> part(uids.begin() + static_cast<std::ptrdiff_t>(at),
+                            uids.begin() + static_cast<std::ptrdiff_t>(end));
+      for (const HeaderEntry& header : co_await r_.target->headers(std::move(part)))
+        of_copies[header.key.uid()] = header_hash(header.fields);
+    }
+    for (MessageRow& row : rows)
+      if (const auto at = of_copies.find(row.target_uid); at != of_copies.end())
+        row.header = at->second;
+  }
+
+  /// The row is that of the message at `index`, and says so from now on.
+  void keep(MessageRow row, std::size_t index) {
+    named_[index] = true;
+    row.key = r_.catalogue.key(index);
+    row.listed_bytes = listed_bytes(index);
+    if (const auto look = looks_.find(index); look != looks_.end()) row.header = look->second.hash;
+    if (sent_away(row)) row.state = MessageState::seen;  // it has not gone, or came back
+    record_.rows.push_back(std::move(row));
+  }
+
+  void displace(MessageRow row, std::size_t index) {
+    named_[index] = false;
+    displaced_keys_.push_back(row.key);
+    if (row.state == MessageState::removed) return;
+    missing_sizes_.insert(listed_bytes(row));
+    displaced_.push_back(std::move(row));
+  }
+
+  /// Looks for recorded messages among those that are listed under a new key.
+  Task<void> find_moved() {
+    if (missing_ == 0 && displaced_.empty()) co_return;
+    // Where most names are gone the sizes may have changed with them.
+    const bool most = 2 * (missing_ + displaced_.size()) > rows_;
+    std::vector<MessageKey> unread;
+    std::vector<std::size_t> fresh;
+    for (std::size_t i = 0; i < named_.size(); ++i) {
+      if (named_[i] || !(most || missing_sizes_.contains(listed_bytes(i)))) continue;
+      fresh.push_back(i);
+      if (!looks_.contains(i)) unread.push_back(r_.catalogue.key(i));
+    }
+    if (fresh.empty()) co_return;
+    co_await read_looks(std::move(unread));
+    for (const std::size_t index : fresh)
+      if (const auto look = looks_.find(index); look != looks_.end())
+        fresh_[look->second.hash].push_back(index);
+    co_await move_rows(std::exchange(displaced_, {}));
+    MessageKey after;
+    while (missing_ > 0) {
+      std::vector<MessageRow> rows = co_await r_.journal.rows(r_.folder.id, after, kRowsAtOnce);
+      if (rows.empty()) break;
+      after = rows.back().key;
+      std::erase_if(rows, [this](const MessageRow& row) {
+        return row.state == MessageState::removed || r_.catalogue.find(row.key).has_value();
+      });
+      co_await move_rows(std::move(rows));
+    }
+  }
+
+  Task<void> move_rows(std::vector<MessageRow> rows) {
+    co_await complete(rows);
+    for (MessageRow& row : rows) {
+      const auto candidates = row.header ? fresh_.find(*row.header) : fresh_.end();
+      if (candidates == fresh_.end()) continue;
+      const std::optional<std::size_t> index = co_await choose(row, candidates->second);
+      if (!index) continue;
+      std::erase(candidates->second, *index);
+      ++moved_;
+      record_.forget.push_back(row.key);
+      keep(std::move(row), *index);
+    }
+  }
+
+  /// Of listed messages with the row's header, its own: that of its size, else one that was
+  /// delivered as it was. Where the header says too little, only equal bytes are proof.
+  Task<std::optional<std::size_t>> choose(const MessageRow& row,
+                                          std::vector<std::size_t> candidates) {
+    std::ranges::stable_partition(
+        candidates, [&](std::size_t index) { return listed_bytes(index) == listed_bytes(row); });
+    for (const std::size_t index : candidates) {
+      const Look& look = looks_.at(index);
+      const bool same_size = listed_bytes(index) == listed_bytes(row);
+      if (look.strong && (same_size || look.delivered)) co_return index;
+      if (look.strong || !same_size || !row.sha256) continue;
+      std::vector<Catalogue::Entry> wanted{r_.catalogue[index]};
+      const auto digests = co_await source_digests(
+          r_.source, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+      if (!digests.empty() && digests.begin()->second == *row.sha256) co_return index;
+    }
+    co_return std::nullopt;
+  }
+
+  Task<void> record() {
+    if (moved_ > 0)
+      note(
+          std::to_string(moved_) +
+          " messages have new names at the source; they were recognised, and are not copied again");
+    if (!displaced_keys_.empty())
+      note("the source gave the names of " + std::to_string(displaced_keys_.size()) +
+           " messages to others");
+    for (MessageKey& key : displaced_keys_) record_.forget.push_back(std::move(key));
+    if (record_.rows.empty() && record_.forget.empty()) co_return;
+    record_.folder = r_.folder.id;
+    record_.target_folder = r_.folder.target_folder;
+    co_await r_.journal.record(std::move(record_));
+  }
+
+  void note(const std::string& text) const {
+    r_.observer.note(Level::info, "folder " + r_.folder.source.to_string() + ": " + text);
+  }
+
+  RecogniseRequest r_;
+  std::vector<bool> named_;               // by entry: it has a row
+  std::uint64_t rows_ = 0, missing_ = 0;  // that are not removed; of these, with no such key listed
+  std::set<std::uint64_t> missing_sizes_;
+  std::vector<MessageRow> doubtful_, displaced_;
+  std::vector<MessageKey> displaced_keys_;
+  std::set<MessageKey> examined_;
+  std::map<std::size_t, Look> looks_;                        // by entry
+  std::map<std::uint64_t, std::vector<std::size_t>> fresh_;  // entries without a row, by header
+  Record record_;
+  std::uint64_t moved_ = 0;
+};
+
+}  // namespace
+
+Task<void> recognise(RecogniseRequest request) {
+  Recogniser recogniser(std::move(request));
+  co_await recogniser.run();
+}
+
+}  // namespace postferry

@@ -1,0 +1,193 @@
+// UIDLs over the years: reused, renumbered, with sizes that lie. No message crosses twice for that,
+// and no new one is taken for an old.
+#include "tests/engine/crossing_fixture.h"
+
+using namespace postferry;
+
+namespace {
+
+MemoryOptions pop3() {
+  MemoryOptions options;
+  options.uidl_keys = true;
+  options.max_sessions = 1;
+  return options;
+}
+
+/// A POP3 account of `count` messages that have crossed, and nothing counted since.
+struct Crossed : Pair {
+  explicit Crossed(int count, MemoryOptions from = pop3()) : Pair(std::move(from)) {
+    for (int i = 0; i < count; ++i)
+      add("INBOX", letter("m" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'x')));
+    CHECK(run().messages().copied == static_cast<std::uint64_t>(count));
+    forget_counts();
+  }
+  MemoryFolder& inbox() { return source.folder("INBOX"); }
+  void forget_counts() { source.calls.clear(); }
+};
+
+}  // namespace
+
+TEST_CASE("an unchanged POP3 account is not read, however often it is looked at") {
+  Crossed pair(20);
+  CHECK(pair.run().messages().present == 20);
+  CHECK(pair.source.calls["headers"] == 0);
+  CHECK(pair.source.calls["fetch"] == 0);
+  pair.add("INBOX", letter("new"));
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.source.calls["headers"] == 0);
+  CHECK(pair.source.calls["fetch"] == 1);
+}
+
+TEST_CASE("a UIDL given to another message is a new message") {
+  Crossed pair(5);
+  MemoryMessage& reused = pair.inbox().messages.at(2);
+  SECTION("of another size") { reused.bytes = letter("other", "more words"); }
+  SECTION("that one had been removed by us, and its size is the same") {
+    pair.options.remove_after = std::chrono::days(0);
+    pair.run();
+    MemoryMessage next;
+    next.uid = pair.inbox().uid_next;
+    ++pair.inbox().uid_next.value;
+    next.bytes = letter("x2", "xx");  // as long as the former
+    next.uidl = "uidl-3";
+    pair.inbox().messages.push_back(next);
+    pair.options.remove_after.reset();
+  }
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().copied == 1);
+  CHECK(pair.target.appended == 6);
+  CHECK(pair.run().messages().copied == 0);
+}
+
+TEST_CASE("a server that reuses one UIDL is believed none") {
+  Crossed pair(6);
+  // Other messages under two old names, one of them as long as the former.
+  pair.inbox().messages.at(1).bytes = letter("other", "of another size");
+  pair.inbox().messages.at(3).bytes = letter("n3", std::string(3, 'x'));
+  REQUIRE(pair.inbox().messages.at(3).bytes.size() == letter("m3", std::string(3, 'x')).size());
+  CHECK(pair.run().messages().copied == 2);
+  CHECK(pair.target.appended == 8);
+}
+
+TEST_CASE("UIDLs that are only numbers of messages follow the messages") {
+  Pair pair(pop3());
+  const auto number = [&] {
+    int n = 0;
+    for (MemoryMessage& message : pair.source.folder("INBOX").messages)
+      message.uidl = std::to_string(++n);
+  };
+  for (int i = 0; i < 8; ++i)
+    pair.add("INBOX",
+             letter("m" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'x')));
+  number();
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.remove(inbox.messages.at(2).uid);
+  inbox.remove(inbox.messages.at(0).uid);
+  pair.add("INBOX", letter("new"));
+  number();
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.target.appended == 9);
+  CHECK(pair.run().messages().copied == 0);
+}
+
+TEST_CASE("a listing that lies about sizes costs a look at the headers, and copies nothing") {
+  Crossed pair(4);
+  for (MemoryMessage& message : pair.inbox().messages) message.listed_bytes = 1;
+  CHECK(pair.run().messages().present == 4);
+  CHECK(pair.source.calls["headers"] == 1);
+  CHECK(pair.source.calls["fetch"] == 0);
+  // Lies that do not change are no news.
+  CHECK(pair.run().messages().present == 4);
+  CHECK(pair.source.calls["headers"] == 1);
+}
+
+TEST_CASE("a renumbered account is recognised by sizes and headers, and nothing is fetched") {
+  Crossed pair(12);
+  const int changed = GENERATE(2, 12);
+  for (int i = 0; i < changed; ++i)
+    pair.inbox().messages.at(static_cast<std::size_t>(i)).uidl = "n" + std::to_string(50 - i);
+  // Its copies have long been filed away: only the journal knows.
+  while (!pair.target.folder("INBOX").messages.empty())
+    pair.target.folder("INBOX").remove(pair.target.folder("INBOX").messages.front().uid);
+  CHECK(pair.run().messages().present == 12);
+  CHECK(pair.observer.said("have new names at the source"));
+  CHECK(pair.source.calls["fetch"] == 0);
+  CHECK(pair.target.appended == 12);
+  CHECK(pair.run().messages().present == 12);
+  CHECK(pair.source.calls["headers"] == 1);
+}
+
+TEST_CASE("a server that changed all names and all sizes is still recognised") {
+  Crossed pair(6);
+  for (MemoryMessage& message : pair.inbox().messages) {
+    message.uidl = "new-" + std::to_string(message.uid.value);
+    message.listed_bytes = message.bytes.size() + 100;
+  }
+  pair.add("INBOX", letter("one more"));
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.target.appended == 7);
+}
+
+TEST_CASE("true duplicates stay duplicates when names change") {
+  Pair pair(pop3());
+  for (int i = 0; i < 3; ++i) pair.add("INBOX", letter("same"));
+  pair.run();
+  for (MemoryMessage& message : pair.source.folder("INBOX").messages)
+    message.uidl = "new-" + std::to_string(message.uid.value);
+  pair.add("INBOX", letter("same"));
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("a new delivery is not taken for an old message that is gone") {
+  Crossed pair(3);
+  MemoryFolder& inbox = pair.inbox();
+  std::string again = inbox.messages.at(0).bytes;
+  inbox.remove(inbox.messages.at(0).uid);
+  again.replace(again.find("a by b"), 6, "c by d");
+  pair.add("INBOX", again);
+  CHECK(pair.run().messages().copied == 1);
+}
+
+TEST_CASE("without header fields only equal bytes are proof") {
+  Pair pair(pop3());
+  pair.add("INBOX", "X: 1\r\n\r\none\r\n");
+  pair.add("INBOX", "X: 1\r\n\r\ntwo\r\n");
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.messages.at(0).uidl = "n1";
+  inbox.remove(inbox.messages.at(1).uid);
+  pair.add("INBOX", "X: 1\r\n\r\nsix\r\n");
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.target.appended == 3);
+}
+
+TEST_CASE("what we removed and the server shows again is the same message, and goes again") {
+  Pair pair(pop3());
+  pair.options.remove_after = std::chrono::days(0);
+  for (int i = 0; i < 3; ++i) pair.add("INBOX", letter("m" + std::to_string(i)));
+  const std::vector<MemoryMessage> before = pair.source.folder("INBOX").messages;
+  CHECK(pair.run().removed() == 3);
+  pair.source.folder("INBOX").messages = before;  // from a backup
+  const Ledger again = pair.run();
+  CHECK(again.messages().present == 3);
+  CHECK(again.removed() == 3);
+  CHECK(pair.target.appended == 3);
+}
+
+TEST_CASE("a message under a made-up name leaves the source only when its bytes are those copied") {
+  Pair pair(pop3());
+  pair.add("INBOX", letter("a"));
+  pair.add("INBOX", letter("b"));
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.messages.at(0).uidl = " hash-a";
+  inbox.messages.at(1).uidl = " hash-b";
+  pair.run();
+  std::string& other = inbox.messages.at(1).bytes;
+  other.replace(other.find("\r\n\r\ntext"), 8, "\r\n\r\ntaxt");  // the same header, another body
+  pair.options.remove_after = std::chrono::days(0);
+  CHECK(pair.run().removed() == 1);
+  CHECK(inbox.messages.size() == 1);
+  CHECK(pair.observer.said("cannot be proved"));
+}
