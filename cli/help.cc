@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/options.h"
 
@@ -12,15 +13,18 @@ namespace {
 constexpr std::size_t kWidth = 80;
 constexpr std::size_t kColumn = 30;  // where the sentences begin
 
-constexpr const char* kCopyUsage = "postferry copy SOURCE TARGET [options]";
 constexpr const char* kCopyIs =
     "Copies every message of SOURCE to TARGET, byte for byte, with its folder, flags and date. "
     "Messages that are there already stay as they are. It can be stopped at any moment: the same "
     "command goes on where it was, and nothing is lost or doubled.";
-constexpr const char* kCheckUsage = "postferry check SOURCE TARGET [options]";
 constexpr const char* kCheckIs =
     "Logs in at both ends and shows what a copy would meet: folders and where they would go, "
     "messages, sizes, and what the target can do. Writes nothing anywhere.";
+constexpr const char* kVerifyIs =
+    "Compares the target with the source, anew and by itself, and lists what is missing or "
+    "differs, by folder, UID and Message-ID. Exit status 0 means that every message of SOURCE is "
+    "accounted for, 65 that one is not. Where SOURCE no longer answers, the journal stands for it. "
+    "Give it the options that chose what was copied. Writes nothing anywhere.";
 
 constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   imaps://USER@HOST[:PORT]    IMAP over TLS
@@ -67,10 +71,31 @@ constexpr const char* kCopyExamples = R"(Examples:
       --folder 'Projects/**' --since 2019-01-01 --map Projects=Archive/Projects
 )";
 
+constexpr const char* kVerifyExamples = R"(Examples:
+  postferry verify imaps://ann@old.example imaps://ann@new.example
+
+  Read every byte of the target, and compare:
+    postferry verify imaps://ann@old.example imaps://ann@new.example --level bytes
+)";
+
 constexpr const char* kCheckExamples = R"(Examples:
   postferry check imaps://ann@old.example imaps://ann@new.example
   postferry check imaps://ann@old.example imaps://ann@new.example --json
 )";
+
+/// What is said of a command besides its options.
+struct About {
+  const char* name;
+  const char* is;
+  const char* examples;
+};
+constexpr About kCommands[] = {{"copy", kCopyIs, kCopyExamples},
+                               {"check", kCheckIs, kCheckExamples},
+                               {"verify", kVerifyIs, kVerifyExamples}};
+
+About about_of(const std::string& name) {
+  return *std::ranges::find_if(kCommands, [&](const About& one) { return name == one.name; });
+}
 
 std::string option_lines(const CLI::Option& option) {
   std::string name = "  " + option.get_name(false, true);
@@ -112,6 +137,7 @@ std::string program_help() {
       version());
   text += "  postferry copy SOURCE TARGET     copy what the target does not have\n";
   text += "  postferry check SOURCE TARGET    log in and show what a copy would meet\n";
+  text += "  postferry verify SOURCE TARGET   prove that the target has it all\n";
   text += "  postferry COMMAND --help         all options of a command\n";
   text += "  postferry --version\n\n";
   text += kEndpoints;
@@ -122,9 +148,9 @@ std::string program_help() {
 }
 
 std::string command_help(const CLI::App& command) {
-  const bool copies = command.get_name() == "copy";
-  std::string text = fmt::format("Usage: {}\n\n", copies ? kCopyUsage : kCheckUsage);
-  text += wrap(copies ? kCopyIs : kCheckIs, kWidth, 0) + "\n\n" + kEndpoints;
+  const About about = about_of(command.get_name());
+  std::string text = fmt::format("Usage: postferry {} SOURCE TARGET [options]\n\n", about.name);
+  text += wrap(about.is, kWidth, 0) + "\n\n" + kEndpoints;
   for (const std::string& group : command.get_groups()) {
     std::string lines;
     for (const CLI::Option* option : command.get_options()) {
@@ -133,7 +159,7 @@ std::string command_help(const CLI::App& command) {
     if (!lines.empty() && !group.empty()) text += "\n" + group + ":\n" + lines;
   }
   for (const char* part : {kPasswords, kFolders, kExits}) text += std::string("\n") + part;
-  text += std::string("\n") + (copies ? kCopyExamples : kCheckExamples);
+  text += std::string("\n") + about.examples;
   return text;
 }
 

@@ -56,13 +56,16 @@ void write_failed_folders(JsonWriter& json, const Ledger& ledger) {
   json.end_array();
 }
 
+std::string key_text(const MessageKey& key) {
+  return key.is_uid() ? std::to_string(key.uid().value) : key.uidl();
+}
+
 void write_refusals(JsonWriter& json, const std::vector<Refusal>& refusals) {
   json.begin_array("refused");
   for (const Refusal& refusal : refusals) {
     json.begin_object();
     json.string("folder", refusal.folder.to_string());
-    json.string(
-        "key", refusal.key.is_uid() ? std::to_string(refusal.key.uid().value) : refusal.key.uidl());
+    json.string("key", key_text(refusal.key));
     json.string("text", refusal.text);
     json.end_object();
   }
@@ -112,6 +115,72 @@ void write_check(JsonWriter& json, const Findings& check) {
   json.end_object();
 }
 
+void write_tally(JsonWriter& json, const VerifyTally& tally) {
+  static constexpr std::pair<const char*, std::uint64_t VerifyTally::*> kCounts[] = {
+      {"seen", &VerifyTally::seen},
+      {"match", &VerifyTally::match},
+      {"differ", &VerifyTally::differ},
+      {"missing", &VerifyTally::missing},
+      {"refused", &VerifyTally::refused},
+      {"accepted", &VerifyTally::accepted},
+      {"filtered", &VerifyTally::filtered},
+      {"unproven", &VerifyTally::unproven},
+      {"folded", &VerifyTally::folded},
+      {"repaired", &VerifyTally::repaired},
+      {"munged", &VerifyTally::munged},
+      {"kept", &VerifyTally::kept},
+      {"extra", &VerifyTally::extra},
+      {"doubled", &VerifyTally::doubled},
+      {"gone", &VerifyTally::gone},
+      {"flags_differ", &VerifyTally::flags_differ},
+      {"dates_differ", &VerifyTally::dates_differ}};
+  json.begin_object("messages");
+  for (const auto& [name, count] : kCounts) json.number(name, tally.*count);
+  json.end_object();
+}
+
+void write_finding(JsonWriter& json, const Finding& finding) {
+  json.begin_object();
+  json.string("kind", to_string(finding.kind));
+  if (finding.key) {
+    json.string("key", key_text(*finding.key));
+  } else {
+    json.null("key");
+  }
+  json.number("target_uid", std::uint64_t{finding.uid.value});
+  json.string("message_id", finding.message_id);
+  json.string("text", finding.text);
+  json.end_object();
+}
+
+void write_verify(JsonWriter& json, const VerifyReport& verify) {
+  json.begin_object("verify");
+  json.string("level", to_string(verify.level));
+  json.string("against", verify.against_journal ? "journal" : "source");
+  json.boolean("journal_known", verify.journal_known);
+  json.boolean("accounted_for", verify.accounted_for());
+  write_tally(json, verify.messages());
+  json.begin_array("folders");
+  for (const VerifiedFolder& folder : verify.folders) {
+    json.begin_object();
+    json.string("source", folder.source.to_string());
+    json.string("target", folder.target.to_string());
+    json.boolean("folder_missing", folder.folder_missing);
+    write_error(json, folder.error);
+    write_tally(json, folder.messages);
+    json.begin_array("findings");
+    for (const Finding& finding : folder.findings) write_finding(json, finding);
+    json.end_array();
+    json.number("findings_left_out", folder.findings_left_out);
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_array("extra_folders");
+  for (const FolderName& folder : verify.extra_folders) json.string({}, folder.to_string());
+  json.end_array();
+  json.end_object();
+}
+
 }  // namespace
 
 std::string ledger_json(const Report& report) {
@@ -135,6 +204,7 @@ std::string ledger_json(const Report& report) {
   write_failed_folders(json, ledger);
   write_refusals(json, report.refusals);
   if (report.check) write_check(json, *report.check);
+  if (report.verify) write_verify(json, *report.verify);
   json.end_object();
   json.end_array();
   json.begin_object("totals");

@@ -50,6 +50,14 @@ Level level_of(const std::string& text) {
       fmt::format("\"{}\" is no level; write debug, info, warning or error", printable(text, 80)));
 }
 
+VerifyLevel verify_level_of(const std::string& text) {
+  for (VerifyLevel level : {VerifyLevel::count, VerifyLevel::header, VerifyLevel::bytes}) {
+    if (text == to_string(level)) return level;
+  }
+  throw BadValue(
+      fmt::format("\"{}\" is no level; write count, header or bytes", printable(text, 80)));
+}
+
 Deletions deletions_of(const std::string& text) {
   if (text == "keep") return Deletions::keep;
   if (text == "mirror") return Deletions::mirror;
@@ -76,10 +84,8 @@ class Description {
     app_.add_option("TARGET", target_);
     logins();
     selection();
-    if (into_.command == Command::copy) {
-      following();
-      working();
-    }
+    if (into_.command == Command::copy) following();
+    if (into_.command != Command::check) working();
     talking();
   }
   const std::string& source() const { return source_; }
@@ -135,7 +141,7 @@ class Description {
          "No folders that match; may be repeated; wins over --folder.");
     many(group, "--map", "FROM=TO", into_.map, parse_folder_pair,
          "Folder FROM of the source goes to TO; may be repeated.");
-    if (into_.command != Command::copy) return;
+    if (into_.command == Command::check) return;
     one(group, "--since", "DATE", into_.since, parse_instant,
         "Only messages that arrived on or after DATE (2019-07-31, or RFC 3339), UTC.");
     one(group, "--before", "DATE", into_.before, parse_instant,
@@ -159,24 +165,33 @@ class Description {
 
   void working() {
     const char* group = "How it works";
-    flag(
-        group, "--dry-run", [this] { into_.dry_run = true; },
-        "Show what would be copied; write nothing anywhere.");
+    const bool copies = into_.command == Command::copy;
+    if (copies) {
+      flag(
+          group, "--dry-run", [this] { into_.dry_run = true; },
+          "Show what would be copied; write nothing anywhere.");
+    } else {
+      one(group, "--level", "count|header|bytes", into_.level, verify_level_of,
+          "count: presence, size, flags and date. header: the headers of every message, too. "
+          "bytes: every byte. Default: header.");
+    }
     one(group, "--journal", "FILE", into_.journal, as_is,
         "Where to remember what has been copied. Default: a file for this pair of mailboxes under "
         "$XDG_STATE_HOME/postferry or ~/.local/state/postferry.");
-    one(
-        group, "--sessions", "N", into_.sessions,
-        [](const std::string& text) { return whole_number(text, 1, 100); },
-        "Connections to each server at once. Default: 4.");
-    one(
-        group, "--memory", "SIZE", into_.memory_bytes,
-        [](const std::string& text) {
-          const std::uint64_t size = parse_size(text);
-          if (size < (4u << 20)) throw BadValue("less than 4MiB is too little");
-          return size;
-        },
-        "Most message data held at once. Default: 48MiB.");
+    if (copies) {
+      one(
+          group, "--sessions", "N", into_.sessions,
+          [](const std::string& text) { return whole_number(text, 1, 100); },
+          "Connections to each server at once. Default: 4.");
+      one(
+          group, "--memory", "SIZE", into_.memory_bytes,
+          [](const std::string& text) {
+            const std::uint64_t size = parse_size(text);
+            if (size < (4u << 20)) throw BadValue("less than 4MiB is too little");
+            return size;
+          },
+          "Most message data held at once. Default: 48MiB.");
+    }
     one(
         group, "--retries", "N", into_.retries,
         [](const std::string& text) { return whole_number(text, 0, 1000); },
@@ -351,6 +366,7 @@ Invocation parse_command_line(const std::vector<std::string>& arguments) {
   const std::string& first = arguments[0];
   if (first == "copy") return parse_pair(Command::copy, "copy", arguments);
   if (first == "check") return parse_pair(Command::check, "check", arguments);
+  if (first == "verify") return parse_pair(Command::verify, "verify", arguments);
   if (first == "--help" || first == "-h" || first == "help") return {std::nullopt, program_help()};
   if (first == "--version") return {std::nullopt, fmt::format("postferry {}\n", version())};
   if (first[0] == '-') {

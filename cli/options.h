@@ -12,6 +12,7 @@
 #include "connectors/endpoint.h"
 #include "engine/model.h"
 #include "engine/observer.h"
+#include "engine/verify.h"
 
 namespace postferry::cli {
 
@@ -33,11 +34,11 @@ struct PasswordOptions {
   std::optional<std::string> command;
 };
 
-enum class Command { copy, check };
+enum class Command { copy, check, verify };
 enum class Progress { automatic, none };
 enum class Deletions { keep, mirror };
 
-/// What `copy` and `check` are asked to do. Defaults are those of the program.
+/// What a command is asked to do with a pair of mailboxes. Defaults are those of the program.
 struct PairOptions {
   Command command = Command::copy;
   Endpoint source, target;
@@ -54,6 +55,7 @@ struct PairOptions {
 
   std::optional<std::string> journal;
   bool dry_run = false;
+  VerifyLevel level = VerifyLevel::header;
 
   int sessions = 4;
   std::uint64_t memory_bytes = 48u << 20;

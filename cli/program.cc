@@ -12,6 +12,7 @@
 #include "cli/log.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
+#include "cli/verify_text.h"
 #include "engine/error.h"
 
 namespace postferry::cli {
@@ -30,15 +31,36 @@ ExitCode told(bool written, ExitCode code, Terminal& terminal) {
   return code == ExitCode::complete ? ExitCode::journal : code;
 }
 
+std::string text_of(const PairOptions& options, const Report& report, ExitCode code) {
+  switch (options.command) {
+    case Command::check:
+      return check_text(report);
+    case Command::verify:
+      return report.verify ? verify_text(*report.verify, options.quiet) : "";
+    case Command::copy:
+      break;
+  }
+  return ledger_text(report, code, options.quiet);
+}
+
+Report run_command(const PairOptions& options, Terminal& terminal, Log& log) {
+  switch (options.command) {
+    case Command::check:
+      return run_check(options, log);
+    case Command::verify:
+      return run_verify(options, terminal, log);
+    case Command::copy:
+      break;
+  }
+  return run_copy(options, terminal, log);
+}
+
 ExitCode tell(const PairOptions& options, const Report& report, ExitCode code, Terminal& terminal) {
   if (options.json) {
     terminal.text(ledger_text(report, code, true));
     return told(write_stdout(ledger_json(report)), code, terminal);
   }
-  const std::string text = options.command == Command::check
-                               ? check_text(report)
-                               : ledger_text(report, code, options.quiet);
-  return told(write_stdout(text), code, terminal);
+  return told(write_stdout(text_of(options, report, code)), code, terminal);
 }
 
 ExitCode run(const PairOptions& options, Terminal& terminal) {
@@ -46,8 +68,7 @@ ExitCode run(const PairOptions& options, Terminal& terminal) {
   Report report;
   ExitCode code = ExitCode::bug;
   try {
-    report = options.command == Command::copy ? run_copy(options, terminal, log)
-                                              : run_check(options, log);
+    report = run_command(options, terminal, log);
     code = exit_code(report.ledger);
   } catch (const Error& error) {
     report.ledger.error = error;

@@ -10,6 +10,7 @@
 #include "engine/ledger.h"
 #include "engine/model.h"
 #include "engine/target.h"
+#include "engine/verify.h"
 
 namespace postferry::cli {
 
@@ -48,6 +49,7 @@ struct Report {
   std::vector<Refusal> refusals;
   std::map<FolderName, std::uint64_t> planned_bytes;  // of a dry run, by source folder
   std::optional<Findings> check;
+  std::optional<VerifyReport> verify;
   std::optional<OtherFailure> failure;
 };
 

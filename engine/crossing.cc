@@ -128,7 +128,8 @@ class Crossing {
       records_.emplace(record.source, std::move(record));
     }
     if (options_.mirror_deletions) look_for_what_is_missing(source);
-    std::erase_if(source, [this](const FolderInfo& folder) { return !selected(folder.name); });
+    std::erase_if(source,
+                  [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
     request.source = std::move(source);
     Mapping mapping = map_folders(request);
     for (const std::string& text : mapping.notes) ends_.observer.note(Level::info, text);
@@ -146,12 +147,6 @@ class Crossing {
       ledger_.folders.push_back(std::move(tally));
     }
     co_await queue_what_is_due();
-  }
-
-  bool selected(const FolderName& name) const {
-    const auto matches = [&](const std::string& glob) { return glob_matches(glob, name); };
-    return (options_.folders.empty() || std::ranges::any_of(options_.folders, matches)) &&
-           std::ranges::none_of(options_.excludes, matches);
   }
 
   /// A source that lost a folder or its UIDs (a move half-way, a restored backup) may have lost
@@ -350,6 +345,18 @@ class Crossing {
 };
 
 }  // namespace
+
+bool CrossingOptions::wants(const FolderName& folder) const {
+  const auto matches = [&](const std::string& glob) { return glob_matches(glob, folder); };
+  return (folders.empty() || std::ranges::any_of(folders, matches)) &&
+         std::ranges::none_of(excludes, matches);
+}
+
+bool CrossingOptions::wants(std::uint64_t size_bytes,
+                            const std::optional<InternalDate>& date) const {
+  if (max_size_bytes && size_bytes > *max_size_bytes) return false;
+  return !date || (!(since && date->seconds < *since) && !(before && date->seconds >= *before));
+}
 
 std::string CrossingOptions::selection_hash() const {
   Digest digest;

@@ -35,6 +35,11 @@ struct CrossingOptions {
   bool force_deletions = false;
   bool dry_run = false;
 
+  /// Whether folders and excludes let this folder in.
+  bool wants(const FolderName& folder) const;
+  /// Whether a message of this size and date is to be copied; a date that is not told yet is no
+  /// reason against it.
+  bool wants(std::uint64_t size_bytes, const std::optional<InternalDate>& date) const;
   /// A hash of all that selects or maps, for the skip rule.
   std::string selection_hash() const;
 };

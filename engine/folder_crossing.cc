@@ -172,19 +172,11 @@ class FolderCrosser {
     if (!(now == row.flags)) flag_changes_.push_back({row.key, row.target_uid, row.flags, now});
   }
 
-  bool date_wanted(const std::optional<InternalDate>& date) const {
-    if (!date) return true;
-    return !(r_.options.since && date->seconds < *r_.options.since) &&
-           !(r_.options.before && date->seconds >= *r_.options.before);
-  }
-
   void filter() {
     for (std::size_t i = 0; i < standing_.size(); ++i) {
       if (standing_[i] != Standing::due) continue;
       const Catalogue::Entry entry = catalogue_[i];
-      const bool fits =
-          !r_.options.max_size_bytes || entry.size_bytes <= *r_.options.max_size_bytes;
-      if (!fits || !date_wanted(entry.date)) standing_[i] = Standing::filtered;
+      if (!r_.options.wants(entry.size_bytes, entry.date)) standing_[i] = Standing::filtered;
     }
   }
 
@@ -243,19 +235,20 @@ class FolderCrosser {
   }
 
   Task<void> transfer() {
-    TransferRequest request{r_.ends.journal,
-                            r_.ends.observer,
-                            catalogue_,
-                            standing_,
-                            record_,
-                            target_folder_.id,
-                            target_numbers_.uid_validity.value_or(0),
-                            Uid{target_numbers_.uid_next.value_or(0)},
-                            cautious_traits(),
-                            r_.run,
-                            r_.memory_bytes,
-                            r_.stop,
-                            [this](const Message& message) { return date_wanted(message.date); }};
+    TransferRequest request{
+        r_.ends.journal,
+        r_.ends.observer,
+        catalogue_,
+        standing_,
+        record_,
+        target_folder_.id,
+        target_numbers_.uid_validity.value_or(0),
+        Uid{target_numbers_.uid_next.value_or(0)},
+        cautious_traits(),
+        r_.run,
+        r_.memory_bytes,
+        r_.stop,
+        [this](const Message& message) { return r_.options.wants(0, message.date); }};
     Transfer belt(std::move(request));
     std::exception_ptr source_failure, failure;
     try {

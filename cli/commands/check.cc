@@ -1,12 +1,11 @@
-#include <algorithm>
 #include <csignal>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/pair.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
-#include "engine/glob.h"
 #include "engine/mapping.h"
 
 namespace postferry::cli {
@@ -38,15 +37,10 @@ Task<void> say_goodbye(Sessions& sessions, Observer& log) {
   }
 }
 
-bool selected(const PairOptions& options, const FolderName& name) {
-  const auto matches = [&name](const std::string& glob) { return glob_matches(glob, name); };
-  return (options.folders.empty() || std::ranges::any_of(options.folders, matches)) &&
-         std::ranges::none_of(options.excludes, matches);
-}
-
 Findings findings_from(const PairOptions& options, Sessions& sessions) {
+  const CrossingOptions selection = crossing_options(options);
   std::erase_if(sessions.source_folders,
-                [&](const FolderInfo& folder) { return !selected(options, folder.name); });
+                [&](const FolderInfo& folder) { return !selection.wants(folder.name); });
   Findings findings;
   findings.traits = sessions.target->traits();
   Mapping mapping = map_folders({std::move(sessions.source_folders),

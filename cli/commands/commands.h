@@ -18,6 +18,10 @@ std::string account_name(const PairOptions& options);
 /// A first SIGINT or SIGTERM ends it in good order; a second one ends the process.
 Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log);
 
+/// Compares the target with the source, or with the journal where the source is gone. Throws Error
+/// for what keeps it from beginning. Signals as for copy.
+Report run_verify(const PairOptions& options, Terminal& terminal, Observer& log);
+
 /// Logs in at both ends and looks. Throws Error. A SIGINT or SIGTERM ends it: interrupted.
 Report run_check(const PairOptions& options, Observer& log);
 

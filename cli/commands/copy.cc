@@ -1,16 +1,9 @@
-#include <unistd.h>
-
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
 
 #include "cli/commands/commands.h"
-#include "cli/exit_code.h"
+#include "cli/commands/pair.h"
 #include "cli/heartbeat.h"
-#include "cli/journal_path.h"
-#include "cli/ledger_json.h"
 #include "cli/observers.h"
-#include "cli/output.h"
 #include "cli/progress_tty.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
@@ -20,34 +13,11 @@
 namespace postferry::cli {
 namespace {
 
-/// One journal of this command holds one pair, whatever its ends are called.
-constexpr const char* kAccount = "pair";
-
 /// A dry run looks into the journal that is there, and leaves none behind.
 std::unique_ptr<Journal> open_the_journal(const PairOptions& options) {
-  const std::string path = options.journal
-                               ? *options.journal
-                               : default_journal_path(options.source, options.target, environment);
+  const std::string path = journal_path(options);
   if (!options.dry_run) return open_journal(path);
   return std::filesystem::exists(path) ? open_journal_copy(path) : open_journal_in_memory();
-}
-
-CrossingOptions crossing_options(const PairOptions& options) {
-  CrossingOptions crossing;
-  crossing.folders = options.folders;
-  crossing.excludes = options.excludes;
-  crossing.map = options.map;
-  crossing.since = options.since;
-  crossing.before = options.before;
-  crossing.max_size_bytes = options.max_size_bytes;
-  crossing.memory_bytes = options.memory_bytes;
-  crossing.sessions = options.sessions;
-  crossing.retries = options.retries;
-  crossing.mirror_deletions = options.deletions == Deletions::mirror;
-  crossing.force_deletions = options.force_deletions;
-  crossing.remove_after = options.remove_after;
-  crossing.dry_run = options.dry_run;
-  return crossing;
 }
 
 /// Remembers how much a dry run would copy.
@@ -80,44 +50,16 @@ Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) 
   co_return found;
 }
 
-/// The end after a second signal: what was in flight is the next run's to settle.
-[[noreturn]] void end_at_once(const PairOptions& options, Terminal& terminal) {
-  terminal.status({});
-  if (options.json) {
-    Report report;
-    report.ledger.account = account_name(options);
-    report.ledger.outcome = Outcome::interrupted;
-    report.failure = OtherFailure{
-        "interrupted", "ended at once by a second signal; what was copied is in the journal"};
-    write_stdout(ledger_json(report));
-  }
-  ::_exit(static_cast<int>(ExitCode::at_once));
-}
-
-/// The first signal asks for the end, the second is the end.
-void heed_signals(net::UvExecutor& executor, const PairOptions& options, Terminal& terminal,
-                  Observer& log, StopRequest& stop) {
-  const auto heed = [&options, &terminal, &log, &stop](int) {
-    if (stop.requested()) end_at_once(options, terminal);
-    stop.request();
-    log.note(Level::warning, "stopping when what is in flight has arrived; once more ends at once");
-  };
-  executor.on_signal(SIGINT, heed);
-  executor.on_signal(SIGTERM, heed);
-}
-
 }  // namespace
-
-std::string account_name(const PairOptions& options) { return options.source.to_string(); }
 
 Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   Wiring wiring(options, log);
   const std::unique_ptr<Journal> journal = open_the_journal(options);
   net::UvExecutor& executor = wiring.executor();
-  const AccountIdentity identity{kAccount, options.source.identity(), options.target.identity()};
+  const AccountIdentity identity = identity_of(options);
 
   StopRequest stop;
-  heed_signals(executor, options, terminal, log, stop);
+  const SignalWatch signals(executor, options, terminal, log, stop);
   std::optional<ProgressTty> progress;
   std::optional<Heartbeat> heartbeat;
   Report report;
@@ -141,8 +83,6 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
     report.refusals = block_on(executor, refusals(*journal, identity));
   }
   report.ledger.account = account_name(options);
-  executor.on_signal(SIGINT, nullptr);
-  executor.on_signal(SIGTERM, nullptr);
   return report;
 }
 

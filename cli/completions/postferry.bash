@@ -4,11 +4,13 @@ _postferry() {
     local both="--source-password-file --target-password-file --source-password-command
         --target-password-command --timeout --folder --exclude --map --json --log-level
         --transcript --help"
-    local copy="--since --before --max-size --deletions --force-deletions --after-copy --dry-run --journal
-        --sessions --memory --retries --no-progress --quiet"
+    local filter="--since --before --max-size --journal --retries --quiet"
+    local copy="$filter --deletions --force-deletions --after-copy --dry-run --sessions --memory
+        --no-progress"
+    local verify="$filter --level"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "copy check --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "copy check verify --help --version" -- "$current")
         return
     fi
     case $previous in
@@ -25,9 +27,13 @@ _postferry() {
         --after-copy)
             mapfile -t COMPREPLY < <(compgen -W "keep delete delete-after=" -- "$current")
             return ;;
+        --level)
+            mapfile -t COMPREPLY < <(compgen -W "count header bytes" -- "$current")
+            return ;;
     esac
     case ${COMP_WORDS[1]} in
         copy) mapfile -t COMPREPLY < <(compgen -W "$both $copy" -- "$current") ;;
+        verify) mapfile -t COMPREPLY < <(compgen -W "$both $verify" -- "$current") ;;
         check) mapfile -t COMPREPLY < <(compgen -W "$both" -- "$current") ;;
     esac
 }

@@ -1,0 +1,81 @@
+#include "cli/commands/pair.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/journal_path.h"
+#include "cli/ledger_json.h"
+#include "cli/output.h"
+
+namespace postferry::cli {
+namespace {
+
+/// One journal of a pair holds one account, whatever its ends are called.
+constexpr const char* kAccount = "pair";
+
+/// The end after a second signal: what was in flight is the next run's to settle.
+[[noreturn]] void end_at_once(const PairOptions& options, Terminal& terminal) {
+  terminal.status({});
+  if (options.json) {
+    Report report;
+    report.ledger.account = account_name(options);
+    report.ledger.outcome = Outcome::interrupted;
+    report.failure = OtherFailure{
+        "interrupted", "ended at once by a second signal; what was copied is in the journal"};
+    write_stdout(ledger_json(report));
+  }
+  ::_exit(static_cast<int>(ExitCode::at_once));
+}
+
+}  // namespace
+
+std::string account_name(const PairOptions& options) { return options.source.to_string(); }
+
+std::string journal_path(const PairOptions& options) {
+  return options.journal ? *options.journal
+                         : default_journal_path(options.source, options.target, environment);
+}
+
+AccountIdentity identity_of(const PairOptions& options) {
+  return {kAccount, options.source.identity(), options.target.identity()};
+}
+
+CrossingOptions crossing_options(const PairOptions& options) {
+  CrossingOptions crossing;
+  crossing.folders = options.folders;
+  crossing.excludes = options.excludes;
+  crossing.map = options.map;
+  crossing.since = options.since;
+  crossing.before = options.before;
+  crossing.max_size_bytes = options.max_size_bytes;
+  crossing.memory_bytes = options.memory_bytes;
+  crossing.sessions = options.sessions;
+  crossing.retries = options.retries;
+  crossing.mirror_deletions = options.deletions == Deletions::mirror;
+  crossing.force_deletions = options.force_deletions;
+  crossing.remove_after = options.remove_after;
+  crossing.dry_run = options.dry_run;
+  return crossing;
+}
+
+SignalWatch::SignalWatch(net::UvExecutor& executor, const PairOptions& options, Terminal& terminal,
+                         Observer& log, StopRequest& stop)
+    : executor_(executor) {
+  const auto heed = [&options, &terminal, &log, &stop](int) {
+    if (stop.requested()) end_at_once(options, terminal);
+    stop.request();
+    log.note(Level::warning, "stopping when what is in flight has arrived; once more ends at once");
+  };
+  executor.on_signal(SIGINT, heed);
+  executor.on_signal(SIGTERM, heed);
+}
+
+SignalWatch::~SignalWatch() {
+  executor_.on_signal(SIGINT, nullptr);
+  executor_.on_signal(SIGTERM, nullptr);
+}
+
+}  // namespace postferry::cli

@@ -1,0 +1,36 @@
+#include <filesystem>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/pair.h"
+#include "cli/wiring.h"
+#include "engine/async/block_on.h"
+#include "state/sqlite_journal.h"
+
+namespace postferry::cli {
+
+Report run_verify(const PairOptions& options, Terminal& terminal, Observer& log) {
+  Wiring wiring(options, log);
+  const std::string path = journal_path(options);
+  const std::unique_ptr<Journal> journal =
+      std::filesystem::exists(path) ? open_journal_read_only(path) : open_journal_in_memory();
+  StopRequest stop;
+  const SignalWatch signals(wiring.executor(), options, terminal, log, stop);
+  Report report;
+  report.source = options.source.to_string();
+  report.target = options.target.to_string();
+  report.ledger.account = account_name(options);
+  report.verify =
+      block_on(wiring.executor(), verify_account({wiring.source(), wiring.target(), *journal, log},
+                                                 identity_of(options), crossing_options(options),
+                                                 options.level, stop));
+  const VerifyReport& verify = *report.verify;
+  report.ledger.error = verify.error;
+  report.ledger.seconds = verify.seconds;
+  report.ledger.outcome = verify.stopped                           ? Outcome::interrupted
+                          : verify.accounted_for()                 ? Outcome::complete
+                          : verify.folders.empty() && verify.error ? Outcome::failed
+                                                                   : Outcome::partial;
+  return report;
+}
+
+}  // namespace postferry::cli

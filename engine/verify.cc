@@ -1,0 +1,258 @@
+#include "engine/verify.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "engine/async/task_group.h"
+#include "engine/async/timeout.h"
+#include "engine/mapping.h"
+#include "engine/retry.h"
+#include "engine/verify_folder.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::chrono::seconds kGoodbye{5};
+
+/// One target folder with everything that goes there.
+struct Group {
+  bool exists = false;
+  std::vector<VerifyPart> parts;
+};
+
+class Verification {
+ public:
+  Verification(Ends ends, AccountIdentity identity, CrossingOptions options, VerifyLevel level,
+               const StopRequest& stop)
+      : ends_(ends), identity_(std::move(identity)), options_(std::move(options)), stop_(stop) {
+    report_.level = level;
+  }
+
+  Task<VerifyReport> run() {
+    Executor& executor = (co_await current_scope()).executor();
+    const TimePoint begun = executor.now();
+    const AccountId account = co_await ends_.journal.account(
+        identity_.name, identity_.source_identity, identity_.target_identity);
+    for (FolderRecord& record : co_await ends_.journal.folders(account))
+      records_.emplace(record.source, std::move(record));
+    const bool is_new = co_await ends_.journal.is_new(account);
+    report_.journal_known = !is_new;
+    try {
+      co_await begin();
+      for (auto& [folder, group] : groups_) {
+        if (stop_.requested()) throw StopVerify{};
+        co_await verify_group(folder, group);
+      }
+      co_await say_goodbye();
+    } catch (const Error& error) {
+      report_.error = error;
+    } catch (const StopVerify&) {
+      report_.stopped = true;
+    }
+    report_.seconds = std::chrono::duration<double>(executor.now() - begun).count();
+    co_return std::move(report_);
+  }
+
+ private:
+  Task<void> begin() {
+    for (int attempt = 1;; ++attempt) {
+      std::optional<Error> failure;
+      try {
+        co_await connect();
+        co_await plan();
+        co_return;
+      } catch (const Error& error) {
+        if (remedy_for(error) != Remedy::again || attempt > options_.retries ||
+            error.kind() == ErrorKind::unreachable)
+          throw;
+        failure = error;
+      }
+      co_await wait_to_retry(*failure, attempt);
+    }
+  }
+
+  Task<void> connect() {
+    if (!target_) target_ = co_await ends_.target.connect();
+    if (source_ || report_.against_journal) co_return;
+    std::optional<Error> gone;
+    try {
+      source_ = co_await ends_.source.connect();
+    } catch (const Error& error) {
+      const bool away = error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::auth;
+      // Once both ends have been seen, a source that does not answer is a lost line.
+      if (!away || !report_.journal_known || !groups_.empty()) throw;
+      gone = error;
+    }
+    if (!gone) co_return;
+    report_.against_journal = true;
+    ends_.observer.note(Level::warning, std::string(gone->what()) +
+                                            "; the target is compared with the journal instead");
+  }
+
+  Task<void> plan() {
+    groups_.clear();
+    std::vector<FolderInfo> target = co_await target_->list();
+    if (report_.against_journal) {
+      plan_by_journal(target);
+    } else {
+      std::vector<FolderInfo> source = co_await source_->list();
+      plan_by_listing(std::move(source), target);
+    }
+    find_extra_folders(target);
+    std::uint64_t folders = 0;
+    for (const auto& [name, group] : groups_) folders += group.parts.size();
+    ends_.observer.planned(folders, 0);
+  }
+
+  void plan_by_journal(const std::vector<FolderInfo>& target) {
+    for (const auto& [name, record] : records_) {
+      if (!options_.wants(name)) continue;
+      Group& group = groups_[record.target];
+      group.exists = std::ranges::any_of(target, [&](const FolderInfo& folder) {
+        return folder.selectable && folder.name == record.target;
+      });
+      group.parts.push_back({name, record});
+    }
+  }
+
+  void plan_by_listing(std::vector<FolderInfo> source, const std::vector<FolderInfo>& target) {
+    std::erase_if(source,
+                  [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
+    MappingRequest request{std::move(source), target, target_->traits(), options_.map, {}};
+    for (const auto& [name, record] : records_) request.decided.emplace(name, record.target);
+    const Mapping mapping = map_folders(request);
+    for (const FolderInfo& folder : mapping.left_out)
+      ends_.observer.note(Level::info, "folder " + folder.name.to_string() +
+                                           " is left out: it shows mail of other folders");
+    for (const MappedFolder& folder : mapping.folders) {
+      Group& group = groups_[folder.target];
+      group.exists = folder.exists;
+      VerifyPart part{folder.source.name, std::nullopt};
+      if (const auto at = records_.find(part.source); at != records_.end())
+        part.record = at->second;
+      group.parts.push_back(std::move(part));
+    }
+  }
+
+  void find_extra_folders(const std::vector<FolderInfo>& target) {
+    report_.extra_folders.clear();
+    if (!options_.folders.empty() || !options_.excludes.empty()) return;
+    for (const FolderInfo& folder : target)
+      if (folder.selectable && !groups_.contains(folder.name) &&
+          folder.numbers.messages.value_or(1) > 0)
+        report_.extra_folders.push_back(folder.name);
+  }
+
+  /// Looks at one target folder, again after a lost line.
+  Task<void> verify_group(const FolderName& folder, const Group& group) {
+    for (const VerifyPart& part : group.parts) ends_.observer.folder_begun(part.source, folder);
+    for (int attempt = 1;; ++attempt) {
+      std::optional<Error> failure;
+      try {
+        if (!target_ || (!source_ && !report_.against_journal)) co_await connect();
+        VerifyFolderRequest request{
+            source_.get(), *target_,      ends_.journal,
+            options_,      report_.level, folder,
+            group.exists,  group.parts,   [this] { return stop_.requested(); }};
+        std::vector<VerifiedFolder> verified = co_await verify_folder(std::move(request));
+        std::ranges::move(verified, std::back_inserter(report_.folders));
+        co_return;
+      } catch (const Error& error) {
+        failure = error.in("folder " + folder.to_string());
+      }
+      source_.reset();
+      target_.reset();
+      const Remedy remedy = remedy_for(*failure);
+      if (remedy == Remedy::stop || (remedy == Remedy::again && attempt > options_.retries))
+        throw Error(*failure);
+      if (remedy == Remedy::next_folder) {
+        for (const VerifyPart& part : group.parts) {
+          VerifiedFolder failed;
+          failed.source = part.source;
+          failed.target = folder;
+          failed.error = failure;
+          report_.folders.push_back(std::move(failed));
+        }
+        co_return;
+      }
+      co_await wait_to_retry(*failure, attempt);
+    }
+  }
+
+  Task<void> wait_to_retry(const Error& failure, int attempt) {
+    source_.reset();
+    target_.reset();
+    const auto delay = backoff(failure, attempt);
+    ends_.observer.note(Level::warning, std::string(failure.what()) + "; trying again in " +
+                                            std::to_string((delay.count() + 999) / 1000) + " s");
+    co_await wait_unless_stopped(delay, stop_);
+    if (stop_.requested()) throw StopVerify{};
+  }
+
+  Task<void> say_goodbye() {
+    try {
+      if (source_) co_await with_timeout(kGoodbye, source_->logout());
+      if (target_) co_await with_timeout(kGoodbye, target_->logout());
+    } catch (const TimedOut&) {
+      ends_.observer.note(Level::debug, "a server did not answer the goodbye");
+    }
+  }
+
+  Ends ends_;
+  AccountIdentity identity_;
+  CrossingOptions options_;
+  const StopRequest& stop_;
+  VerifyReport report_;
+  std::map<FolderName, FolderRecord> records_;
+  std::map<FolderName, Group> groups_;  // by target folder
+  std::unique_ptr<SourceSession> source_;
+  std::unique_ptr<TargetSession> target_;
+};
+
+}  // namespace
+
+const char* to_string(VerifyLevel level) {
+  static constexpr const char* kNames[] = {"count", "header", "bytes"};
+  return kNames[static_cast<int>(level)];
+}
+
+const char* to_string(FindingKind kind) {
+  static constexpr const char* kNames[] = {"missing",  "differ", "doubled", "unproven", "refused",
+                                           "accepted", "extra",  "flags",   "date"};
+  return kNames[static_cast<int>(kind)];
+}
+
+bool is_difference(FindingKind kind) { return kind <= FindingKind::refused; }
+
+VerifyTally& VerifyTally::operator+=(const VerifyTally& other) {
+  for (const auto member :
+       {&VerifyTally::seen, &VerifyTally::match, &VerifyTally::differ, &VerifyTally::missing,
+        &VerifyTally::refused, &VerifyTally::accepted, &VerifyTally::filtered,
+        &VerifyTally::unproven, &VerifyTally::folded, &VerifyTally::repaired, &VerifyTally::munged,
+        &VerifyTally::kept, &VerifyTally::flags_differ, &VerifyTally::dates_differ,
+        &VerifyTally::extra, &VerifyTally::doubled, &VerifyTally::gone})
+    this->*member += other.*member;
+  return *this;
+}
+
+VerifyTally VerifyReport::messages() const {
+  VerifyTally sum;
+  for (const VerifiedFolder& folder : folders) sum += folder.messages;
+  return sum;
+}
+
+bool VerifyReport::accounted_for() const {
+  const bool folders_whole = std::ranges::none_of(
+      folders, [](const VerifiedFolder& folder) { return folder.folder_missing || folder.error; });
+  return !error && !stopped && folders_whole && messages().accounted_for();
+}
+
+Task<VerifyReport> verify_account(Ends ends, AccountIdentity account, CrossingOptions options,
+                                  VerifyLevel level, const StopRequest& stop) {
+  Verification verification(ends, std::move(account), std::move(options), level, stop);
+  co_return co_await verification.run();
+}
+
+}  // namespace postferry

@@ -1,0 +1,646 @@
+#include "engine/verify_folder.h"
+
+#include <algorithm>
+#include <map>
+#include <span>
+
+#include "engine/async/task_group.h"
+#include "engine/body_digests.h"
+#include "engine/match.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 4000;
+constexpr std::size_t kHeadersAtOnce = 500;
+constexpr std::uint64_t kBytesAtOnce = 32u << 20;  // between two looks at the stop request
+constexpr std::size_t kFindings = 10'000;          // listed of one folder and kind
+
+/// Servers tell the same moment in a zone of their own.
+bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
+  return !a || !b || a->seconds == b->seconds;
+}
+
+std::string flags_text(const Flags& flags) { return flags.empty() ? "none" : flags.to_string(); }
+
+/// A message that should be on the target, and where it is.
+struct Pair {
+  std::optional<Catalogue::Entry> source;  // absent: the source no longer has it
+  std::size_t target = 0;                  // its place in the target's listing
+  std::optional<MessageRow> row;           // absent: found by its header
+  bool folded = false;                     // the server answered with an equal message's UID
+};
+
+class FolderVerifier {
+ public:
+  explicit FolderVerifier(VerifyFolderRequest request) : r_(std::move(request)) {}
+
+  Task<std::vector<VerifiedFolder>> run() {
+    co_await open_target();
+    for (const VerifyPart& part : r_.parts) {
+      VerifiedFolder& folder = done_.emplace_back();
+      folder.source = part.source;
+      folder.target = r_.folder;
+      folder.folder_missing = !r_.exists;
+      at_ = &folder;
+      co_await verify_part(part);
+    }
+    at_ = &done_.front();
+    co_await look_at_the_rest();
+    co_return std::move(done_);
+  }
+
+ private:
+  // --- the target folder
+
+  Task<void> open_target() {
+    if (r_.exists) {
+      const FolderNumbers numbers = co_await r_.target.select(r_.folder);
+      validity_ = numbers.uid_validity.value_or(0);
+      entries_ = co_await r_.target.look(Uid{1});
+    }
+    taken_.assign(entries_.size(), false);
+    paired_ = taken_;
+    for (const VerifyPart& part : r_.parts) {
+      if (!part.record) continue;
+      const TargetFolderRecord known =
+          co_await r_.journal.target_folder(part.record->target_folder);
+      target_rows_hold_ = known.uid_validity == validity_;
+      // Other accounts may fill this folder, too: what their rows name is not foreign.
+      if (target_rows_hold_)
+        for (const Uid uid : co_await r_.journal.named(known.id, Uid{1}))
+          if (const auto place = find_on_target(uid)) taken_[*place] = true;
+      break;
+    }
+  }
+
+  std::optional<std::size_t> find_on_target(Uid uid) const {
+    const auto at = std::ranges::lower_bound(entries_, uid, {}, &TargetEntry::uid);
+    if (at == entries_.end() || at->uid != uid) return std::nullopt;
+    return static_cast<std::size_t>(at - entries_.begin());
+  }
+
+  // --- one source folder
+
+  Task<void> verify_part(const VerifyPart& part) {
+    catalogue_ = {};
+    std::uint32_t source_validity = 0;
+    if (r_.source) {
+      const FolderNumbers numbers = co_await r_.source->select(part.source);
+      source_validity = numbers.uid_validity.value_or(0);
+      catalogue_ = co_await r_.source->catalogue();
+    }
+    due_.assign(catalogue_.size(), true);
+    lost_.clear();
+    at_->messages.seen = catalogue_.size();
+    const bool source_rows_hold =
+        part.record && (!r_.source || !part.record->source_uid_validity ||
+                        part.record->source_uid_validity == source_validity);
+    bool rows_known = false;
+    if (part.record && !(source_rows_hold && target_rows_hold_)) co_await release(part.record->id);
+    if (source_rows_hold) {
+      rows_known = co_await check_rows(part.record->id);
+      co_await note_failures(part.record->id);
+    }
+    filter();
+    co_await place_the_rest(rows_known);
+    co_await tell_missing();
+    co_await name_findings();
+  }
+
+  /// Rows that no longer hold say nothing of what is on the target.
+  Task<void> release(FolderId folder) {
+    MessageKey after;
+    for (;;) {
+      const std::vector<MessageRow> rows = co_await r_.journal.rows(folder, after, kRowsAtOnce);
+      if (rows.empty()) co_return;
+      after = rows.back().key;
+      for (const MessageRow& row : rows)
+        if (const auto place = find_on_target(row.target_uid)) taken_[*place] = false;
+    }
+  }
+
+  /// What the journal says went where, looked up on the target. True when it says anything.
+  Task<bool> check_rows(FolderId folder) {
+    MessageKey after;
+    bool any = false;
+    for (;;) {
+      std::vector<MessageRow> rows = co_await r_.journal.rows(folder, after, kRowsAtOnce);
+      if (rows.empty()) co_return any;
+      any = true;
+      after = rows.back().key;
+      std::vector<Pair> pairs;
+      for (MessageRow& row : rows) place_row(std::move(row), pairs);
+      co_await check_pairs(std::move(pairs));
+    }
+  }
+
+  void place_row(MessageRow row, std::vector<Pair>& pairs) {
+    const auto index = r_.source ? catalogue_.find(row.key) : std::nullopt;
+    auto place =
+        row.target_uid && target_rows_hold_ ? find_on_target(row.target_uid) : std::nullopt;
+    bool folded = row.origin == Origin::folded;
+    if (place && paired_[*place]) {  // k messages need k copies, but where the server folds them
+      folded = folded || r_.target.traits().folds_duplicates;
+      if (!folded) place.reset();
+    }
+    if (!place) {
+      if (index) {
+        lost_[*index] = row.target_uid;
+      } else if (!r_.source || row.state >= MessageState::leaving) {
+        // What we removed from the source must be on the target; what people removed need not be.
+        ++at_->messages.seen;
+        add(FindingKind::missing, row.key, row.target_uid, lost_text(row.target_uid));
+      } else {
+        ++at_->messages.gone;
+      }
+      return;
+    }
+    Pair pair;
+    pair.target = *place;
+    pair.folded = folded;
+    paired_[*place] = true;
+    if (index) {
+      pair.source = catalogue_[*index];
+      due_[*index] = false;
+    } else {
+      ++at_->messages.seen;
+      ++at_->messages.kept;
+    }
+    pair.row = std::move(row);
+    pairs.push_back(std::move(pair));
+  }
+
+  static std::string lost_text(Uid uid) {
+    return uid ? "was copied as UID " + std::to_string(uid.value) +
+                     ", which is no longer there, or another message's"
+               : "was copied, but is no longer there";
+  }
+
+  Task<void> note_failures(FolderId folder) {
+    failures_.clear();
+    for (FailureRow& row : co_await r_.journal.failures(folder)) {
+      if (r_.source) {
+        if (const auto index = catalogue_.find(row.key)) failures_[*index] = std::move(row.text);
+      } else {
+        ++at_->messages.seen;
+        add(FindingKind::refused, row.key, {}, row.text);
+      }
+    }
+  }
+
+  void filter() {
+    for (std::size_t i = 0; i < due_.size(); ++i) {
+      if (!due_[i]) continue;
+      const Catalogue::Entry entry = catalogue_[i];
+      if (r_.options.wants(entry.size_bytes, entry.date)) continue;
+      due_[i] = false;
+      ++at_->messages.filtered;
+    }
+  }
+
+  // --- messages that no row names
+
+  Task<void> place_the_rest(bool rows_known) {
+    std::vector<std::size_t> wanted, free;
+    for (std::size_t i = 0; i < due_.size(); ++i)
+      if (due_[i]) wanted.push_back(i);
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (!taken_[i]) free.push_back(i);
+    if (wanted.empty() || free.empty()) co_return;
+    if (r_.level == VerifyLevel::count) {
+      // By number alone, and only where nothing better is known.
+      if (rows_known) co_return;
+      const std::size_t both = std::min(wanted.size(), free.size());
+      for (std::size_t i = 0; i < both; ++i) {
+        due_[wanted[i]] = false;
+        taken_[free[i]] = true;
+      }
+      at_->messages.match += both;
+      co_return;
+    }
+    const std::vector<Likeness> sources = co_await source_likenesses(std::move(wanted));
+    const std::vector<Likeness> targets = co_await target_likenesses(std::move(free));
+    const MatchResult matched = match_by_header(sources, targets, r_.target.traits().adds_received);
+    std::vector<Pair> pairs;
+    for (const auto& [index, place] : matched.pairs) pairs.push_back(found(index, place));
+    for (const Ambiguous& group : matched.ambiguous)
+      for (const auto& [index, place] : co_await decide_by_bytes(group))
+        pairs.push_back(found(index, place));
+    co_await check_pairs(std::move(pairs));
+  }
+
+  Pair found(std::size_t index, std::size_t place) {
+    due_[index] = false;
+    taken_[place] = true;
+    paired_[place] = true;
+    return {catalogue_[index], place, std::nullopt, false};
+  }
+
+  Task<std::vector<std::pair<std::size_t, std::size_t>>> decide_by_bytes(Ambiguous group) {
+    std::vector<Catalogue::Entry> wanted;
+    std::vector<Uid> uids;
+    for (const Likeness& source : group.source) wanted.push_back(catalogue_[source.index]);
+    for (const Likeness& target : group.target) uids.push_back(entries_[target.index].uid);
+    std::ranges::sort(uids);
+    std::map<std::size_t, Sha256> by_index, by_place;
+    for (const auto& [key, digest] :
+         co_await source_digests(*r_.source, std::move(wanted), forgiving()))
+      if (const auto index = catalogue_.find(key)) by_index[*index] = digest;
+    for (const auto& [uid, digest] :
+         co_await target_digests(r_.target, std::move(uids), forgiving()))
+      if (const auto place = find_on_target(uid)) by_place[*place] = digest;
+    co_return match_by_bytes(group, by_index, by_place);
+  }
+
+  Task<std::vector<Likeness>> source_likenesses(std::vector<std::size_t> indices) {
+    std::vector<Likeness> out;
+    for (std::size_t at = 0; at < indices.size(); at += kHeadersAtOnce) {
+      look_for_stop();
+      std::vector<MessageKey> keys;
+      for (std::size_t i = at; i < std::min(at + kHeadersAtOnce, indices.size()); ++i)
+        keys.push_back(catalogue_.key(indices[i]));
+      for (const HeaderEntry& header : co_await r_.source->headers(std::move(keys)))
+        if (const auto index = catalogue_.find(header.key)) {
+          const Catalogue::Entry entry = catalogue_[*index];
+          out.push_back(likeness(header.fields, entry.size_bytes, entry.date, *index));
+        }
+    }
+    std::ranges::sort(out, {}, &Likeness::index);
+    co_return out;
+  }
+
+  Task<std::vector<Likeness>> target_likenesses(std::vector<std::size_t> places) {
+    std::vector<Likeness> out;
+    for (std::size_t at = 0; at < places.size(); at += kHeadersAtOnce) {
+      look_for_stop();
+      std::vector<Uid> uids;
+      for (std::size_t i = at; i < std::min(at + kHeadersAtOnce, places.size()); ++i)
+        uids.push_back(entries_[places[i]].uid);
+      for (const HeaderEntry& header : co_await r_.target.headers(std::move(uids)))
+        if (const auto place = find_on_target(header.key.uid())) {
+          const TargetEntry& entry = entries_[*place];
+          out.push_back(likeness(header.fields, entry.size_bytes, entry.date, *place));
+        }
+    }
+    std::ranges::sort(out, {}, &Likeness::index);
+    co_return out;
+  }
+
+  // --- pairs
+
+  Task<void> check_pairs(std::vector<Pair> pairs) {
+    for (std::size_t at = 0; at < pairs.size();) {
+      look_for_stop();
+      std::uint64_t bytes = 0;
+      std::size_t end = at;
+      while (end < pairs.size() && end - at < kHeadersAtOnce && bytes < kBytesAtOnce)
+        bytes += entries_[pairs[end++].target].size_bytes;
+      co_await check_some(std::span(pairs).subspan(at, end - at));
+      at = end;
+    }
+  }
+
+  Task<void> check_some(std::span<Pair> pairs) {
+    std::map<std::size_t, std::string> headers_differ;  // by place in the span
+    if (r_.level != VerifyLevel::count) headers_differ = co_await compare_headers(pairs);
+    std::vector<const Pair*> by_digest, by_both_ends;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const Pair& pair = pairs[i];
+      compare_flags_and_date(pair);
+      if (const auto differs = headers_differ.find(i); differs != headers_differ.end()) {
+        add(FindingKind::differ, pair, differs->second);
+      } else if (pair.folded) {
+        ++at_->messages.folded;
+        ++at_->messages.match;
+      } else if (!bytes_wanted(pair)) {
+        compare_sizes(pair);
+      } else {
+        (pair.row && pair.row->sha256 ? by_digest : by_both_ends).push_back(&pair);
+      }
+    }
+    co_await compare_digests(std::move(by_digest), by_both_ends);
+    co_await compare_bytes(by_both_ends);
+  }
+
+  std::uint64_t expected_size(const Pair& pair) const {
+    return pair.row ? pair.row->size_bytes : pair.source->size_bytes;
+  }
+
+  /// Servers err about sizes: from the second level on bytes decide where sizes do not agree.
+  bool bytes_wanted(const Pair& pair) const {
+    if (r_.level == VerifyLevel::bytes) return true;
+    return r_.level == VerifyLevel::header &&
+           expected_size(pair) != entries_[pair.target].size_bytes;
+  }
+
+  void compare_sizes(const Pair& pair) {
+    const std::uint64_t before = expected_size(pair), now = entries_[pair.target].size_bytes;
+    if (before == now) {
+      ++at_->messages.match;
+    } else {
+      add(FindingKind::differ, pair,
+          std::to_string(before) + " bytes were copied, " + std::to_string(now) +
+              " are there, as the servers tell it");
+    }
+  }
+
+  void compare_flags_and_date(const Pair& pair) {
+    const TargetEntry& entry = entries_[pair.target];
+    const bool has_flags = pair.source ? catalogue_.by_uid() : true;
+    const Flags& flags = pair.source ? *pair.source->flags : pair.row->flags;
+    if (has_flags && !(flags == entry.flags))
+      add(FindingKind::flags, pair, flags_text(flags) + " -> " + flags_text(entry.flags));
+    const auto& date = pair.source && pair.source->date ? pair.source->date
+                       : pair.row                       ? pair.row->date
+                                                        : std::nullopt;
+    if (!same_instant(date, entry.date))
+      add(FindingKind::date, pair,
+          std::to_string(date->seconds) + " -> " + std::to_string(entry.date->seconds) +
+              " seconds since 1970");
+  }
+
+  /// What differs, by place in the span. Both ends are asked at the same time.
+  Task<std::map<std::size_t, std::string>> compare_headers(std::span<Pair> pairs) {
+    std::vector<MessageKey> keys;
+    std::vector<Uid> uids;
+    for (const Pair& pair : pairs) {
+      if (!pair.source) continue;
+      keys.push_back(pair.source->key);
+      uids.push_back(entries_[pair.target].uid);
+    }
+    std::map<std::size_t, std::string> out;
+    if (keys.empty()) co_return out;
+    std::ranges::sort(uids);
+    uids.erase(std::unique(uids.begin(), uids.end()), uids.end());
+    std::map<MessageKey, HeaderFields> sources, targets;
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      group.spawn(read_headers(*r_.source, std::move(keys), sources));
+      group.spawn(read_headers(r_.target, std::move(uids), targets));
+      co_await group.join();
+    });
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const Pair& pair = pairs[i];
+      if (!pair.source) continue;
+      const auto source = sources.find(pair.source->key);
+      const auto target = targets.find(MessageKey(entries_[pair.target].uid));
+      if (source == sources.end()) continue;  // gone from the source meanwhile
+      if (target == targets.end()) {
+        out[i] = "its header cannot be read on the target";
+        continue;
+      }
+      std::string different = header_difference(source->second, target->second);
+      if (!different.empty()) out[i] = std::move(different);
+    }
+    co_return out;
+  }
+
+  template <class Session, class Wanted>
+  static Task<void> read_headers(Session& session, std::vector<Wanted> wanted,
+                                 std::map<MessageKey, HeaderFields>& out) {
+    for (HeaderEntry& header : co_await session.headers(std::move(wanted)))
+      out[header.key] = std::move(header.fields);
+  }
+
+  std::string header_difference(const HeaderFields& source, const HeaderFields& target) const {
+    using Field = std::optional<std::string> HeaderFields::*;
+    static constexpr std::pair<Field, const char*> kFields[] = {
+        {&HeaderFields::message_id, "Message-ID"},
+        {&HeaderFields::date, "Date"},
+        {&HeaderFields::from, "From"},
+        {&HeaderFields::subject, "Subject"},
+        {&HeaderFields::to, "To"},
+        {&HeaderFields::received, "Received"}};
+    std::string names;
+    for (const auto& [field, name] : kFields) {
+      if (field == &HeaderFields::received && r_.target.traits().adds_received) continue;
+      const auto &a = source.*field, &b = target.*field;
+      if (a.has_value() == b.has_value() && (!a || canonical_field(*a) == canonical_field(*b)))
+        continue;
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    return names.empty() ? names : "another header: " + names;
+  }
+
+  // --- bytes
+
+  Comparison forgiving() const {
+    return {.ignore_final_crlf = true, .munged_header = r_.target.traits().munges_8bit};
+  }
+
+  /// The target's bytes against what the journal says was sent. What is not equal goes to
+  /// `undecided`: both ends are compared, forgiving what this server does to every message.
+  Task<void> compare_digests(std::vector<const Pair*> pairs, std::vector<const Pair*>& undecided) {
+    if (pairs.empty()) co_return;
+    const auto digests = co_await target_digests(
+        r_.target, uids_of(pairs), {.ignore_final_crlf = false, .munged_header = false});
+    for (const Pair* pair : pairs) {
+      const auto digest = digests.find(entries_[pair->target].uid);
+      if (digest == digests.end()) {
+        add(FindingKind::differ, *pair, "its bytes cannot be read on the target");
+      } else if (digest->second == *pair->row->sha256) {
+        ++at_->messages.match;
+      } else if (pair->source) {
+        undecided.push_back(pair);
+      } else {
+        add(FindingKind::differ, *pair, "other bytes than were sent");
+      }
+    }
+  }
+
+  Task<void> compare_bytes(const std::vector<const Pair*>& pairs) {
+    std::vector<Catalogue::Entry> wanted;
+    for (const Pair* pair : pairs)
+      if (pair->source) wanted.push_back(*pair->source);
+    std::map<MessageKey, Sha256> sources;
+    std::map<Uid, Sha256> targets;
+    if (!wanted.empty())
+      co_await with_group([&](TaskGroup& group) -> Task<void> {
+        group.spawn([&]() -> Task<void> {
+          sources = co_await source_digests(*r_.source, std::move(wanted), forgiving());
+        });
+        group.spawn([&]() -> Task<void> {
+          targets = co_await target_digests(r_.target, uids_of(pairs), forgiving());
+        });
+        co_await group.join();
+      });
+    for (const Pair* pair : pairs) {
+      const auto source = pair->source ? sources.find(pair->source->key) : sources.end();
+      const auto target = targets.find(entries_[pair->target].uid);
+      if (source == sources.end()) {
+        add(FindingKind::unproven, *pair,
+            "was on the target before, and the source no longer gives it: nothing to compare with");
+      } else if (target == targets.end()) {
+        add(FindingKind::differ, *pair, "its bytes cannot be read on the target");
+      } else if (source->second == target->second) {
+        ++at_->messages.match;
+        if (pair->row && pair->row->sha256) ++at_->messages.munged;
+      } else {
+        add(FindingKind::differ, *pair, "other bytes than at the source");
+      }
+    }
+  }
+
+  std::vector<Uid> uids_of(const std::vector<const Pair*>& pairs) const {
+    std::vector<Uid> uids;
+    for (const Pair* pair : pairs) uids.push_back(entries_[pair->target].uid);
+    std::ranges::sort(uids);
+    uids.erase(std::unique(uids.begin(), uids.end()), uids.end());
+    return uids;
+  }
+
+  // --- what is left at the source, and on the target
+
+  Task<void> tell_missing() {
+    for (std::size_t i = 0; i < due_.size(); ++i) {
+      if (!due_[i]) continue;
+      const MessageKey key = catalogue_.key(i);
+      const auto refused = failures_.find(i);
+      const auto lost = lost_.find(i);
+      if (refused != failures_.end()) {
+        add(FindingKind::refused, key, {}, refused->second);
+      } else if (lost != lost_.end()) {
+        add(FindingKind::missing, key, lost->second, lost_text(lost->second));
+      } else {
+        add(FindingKind::missing, key, {}, "was never copied");
+      }
+    }
+    failures_.clear();
+    co_return;
+  }
+
+  /// What is on the target alone: a second copy of ours, or somebody else's.
+  Task<void> look_at_the_rest() {
+    std::vector<std::size_t> rest;
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (!taken_[i]) rest.push_back(i);
+    std::map<std::size_t, Uid> doubles;
+    if (r_.level != VerifyLevel::count && !rest.empty()) doubles = co_await find_doubles(rest);
+    const std::size_t from = at_->findings.size();
+    for (const std::size_t place : rest) {
+      const Uid uid = entries_[place].uid;
+      if (const auto twin = doubles.find(place); twin != doubles.end()) {
+        add(FindingKind::doubled, std::nullopt, uid,
+            "the same as UID " + std::to_string(twin->second.value));
+      } else {
+        add(FindingKind::extra, std::nullopt, uid, "on the target alone");
+      }
+    }
+    co_await name_by_target(from);
+  }
+
+  /// Which of `rest` is byte for byte the same as a message that has its place. Only those of one
+  /// size are looked at.
+  Task<std::map<std::size_t, Uid>> find_doubles(std::vector<std::size_t> rest) {
+    std::map<std::uint64_t, std::vector<std::size_t>> by_size;
+    for (const std::size_t place : rest) by_size[entries_[place].size_bytes].push_back(place);
+    std::vector<std::size_t> candidates, placed;
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (taken_[i] && by_size.contains(entries_[i].size_bytes)) placed.push_back(i);
+    std::map<Fingerprint, std::vector<std::size_t>> placed_prints;
+    for (const Likeness& one : co_await target_likenesses(std::move(placed)))
+      placed_prints[one.print].push_back(one.index);
+    std::map<std::size_t, Uid> out;
+    for (const Likeness& one : co_await target_likenesses(std::move(rest))) {
+      const auto alike = placed_prints.find(one.print);
+      if (alike == placed_prints.end()) continue;
+      std::vector<Uid> uids{entries_[one.index].uid};
+      for (const std::size_t place : alike->second)
+        if (entries_[place].size_bytes == one.size_bytes) uids.push_back(entries_[place].uid);
+      std::ranges::sort(uids);
+      look_for_stop();
+      const auto digests = co_await target_digests(
+          r_.target, std::move(uids), {.ignore_final_crlf = false, .munged_header = false});
+      const auto own = digests.find(entries_[one.index].uid);
+      if (own == digests.end()) continue;
+      for (const auto& [uid, digest] : digests)
+        if (uid != own->first && digest == own->second) out.emplace(one.index, uid);
+    }
+    co_return out;
+  }
+
+  // --- findings
+
+  void add(FindingKind kind, const Pair& pair, std::string text) {
+    add(kind, pair.source ? std::optional(pair.source->key) : std::optional(pair.row->key),
+        entries_[pair.target].uid, std::move(text));
+  }
+
+  void add(FindingKind kind, std::optional<MessageKey> key, Uid uid, std::string text) {
+    VerifyTally& tally = at_->messages;
+    static constexpr std::uint64_t VerifyTally::* kCounts[] = {
+        &VerifyTally::missing,  &VerifyTally::differ,       &VerifyTally::doubled,
+        &VerifyTally::unproven, &VerifyTally::refused,      &VerifyTally::accepted,
+        &VerifyTally::extra,    &VerifyTally::flags_differ, &VerifyTally::dates_differ};
+    if (++(tally.*kCounts[static_cast<int>(kind)]) > kFindings) {
+      ++at_->findings_left_out;
+      return;
+    }
+    at_->findings.push_back({kind, std::move(key), uid, {}, std::move(text)});
+  }
+
+  /// Gives the findings of this source folder their Message-IDs, from the source while it is open.
+  Task<void> name_findings() {
+    if (!r_.source) co_return co_await name_by_target(0);
+    std::map<MessageKey, std::vector<std::size_t>> nameless;
+    for (std::size_t i = 0; i < at_->findings.size(); ++i)
+      if (const auto& key = at_->findings[i].key; key && catalogue_.find(*key))
+        nameless[*key].push_back(i);
+    std::vector<MessageKey> keys;
+    for (auto at = nameless.begin(); at != nameless.end();) {
+      keys.push_back(at->first);
+      ++at;
+      if (keys.size() < kHeadersAtOnce && at != nameless.end()) continue;
+      for (const HeaderEntry& header : co_await r_.source->headers(std::exchange(keys, {})))
+        if (const auto found = nameless.find(header.key); found != nameless.end())
+          for (const std::size_t i : found->second)
+            at_->findings[i].message_id = header.fields.message_id.value_or("");
+    }
+  }
+
+  /// The same from the target, for findings from `from` on that are there.
+  Task<void> name_by_target(std::size_t from) {
+    std::map<Uid, std::vector<std::size_t>> nameless;
+    for (std::size_t i = from; i < at_->findings.size(); ++i)
+      if (const Uid uid = at_->findings[i].uid; find_on_target(uid)) nameless[uid].push_back(i);
+    std::vector<Uid> uids;
+    for (auto at = nameless.begin(); at != nameless.end();) {
+      uids.push_back(at->first);
+      ++at;
+      if (uids.size() < kHeadersAtOnce && at != nameless.end()) continue;
+      for (const HeaderEntry& header : co_await r_.target.headers(std::exchange(uids, {})))
+        if (const auto found = nameless.find(header.key.uid()); found != nameless.end())
+          for (const std::size_t i : found->second)
+            at_->findings[i].message_id = header.fields.message_id.value_or("");
+    }
+  }
+
+  void look_for_stop() const {
+    if (r_.stop()) throw StopVerify{};
+  }
+
+  VerifyFolderRequest r_;
+  std::vector<VerifiedFolder> done_;
+  VerifiedFolder* at_ = nullptr;
+  // Of the target folder.
+  std::uint32_t validity_ = 0;
+  std::vector<TargetEntry> entries_;
+  std::vector<bool> taken_;   // a row names it, or a source message was found to be it
+  std::vector<bool> paired_;  // a message of the source has it already
+  bool target_rows_hold_ = false;
+  // Of the source folder under the eye.
+  Catalogue catalogue_;
+  std::vector<bool> due_;            // not found so far
+  std::map<std::size_t, Uid> lost_;  // copied once, by a row whose UID is gone
+  std::map<std::size_t, std::string> failures_;
+};
+
+}  // namespace
+
+Task<std::vector<VerifiedFolder>> verify_folder(VerifyFolderRequest request) {
+  FolderVerifier verifier(std::move(request));
+  co_return co_await verifier.run();
+}
+
+}  // namespace postferry

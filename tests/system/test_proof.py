@@ -1,0 +1,151 @@
+"""Proof for the user: verify finds each planted defect."""
+import contextlib
+import os
+
+import mailbox as mailboxes
+from harness import Endpoint, expect, fill, test, url
+from wire import Imap
+
+
+def copied(world, mailbox=None, source=None, target=None):
+    """A mailbox that has been carried over; gives user, both Endpoints, URLs and the journal."""
+    source, target = source or world.dovecot(), target or world.target()
+    user = world.user(source, target)
+    fill(source, user, mailbox or mailboxes.mixed(120, 4, largest=50_000))
+    ends, journal = (url(source, user), url(target, user)), world.journal()
+    world.copy(*ends, journal=journal).expect_code(0).expect_balance()
+    return user, Endpoint.of(source, user), Endpoint.of(target, user), ends, journal
+
+
+def verify(world, ends, journal=None, level="header", **more):
+    argv = world.argv(*ends, "--level", level, journal=journal or world.journal(), command="verify", **more)
+    run = world.run(argv)
+    if run.json["accounts"][0].get("verify"):
+        counts = run.account["verify"]["messages"]
+        parts = sum(counts[k] for k in ("match", "differ", "missing", "refused", "accepted", "filtered", "unproven"))
+        expect(counts["seen"] == parts, "verify does not balance:", counts)
+        expect((run.code == 0) == run.account["verify"]["accounted_for"], "exit and verdict differ:", run)
+    return run
+
+
+def findings(run, kind):
+    return [(folder["source"], f["key"], f["target_uid"], f["message_id"])
+            for folder in run.account["verify"]["folders"] for f in folder["findings"] if f["kind"] == kind]
+
+
+@contextlib.contextmanager
+def logged_in(end, user, folder="INBOX"):
+    with Imap(end.port) as imap:
+        imap.login(user, end.password)
+        imap.command(f"SELECT {folder}")
+        yield imap
+
+
+def bodies(store, home):
+    """The files of INBOX's messages, in the order of their UIDs."""
+    if store == "maildir":
+        return sorted((home / "Maildir" / "cur").iterdir(), key=lambda p: p.name)
+    return sorted((home / store / "mailboxes" / "INBOX" / "dbox-Mails").glob("u.*"), key=lambda p: int(p.suffix[1:]))
+
+
+def flip(path):
+    """Changes one byte near the end of a message's file, and not its size."""
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"\n\x01\x03\n") if path.name.startswith("u.") else len(data)
+    data[data.rindex(b"e", 0, end)] ^= 0x20
+    owner, times = path.stat(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    path.write_bytes(data)
+    os.utime(path, ns=times)
+    expect(path.stat().st_size == owner.st_size, "the size changed")
+
+
+@test("verify: a true copy is accounted for, at every level, with the journal and without")
+def true_copy(world):
+    user, here, there, ends, journal = copied(world)
+    for level in ("count", "header", "bytes"):
+        for memory in (journal, None):
+            counts = verify(world, ends, memory, level).expect_code(0).account["verify"]["messages"]
+            expect(counts["match"] == counts["seen"] >= 120 and counts["extra"] == 0, "counts:", counts)
+    return f"{counts['seen']} messages"
+
+
+@test("verify: a message removed, moved, doubled; flags and date changed; foreign mail")
+def planted_by_imap(world):
+    user, here, there, ends, journal = copied(world, mailboxes.small(12))
+    with logged_in(there, user) as imap:
+        imap.command("CREATE Aside")
+        imap.command("UID STORE 3 +FLAGS.SILENT (\\Deleted)")
+        imap.command("UID EXPUNGE 3")
+        imap.command("UID MOVE 5 Aside")
+        imap.command("UID COPY 7 INBOX")
+        imap.command("UID STORE 9 FLAGS.SILENT (\\Answered $Planted)")
+        imap.append("INBOX", b"Subject: hello\r\nMessage-ID: <foreign@sea.example>\r\n\r\nforeign\r\n")
+    run = verify(world, ends, journal, "bytes").expect_code(65)
+    expect([(f[0], f[1]) for f in findings(run, "missing")] == [("INBOX", "3"), ("INBOX", "5")], "missing:", run.out)
+    expect(all(f[3] for f in findings(run, "missing")), "no Message-IDs:", run.out)
+    expect([f[2] for f in findings(run, "doubled")] == [13], "doubled:", run.out)
+    expect([f[1] for f in findings(run, "flags")] == ["9"], "flags:", run.out)
+    expect([f[3] for f in findings(run, "extra")] == ["<foreign@sea.example>"], "extra:", run.out)
+    expect(run.account["verify"]["extra_folders"] == ["Aside"], "extra folders:", run.out)
+    text = world.run(world.argv(*ends, journal=journal, command="verify", as_json=False)).expect_code(65).out
+    expect("NOT every message is accounted for" in text and "missing  INBOX, UID 3 (target UID 3) <" in text, "text:", text)
+
+
+@test("verify: one flipped byte in a maildir and in a dbox file is found by bytes")
+def flipped(world):
+    for store in ("maildir", "sdbox"):
+        target = world.target(store=store)
+        user, here, there, ends, journal = copied(world, mailboxes.small(10), target=target)
+        flip(bodies(store, target.folder / "home" / user)[4])
+        verify(world, ends, journal, "header").expect_code(0)
+        for memory in (journal, None):
+            run = verify(world, ends, memory, "bytes")
+            expect([f[1] for f in findings(run, "differ")] == ["5"], store, memory, "differ:", run, run.out)
+
+
+@test("verify: a changed date is told and is no error")
+def other_date(world):
+    user, here, there, ends, journal = copied(world, mailboxes.small(5))
+    path = bodies("maildir", world.target().folder / "home" / user)[2]
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    # The date is in the cache; without it Dovecot asks the file.
+    for cache in path.parents[1].glob("dovecot.index.cache"):
+        cache.unlink()
+    run = verify(world, ends, journal, "count").expect_code(0)
+    expect([f[1] for f in findings(run, "date")] == ["3"], "date:", run.out)
+
+
+@test("verify: when the source is gone the journal stands for it")
+def source_gone(world):
+    user, here, there, ends, journal = copied(world, mailboxes.small(10))
+    dead = ends[0].replace(f":{here.port}", ":9")
+    flip(bodies("maildir", world.target().folder / "home" / user)[4])
+    with logged_in(there, user) as imap:
+        imap.command("UID STORE 3 +FLAGS.SILENT (\\Deleted)")
+        imap.command("UID EXPUNGE 3")
+    # The identity has the port, so the server must seem gone, not elsewhere.
+    wrong = world.argv(*ends, "--level", "bytes", journal=journal, command="verify", passwords=("wrong", None))
+    run = world.run(wrong).expect_code(65)
+    expect(run.account["verify"]["against"] == "journal" and "journal instead" in run.err, "against:", run.out, run.err)
+    expect([f[1] for f in findings(run, "missing")] == ["3"], "missing:", run.out)
+    expect([f[1] for f in findings(run, "differ")] == ["5"], "differ:", run.out)
+    verify(world, (dead, ends[1])).expect_code(69)
+
+
+@test("verify: Cyrus, also where it munges headers; POP3")
+def other_servers(world):
+    for target in (world.cyrus(), world.cyrus(munge8bit=None)):
+        user, here, there, ends, journal = copied(world, mailboxes.awkward(poison=False), target=target)
+        for level in ("count", "header", "bytes"):
+            verify(world, ends, journal, level).expect_code(0)
+        with logged_in(there, user) as imap:
+            imap.command("UID STORE 1 +FLAGS.SILENT (\\Deleted)")
+            imap.command("UID EXPUNGE 1")
+        expect(len(findings(verify(world, ends, journal).expect_code(65), "missing")) == 1, "nothing missing")
+    source, target = world.dovecot(), world.target()
+    user = world.user(source, target)
+    fill(source, user, mailboxes.small(20))
+    ends, journal = (url(source, user, "pop3"), url(target, user)), world.journal()
+    world.copy(*ends, journal=journal).expect_code(0)
+    verify(world, ends, journal, "bytes").expect_code(0)
+    verify(world, ends, None, "bytes").expect_code(0)
