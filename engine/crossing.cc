@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
@@ -181,9 +182,22 @@ class Crossing {
     co_return !due.empty();
   }
 
-  /// The largest first, so that no big folder is begun last.
+  /// Whether a batch of this folder has not been settled: what it left on the target is its own,
+  /// and must be recognised before another folder of the same target folder takes it for a
+  /// stranger's.
+  Task<bool> left_a_batch(const FolderRecord& record) {
+    if (!record.batches_open) co_return false;
+    const std::vector<OpenBatch> open = co_await ends_.journal.open_batches(record.target_folder);
+    co_return std::ranges::any_of(open, [&record](const OpenBatch& batch) {
+      return batch.folder == record.id && !batch.settled;
+    });
+  }
+
+  /// What a former run left half done comes first, then the largest, so that no big folder is begun
+  /// last.
   Task<void> queue_what_is_due() {
     std::uint64_t messages = 0;
+    std::set<std::size_t> half_done;
     for (std::size_t i = 0; i < folders_.size(); ++i) {
       const auto record = records_.find(folders_[i].source.name);
       const bool unchanged = record != records_.end() &&
@@ -193,10 +207,13 @@ class Crossing {
         ends_.observer.folder_ended(folders_[i].source.name, ledger_.folders[i]);
         continue;
       }
+      const bool left = record != records_.end() && co_await left_a_batch(record->second);
+      if (left) half_done.insert(i);
       messages += ledger_.folders[i].messages.seen;
       queue_.push_back(i);
     }
-    std::ranges::sort(queue_, [this](std::size_t a, std::size_t b) {
+    std::ranges::sort(queue_, [this, &half_done](std::size_t a, std::size_t b) {
+      if (half_done.contains(a) != half_done.contains(b)) return half_done.contains(a);
       const std::uint64_t of_a = ledger_.folders[a].messages.seen,
                           of_b = ledger_.folders[b].messages.seen;
       return of_a != of_b ? of_a > of_b : a < b;
@@ -221,11 +238,25 @@ class Crossing {
     });
   }
 
+  /// The next folder whose target folder nobody is filling: what several send to one goes there one
+  /// after the other, or each would take the others' new mail for a stranger's. The lane that fills
+  /// it goes on with those left out here.
+  std::optional<std::size_t> take() {
+    const auto at = std::ranges::find_if(
+        queue_, [this](std::size_t index) { return !filling_.contains(folders_[index].target); });
+    if (at == queue_.end()) return std::nullopt;
+    const std::size_t index = *at;
+    queue_.erase(at);
+    filling_.insert(folders_[index].target);
+    return index;
+  }
+
   Task<void> work(Lane lane) {
-    while (!queue_.empty() && !halted_ && !stop_.requested()) {
-      const std::size_t index = queue_.front();
-      queue_.pop_front();
-      const bool lane_ends = co_await carry_folder(lane, index);
+    while (!halted_ && !stop_.requested()) {
+      const std::optional<std::size_t> index = take();
+      if (!index) break;
+      const bool lane_ends = co_await carry_folder(lane, *index);
+      filling_.erase(folders_[*index].target);
       if (lane_ends) break;
     }
     --lanes_alive_;
@@ -337,6 +368,7 @@ class Crossing {
   std::map<FolderName, FolderRecord> records_;
   std::vector<FolderId> missing_;  // since their last completed crossing
   std::deque<std::size_t> queue_;
+  std::set<FolderName> filling_;  // target folders
   std::uint64_t memory_per_lane_ = 0;
   std::size_t lanes_alive_ = 0;
   Duration slowest_batch_{};

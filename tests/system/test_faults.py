@@ -8,6 +8,7 @@ import threading
 import time
 
 import mailbox as mailboxes
+from dovecot import hide
 from harness import Endpoint, Failed, expect, expect_appended_once, expect_equal, fill, test, url
 from test_runs import forward
 
@@ -108,6 +109,11 @@ def killed(world):
 @test("kill -9 at random moments, IMAP to Cyrus", slow=True)
 def killed_cyrus(world):
     return kills(world, max(1, KILLS // 5), "imap", world.cyrus())
+
+
+@test("kill -9 at random moments, IMAP to a Dovecot without UIDPLUS and MULTIAPPEND", slow=True)
+def killed_bare(world):
+    return kills(world, max(1, KILLS // 5), "imap", world.target(capability=hide("UIDPLUS", "MULTIAPPEND", "LITERAL+")))
 
 
 @test("kill -9 at random moments, POP3 to Dovecot", slow=True)

@@ -60,7 +60,7 @@ def opened(world, ends, journal, *options, code=0):
 def _following(name, **server):
     @test(f"new mail and changed flags follow, what is gone stays, {name}")
     def following(world):
-        user, here, there, ends, journal = settled_pair(world, box(INBOX=some(40, "f", flags=("\\Seen",)), Other=some(5, "o")),
+        user, here, there, ends, journal = settled_pair(world, box(INBOX=some(40, "f", flags=("\\Seen",), keywords=()), Other=some(5, "o")),
                                                         source=world.dovecot(**server))
         change(here, "STORE 1:3 +FLAGS (\\Flagged $Forwarded)", "STORE 4:6 -FLAGS (\\Seen)", "STORE 7 FLAGS (\\Answered)",
                "STORE 8:9 +FLAGS (\\Deleted)", "EXPUNGE")
@@ -83,7 +83,7 @@ _following("without CONDSTORE", capability=NO_CONDSTORE)
 @test("a user's own flags on the target stand: only what the source gained or lost is applied")
 def own_flags(world):
     for server in ({}, {"capability": NO_CONDSTORE}):
-        user, here, there, ends, journal = settled_pair(world, box(INBOX=some(6, flags=("\\Seen",))),
+        user, here, there, ends, journal = settled_pair(world, box(INBOX=some(6, flags=("\\Seen",), keywords=())),
                                                         source=world.dovecot(**server))
         change(there, "STORE 1:6 +FLAGS (Mine \\Draft)", "STORE 2:3 -FLAGS (\\Seen)", "STORE 4 +FLAGS (\\Flagged)")
         change(here, "STORE 1:2 +FLAGS (\\Answered)", "STORE 3:4 +FLAGS (\\Flagged)", "STORE 5 -FLAGS (\\Seen)")

@@ -3,6 +3,7 @@ other bytes, other UIDs, backups that came back.  Nothing is lost, nothing doubl
 import dataclasses
 import random
 import shutil
+import signal
 import time
 
 import load
@@ -189,39 +190,86 @@ def one_after_the_other(world):
     expect(not names(mail[first][:10]) & set(found), "the deletions were not mirrored")
 
 
-@test("two accounts fill one folder at the same time, also killed and started again")
+@test("two accounts fill one folder at the same time")
 def at_the_same_time(world):
-    for kill in (False, True):
-        mail, ends, there, source = two_into_one(world)
-        runs = {user: world.argv(*ends[user], "--memory", "4MiB", journal=world.journal()) for user in mail}
-        processes = [world.start(argv) for argv in runs.values()]
-        if kill:
-            time.sleep(0.15)
-            for process in processes:
-                world.signal(process, 9)
-            for process in processes:
-                world.finish(process)
-            processes = [world.start(argv) for argv in runs.values()]
+    mail, ends, there, source = two_into_one(world)
+    runs = {user: world.argv(*ends[user], journal=world.journal()) for user in mail}
+    for process in [world.start(argv) for argv in runs.values()]:
+        world.finish(process).expect_code(0).expect_balance()
+    for argv in runs.values():
+        world.run(argv).expect_code(0).expect_counts(copied=0, seen=155)
+    expect_both(mail, there)
+
+
+def killed_often(world, argvs, times, seed):
+    """Runs all at the same time, kills them and starts them again TIMES times; the last ones in peace."""
+    rnd, met = random.Random(seed), 0
+    for _ in range(times):
+        processes = [world.start(argv) for argv in argvs]
         for process in processes:
-            world.finish(process).expect_code(0).expect_balance()
-        for argv in runs.values():
-            world.run(argv).expect_code(0).expect_counts(copied=0, seen=155)
+            time.sleep(rnd.uniform(0, 0.7))
+            met += world.alive(process)
+            world.signal(process, signal.SIGKILL)
+        for process in processes:
+            world.finish(process)
+    for process in [world.start(argv) for argv in argvs]:
+        world.finish(process).expect_code(0).expect_balance()
+    return met
+
+
+@test("two accounts fill one folder at the same time, killed again and again", slow=True)
+def at_the_same_time_killed(world):
+    told = []
+    for seed in range(3):
+        mail, ends, there, source = two_into_one(world)
+        with world.proxy(world.target().imap, delay_ms=10, mb_per_second=0.1) as proxy:
+            argvs = [world.argv(here, url(world.target(), there.user, port=proxy[world.target().imap]), journal=world.journal())
+                     for here, _ in ends.values()]
+            told.append(killed_often(world, argvs, 4, seed))
+            for argv in argvs:
+                world.run(argv).expect_code(0).expect_counts(copied=0, seen=155)
         expect_both(mail, there)
+    return f"{sum(told)} kills met a run"
 
 
-@test("two folders of one account go to one target folder, at the same time")
-def two_folders_into_one(world):
-    mail = {name: some(200, name) + some(5, "in both") for name in ("One", "Two", "Three")}
-    user, here, there, ends = pair(world, box(INBOX=[], **mail))
-    maps = [word for name in mail for word in ("--map", f"{name}=All")]
-    journal = world.journal()
-    for copied in (615, 0):
-        world.copy(*ends, *maps, journal=journal).expect_code(0).expect_counts(seen=615, copied=copied)
+def three_into_one(world, target, count):
+    """Three folders with mail of their own and 5 messages in all of them, to go to one target folder."""
+    mail = {name: some(count, name) + some(5, "in all") for name in ("One", "Two", "Three")}
+    user, here, there, ends = pair(world, box(INBOX=[], **mail), target=target)
+    return mail, there, ends, [word for name in mail for word in ("--map", f"{name}=All")]
+
+
+def expect_three(mail, there):
     found = [m.name for m in picture(there)[0][("All",)]]
     for name, messages in mail.items():
-        expect(all(found.count(n) == 1 for n in names(messages[:200])), f"the mail of {name} is not there once")
-    expect(all(found.count(n) == 3 for n in names(some(5, "in both"))), "copies of what is in all three",
-           [found.count(n) for n in names(some(5, "in both"))])
+        wrong = [(n, found.count(n)) for n in names(messages[:-5]) if found.count(n) != 1]
+        expect(not wrong, f"the mail of {name} is not there once:", wrong[:3])
+    copies = [found.count(n) for n in names(some(5, "in all"))]
+    expect(copies == [3] * 5, "copies of what is in all three:", copies)
+
+
+@test("three folders of one account go to one target folder, at the same time, with and without UIDPLUS")
+def three_folders_into_one(world):
+    for target in (world.target(), world.target(capability=hide("UIDPLUS"))):
+        mail, there, ends, maps = three_into_one(world, target, 200)
+        journal = world.journal()
+        for copied in (615, 0):
+            world.copy(*ends, *maps, journal=journal).expect_code(0).expect_counts(seen=615, copied=copied)
+        expect_three(mail, there)
+
+
+@test("three folders of one account go to one target folder, killed again and again", slow=True)
+def three_folders_killed(world):
+    met = 0
+    for seed in range(3):
+        target = world.target()
+        mail, there, ends, maps = three_into_one(world, target, 120)
+        with world.proxy(target.imap, delay_ms=10, mb_per_second=0.1) as proxy:
+            argv = world.argv(ends[0], url(target, there.user, port=proxy[target.imap]), *maps, journal=world.journal())
+            met += killed_often(world, [argv], 4, seed)
+            world.run(argv).expect_code(0).expect_counts(copied=0, seen=375)
+        expect_three(mail, there)
+    return f"{met} kills met a run"
 
 
 # What was written down no longer holds.
