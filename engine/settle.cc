@@ -26,12 +26,11 @@ class Settler {
     const bool nothing_new = r_.target_numbers.uid_next &&
                              Uid{*r_.target_numbers.uid_next} <= r_.target_folder.watermark;
     if (nothing_new && r_.batches.empty()) co_return result_;
-    co_await look();
-    co_await match(members_);
+    co_await look_for_members();
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
-    if (!strangers_.empty() && !r_.batches.empty()) co_await find_twins();
-    if (!strangers_.empty()) co_await match(everything_due());
+    co_await find_twins({});
+    co_await match(everything_due());
     co_await record();
     co_return result_;
   }
@@ -45,15 +44,16 @@ class Settler {
 
   void collect_members() {
     for (const OpenBatch& batch : r_.batches) {
-      if (batch.settled || batch.folder != r_.folder.id) continue;
+      if (batch.folder != r_.folder.id) continue;
       for (const MessageKey& key : batch.keys) {
         const auto at = r_.catalogue.find(key);
-        if (at && r_.standing[*at] == Standing::due) {
-          members_.push_back(*at);
-          member_run_[*at] = batch.run;
-        }
+        if (!at || r_.standing[*at] != Standing::due) continue;
+        member_run_[*at] = batch.run;
+        if (!batch.settled) members_.push_back(*at);
       }
     }
+    std::ranges::sort(members_);
+    members_.erase(std::ranges::unique(members_).begin(), members_.end());
   }
 
   std::vector<std::size_t> everything_due() const {
@@ -98,6 +98,13 @@ class Settler {
             likeness(header.fields, entry.size_bytes, entry.date, entry.uid.value);
       }
     }
+  }
+
+  /// A late copy of what has crossed already is told from a member by its date, where they differ.
+  Task<void> look_for_members() {
+    co_await look();
+    co_await find_twins(members_);
+    co_await match(members_);
   }
 
   /// Source likenesses, read in parts and remembered: a wait matches the same members again.
@@ -218,17 +225,25 @@ class Settler {
       if (now == last) continue;
       last = now;
       since = executor.now();
-      co_await look();
-      co_await match(members_);
+      co_await look_for_members();
     }
     if (!members_missing()) co_return;
-    co_await look();  // UIDNEXT of a server that does not say it proves nothing
-    co_await match(members_);
+    co_await look_for_members();  // UIDNEXT of a server that does not say it proves nothing
   }
 
   /// Late arrivals: equal byte for byte, in flags and in date, to a copy that was made after their
-  /// batch had been given up. Only those are ours to remove.
-  Task<void> find_twins() {
+  /// batch had been given up. Only those are ours to remove, and not what may be one of `awaited`.
+  Task<void> find_twins(std::vector<std::size_t> awaited) {
+    if (strangers_.empty() || r_.batches.empty()) co_return;
+    std::erase_if(awaited, [&](std::size_t i) { return r_.standing[i] != Standing::due; });
+    const std::vector<Likeness> wanted = co_await source_likenesses(std::move(awaited));
+    const auto may_be_wanted = [&](const Stranger& stranger) {
+      return std::ranges::any_of(wanted, [&](const Likeness& member) {
+        return member.print == stranger.likeness.print &&
+               (!member.date || !stranger.entry.date ||
+                member.date->seconds == stranger.entry.date->seconds);
+      });
+    };
     std::set<Uid> twins;
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id || !batch.uid_next) continue;
@@ -242,7 +257,9 @@ class Settler {
         by_print[member.print].push_back(member.index);
       for (const auto& [uid, stranger] : strangers_) {
         const auto group = by_print.find(stranger.likeness.print);
-        if (uid < batch.uid_next || group == by_print.end() || twins.contains(uid)) continue;
+        if (uid < batch.uid_next || group == by_print.end() || twins.contains(uid) ||
+            may_be_wanted(stranger))
+          continue;
         for (std::size_t index : group->second)
           if (co_await is_twin(index, stranger.entry)) {
             twins.insert(uid);
@@ -251,7 +268,7 @@ class Settler {
       }
     }
     for (Uid uid : twins) strangers_.erase(uid);
-    result_.twins = twins.size();
+    result_.twins += twins.size();
     if (twins.empty()) co_return;
     if (r_.target.traits().uidplus) co_await r_.target.expunge({twins.begin(), twins.end()});
     r_.observer.note(Level::warning,
@@ -280,7 +297,7 @@ class Settler {
     std::vector<TargetEntry> entries = co_await r_.target.look(copy);
     if (entries.empty() || entries[0].uid != copy) co_return false;
     // Without a date of ours each copy got the moment of its arrival.
-    if (row->date && entries[0].date != late.date) co_return false;
+    if (r_.catalogue[index].date && entries[0].date != late.date) co_return false;
     if (!(entries[0].flags == late.flags)) co_return false;
     std::vector<Uid> both{std::min(copy, late.uid), std::max(copy, late.uid)};
     const auto digests = co_await target_digests(
