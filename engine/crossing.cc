@@ -33,7 +33,9 @@ class Crossing {
         identity_(std::move(identity)),
         options_(std::move(options)),
         stop_(stop),
-        hash_(options_.selection_hash()) {}
+        hash_(options_.selection_hash()) {
+    if (!ends_.turns) ends_.turns = &own_turns_;
+  }
 
   Task<Ledger> run() {
     Executor& executor = (co_await current_scope()).executor();
@@ -357,6 +359,7 @@ class Crossing {
   }
 
   Ends ends_;
+  FolderTurns own_turns_;
   AccountIdentity identity_;
   CrossingOptions options_;
   const StopRequest& stop_;

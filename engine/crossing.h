@@ -11,6 +11,7 @@
 
 #include "engine/async/blocking.h"
 #include "engine/async/task.h"
+#include "engine/folder_turns.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/observer.h"
@@ -49,6 +50,7 @@ struct Ends {
   Target& target;
   Journal& journal;
   Observer& observer;
+  FolderTurns* turns = nullptr;  // of all accounts carried at the same time; null: there is one
 };
 
 /// The names and identities under which the journal knows the account.

@@ -33,6 +33,7 @@ class FolderCrosser {
     if (r_.windows.first()) r_.tally.messages.seen = r_.tally.messages.pending = known_size;
     bytes_copied_ = r_.windows.bytes_copied();
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
+    const Permit turn = co_await r_.ends.turns->take(record_.target_folder);
     co_await with_group([this](TaskGroup& group) -> Task<void> {
       group.spawn(read_source());
       group.spawn(open_target());
@@ -98,8 +99,10 @@ class FolderCrosser {
   /// Keys and UIDs that no longer mean what they meant are void before anything is joined.
   Task<void> note_validity() {
     if (begun_.uid_validity && record_.source_uid_validity != begun_.uid_validity) {
-      if (record_.source_uid_validity)
+      if (record_.source_uid_validity) {
         note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
+        co_await keep_former_rows();
+      }
       if (!r_.options.dry_run)
         co_await r_.ends.journal.source_uid_validity(record_.id, *begun_.uid_validity);
       void_rows_ = record_.source_uid_validity.has_value();
@@ -123,6 +126,18 @@ class FolderCrosser {
       co_await r_.ends.journal.record(std::move(record));
     }
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
+  }
+
+  /// A copy that is found again by its header keeps its history: who made it, and from which bytes.
+  Task<void> keep_former_rows() {
+    MessageKey after;
+    while (true) {
+      std::vector<MessageRow> rows = co_await r_.ends.journal.rows(record_.id, after, kRowsAtOnce);
+      if (rows.empty()) break;
+      after = rows.back().key;
+      for (MessageRow& row : rows)
+        if (const Uid uid = row.target_uid) former_.emplace(uid, std::move(row));
+    }
   }
 
   /// Merge-joins the catalogue with the journal, a page of rows at a time.
@@ -193,8 +208,8 @@ class FolderCrosser {
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
     SettleRequest request{r_.source, r_.target, r_.ends.journal, r_.ends.observer, catalogue_,
-                          standing_, unplaced_, record_,         target_folder_,   numbers,
-                          batches_,  r_.run,    still()};
+                          standing_, unplaced_, former_,         record_,          target_folder_,
+                          numbers,   batches_,  r_.run,          still()};
     const SettleResult settled = co_await settle(std::move(request));
     target_folder_.watermark = settled.watermark;
     result_.progressed = result_.progressed || settled.adopted + settled.recovered > 0;
@@ -382,6 +397,7 @@ class FolderCrosser {
   std::vector<FlagChange> flag_changes_;
   std::vector<MessageRow> gone_;
   std::map<std::size_t, MessageRow> unplaced_;
+  std::map<Uid, MessageRow> former_;
   std::uint64_t recorded_ = 0, bytes_copied_ = 0;
   std::size_t known_ = 0,
               handled_ = 0;  // messages that had crossed, that were due and no longer are

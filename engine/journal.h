@@ -147,7 +147,8 @@ class Journal {
                               std::string options_hash, std::uint64_t present) = 0;
   /// Notes the UIDVALIDITY under which the folder's keys hold. If another one was noted before, the
   /// keys are void: the folder's rows and failures are deleted, the watermark of its target folder
-  /// goes back to 1 and its batches are dropped, so that settle finds the messages again.
+  /// goes back to 1 and its open batches lose their keys, so that settle waits and finds the
+  /// messages again.
   virtual Task<void> source_uid_validity(FolderId folder, std::uint32_t value) = 0;
 
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
@@ -158,6 +159,9 @@ class Journal {
   virtual Task<std::vector<FailureRow>> failures(FolderId folder) = 0;
   /// Target UIDs >= from that any row of any account names, ascending.
   virtual Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) = 0;
+  /// Rows of any account whose copy has one of these sizes, and a known UID.
+  virtual Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+                                                   std::vector<std::uint64_t> sizes) = 0;
   /// Rows that name these target UIDs.
   virtual Task<std::vector<MessageRow>> rows_at(TargetFolderId folder, std::vector<Uid> uids) = 0;
 
@@ -176,7 +180,7 @@ class Journal {
   virtual Task<void> set_state(FolderId folder, std::vector<MessageKey> keys,
                                MessageState state) = 0;
   /// The target folder was replaced (UIDVALIDITY changed or UIDNEXT went back): target UIDs of all
-  /// its rows become 0 and the watermark 1, the batches are dropped.
+  /// its rows become 0, the watermark 1, and so the UIDNEXT of its batches.
   virtual Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) = 0;
   /// fsync: everything recorded before is on the disk when this returns.
   virtual Task<void> make_durable() = 0;

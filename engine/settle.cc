@@ -7,12 +7,14 @@
 #include "engine/async/timeout.h"
 #include "engine/body_digests.h"
 #include "engine/match.h"
+#include "engine/twins.h"
 
 namespace postferry {
 
 namespace {
 
 constexpr std::size_t kHeadersAtOnce = 500;
+constexpr std::size_t kUidsTold = 20;
 constexpr std::chrono::milliseconds kPoll{200};
 
 class Settler {
@@ -29,8 +31,9 @@ class Settler {
     co_await look_for_members();
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
-    co_await find_twins({});
+    co_await find_twins(unplaced_due());
     co_await match(everything_due());
+    co_await report_equals();
     co_await record();
     co_return result_;
   }
@@ -45,6 +48,7 @@ class Settler {
   void collect_members() {
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id) continue;
+      nameless_batch_ = nameless_batch_ || (batch.keys.empty() && !batch.settled);
       for (const MessageKey& key : batch.keys) {
         const auto at = r_.catalogue.find(key);
         if (!at || r_.standing[*at] != Standing::due) continue;
@@ -61,6 +65,13 @@ class Settler {
     for (std::size_t i = 0; i < r_.standing.size(); ++i)
       if (r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered) due.push_back(i);
     return due;
+  }
+
+  /// Known to be on the target, under another UID now.
+  std::vector<std::size_t> unplaced_due() const {
+    std::vector<std::size_t> out;
+    for (const auto& [index, row] : r_.unplaced) out.push_back(index);
+    return out;
   }
 
   /// Where twins may be: not below any batch that is kept for late arrivals.
@@ -173,6 +184,12 @@ class Settler {
   MessageRow row_of(std::size_t index, const TargetEntry& target) {
     if (const auto old = r_.unplaced.find(index); old != r_.unplaced.end()) return old->second;
     const Catalogue::Entry source = r_.catalogue[index];
+    if (const auto old = r_.former.find(target.uid); old != r_.former.end()) {
+      MessageRow row = old->second;
+      row.key = source.key;
+      row.flags = *source.flags;
+      return row;
+    }
     const auto member = member_run_.find(index);
     const bool ours = member != member_run_.end();
     MessageRow row;
@@ -204,8 +221,9 @@ class Settler {
   }
 
   bool members_missing() const {
-    return std::ranges::any_of(members_,
-                               [&](std::size_t i) { return r_.standing[i] == Standing::due; });
+    return nameless_batch_ || std::ranges::any_of(members_, [&](std::size_t i) {
+             return r_.standing[i] == Standing::due;
+           });
   }
 
   /// A server goes on after the line is cut: wait until every member has appeared or UIDNEXT has
@@ -231,20 +249,29 @@ class Settler {
     co_await look_for_members();  // UIDNEXT of a server that does not say it proves nothing
   }
 
+  /// What may be one of these, by its header and its date.
+  Task<std::map<Fingerprint, std::vector<Likeness>>> by_print(std::vector<std::size_t> indices) {
+    std::map<Fingerprint, std::vector<Likeness>> out;
+    for (const Likeness& member : co_await source_likenesses(std::move(indices)))
+      out[member.print].push_back(member);
+    co_return out;
+  }
+
   /// Late arrivals: equal byte for byte, in flags and in date, to a copy that was made after their
   /// batch had been given up. Only those are ours to remove, and not what may be one of `awaited`.
   Task<void> find_twins(std::vector<std::size_t> awaited) {
     if (strangers_.empty() || r_.batches.empty()) co_return;
     std::erase_if(awaited, [&](std::size_t i) { return r_.standing[i] != Standing::due; });
-    const std::vector<Likeness> wanted = co_await source_likenesses(std::move(awaited));
+    const auto wanted = co_await by_print(std::move(awaited));
     const auto may_be_wanted = [&](const Stranger& stranger) {
-      return std::ranges::any_of(wanted, [&](const Likeness& member) {
-        return member.print == stranger.likeness.print &&
-               (!member.date || !stranger.entry.date ||
-                member.date->seconds == stranger.entry.date->seconds);
-      });
+      const auto group = wanted.find(stranger.likeness.print);
+      return group != wanted.end() &&
+             std::ranges::any_of(group->second, [&](const Likeness& member) {
+               return !member.date || !stranger.entry.date ||
+                      member.date->seconds == stranger.entry.date->seconds;
+             });
     };
-    std::set<Uid> twins;
+    std::map<Uid, Suspect> suspects;
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id || !batch.uid_next) continue;
       std::vector<std::size_t> copied;
@@ -252,57 +279,60 @@ class Settler {
         if (const auto at = r_.catalogue.find(key);
             at && (r_.standing[*at] == Standing::present || r_.standing[*at] == Standing::copied))
           copied.push_back(*at);
-      std::map<Fingerprint, std::vector<std::size_t>> by_print;
-      for (const Likeness& member : co_await source_likenesses(copied))
-        by_print[member.print].push_back(member.index);
-      for (const auto& [uid, stranger] : strangers_) {
-        const auto group = by_print.find(stranger.likeness.print);
-        if (uid < batch.uid_next || group == by_print.end() || twins.contains(uid) ||
-            may_be_wanted(stranger))
-          continue;
-        for (std::size_t index : group->second)
-          if (co_await is_twin(index, stranger.entry)) {
-            twins.insert(uid);
-            break;
-          }
+      const auto members = co_await by_print(std::move(copied));
+      for (auto at = strangers_.lower_bound(batch.uid_next); at != strangers_.end(); ++at) {
+        const auto group = members.find(at->second.likeness.print);
+        if (group == members.end() || may_be_wanted(at->second)) continue;
+        Suspect& suspect = suspects[at->first];
+        suspect.entry = at->second.entry;
+        for (MessageRow& row : co_await rows_of(group->second))
+          suspect.rows.push_back(std::move(row));
       }
     }
+    std::vector<Suspect> list;
+    for (auto& [uid, suspect] : suspects) list.push_back(std::move(suspect));
+    const bool dated = r_.catalogue.by_uid();
+    std::vector<Uid> twins = co_await late_copies(r_.target, std::move(list), dated);
+    if (twins.empty()) co_return;
     for (Uid uid : twins) strangers_.erase(uid);
     result_.twins += twins.size();
-    if (twins.empty()) co_return;
-    if (r_.target.traits().uidplus) co_await r_.target.expunge({twins.begin(), twins.end()});
-    r_.observer.note(Level::warning,
-                     "folder " + r_.folder.source.to_string() + ": " +
-                         std::to_string(twins.size()) +
-                         " messages arrived twice from a connection that had been lost; " +
-                         (r_.target.traits().uidplus ? "the later copies were removed"
-                                                     : "the server has no UIDPLUS, so they stay"));
+    const bool removed = r_.target.traits().uidplus;
+    note(std::to_string(twins.size()) +
+         " messages arrived twice from a connection that had been lost; " +
+         (removed ? "the later copies were removed" : "the server has no UIDPLUS, so they stay"));
+    if (removed) co_await r_.target.expunge(std::move(twins));
   }
 
-  Task<std::optional<MessageRow>> find_row(MessageKey key) {
-    for (const MessageRow& row : rows_)
-      if (row.key == key) co_return row;
+  Task<std::vector<MessageRow>> rows_of(std::vector<Likeness> members) {
     std::vector<MessageKey> keys;
-    keys.push_back(std::move(key));
-    const std::vector<MessageRow> rows =
-        co_await r_.journal.rows_for(r_.folder.id, std::move(keys));
-    if (rows.empty()) co_return std::nullopt;
-    co_return rows[0];
+    for (const Likeness& member : members) keys.push_back(r_.catalogue.key(member.index));
+    std::vector<MessageRow> rows = co_await r_.journal.rows_for(r_.folder.id, keys);
+    for (const MessageRow& row : rows_)
+      if (std::ranges::find(keys, row.key) != keys.end()) rows.push_back(row);
+    co_return rows;
   }
 
-  Task<bool> is_twin(std::size_t index, TargetEntry late) {
-    const std::optional<MessageRow> row = co_await find_row(r_.catalogue.key(index));
-    if (!row || !row->target_uid || row->target_uid == late.uid) co_return false;
-    const Uid copy = row->target_uid;
-    std::vector<TargetEntry> entries = co_await r_.target.look(copy);
-    if (entries.empty() || entries[0].uid != copy) co_return false;
-    // Without a date of ours each copy got the moment of its arrival.
-    if (r_.catalogue[index].date && entries[0].date != late.date) co_return false;
-    if (!(entries[0].flags == late.flags)) co_return false;
-    std::vector<Uid> both{std::min(copy, late.uid), std::max(copy, late.uid)};
-    const auto digests = co_await target_digests(
-        r_.target, std::move(both), {.ignore_final_crlf = false, .munged_header = false});
-    co_return digests.size() == 2 && digests.begin()->second == digests.rbegin()->second;
+  /// Second copies that are not known to be ours: told, and left alone.
+  Task<void> report_equals() {
+    if (strangers_.empty()) co_return;
+    std::vector<Likeness> strangers;
+    for (const auto& [uid, stranger] : strangers_) strangers.push_back(stranger.likeness);
+    const std::vector<Uid> equal = co_await equal_to_recorded(
+        r_.target, r_.journal, r_.target_folder.id, std::move(strangers), rows_);
+    if (equal.empty()) co_return;
+    result_.twins += equal.size();
+    std::string uids;
+    for (std::size_t i = 0; i < std::min(equal.size(), kUidsTold); ++i)
+      uids += (i ? ", " : "") + std::to_string(equal[i].value);
+    if (equal.size() > kUidsTold) uids += ", ...";
+    note(std::to_string(equal.size()) +
+         " messages on the target equal others that have crossed, and may have come from somebody "
+         "else; they stay (UID " +
+         uids + ")");
+  }
+
+  void note(const std::string& text) const {
+    r_.observer.note(Level::warning, "folder " + r_.folder.source.to_string() + ": " + text);
   }
 
   Task<void> record() {
@@ -330,6 +360,7 @@ class Settler {
   SettleRequest r_;
   SettleResult result_;
   std::vector<std::size_t> members_;
+  bool nameless_batch_ = false;  // its keys became void: nothing tells when all of it has come
   std::map<std::size_t, RunId> member_run_;
   std::set<Uid> known_;
   std::map<Uid, Stranger> strangers_;

@@ -104,6 +104,10 @@ class SqliteJournal final : public Journal {
   Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) override {
     co_return co_await call([&](Store& store) { return store.named(folder, from); });
   }
+  Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+                                           std::vector<std::uint64_t> sizes) override {
+    co_return co_await call([&](Store& store) { return store.rows_sized(folder, sizes); });
+  }
   Task<std::vector<MessageRow>> rows_at(TargetFolderId folder, std::vector<Uid> uids) override {
     co_return co_await call([&](Store& store) { return store.rows_at(folder, uids); });
   }

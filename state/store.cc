@@ -178,8 +178,11 @@ void Store::source_uid_validity(FolderId folder, std::uint32_t value) {
   database_.query("UPDATE folder SET completed = 0 WHERE id = ?").bind({folder.value}).run();
   database_.query("DELETE FROM message WHERE folder = ?").bind({folder.value}).run();
   database_.query("DELETE FROM failure WHERE folder = ?").bind({folder.value}).run();
-  // Batches of other accounts into the same target folder stay: their keys still hold.
-  database_.query("DELETE FROM batch WHERE folder = ?").bind({folder.value}).run();
+  // What a server may still be storing is waited for, though nothing says any more what it is.
+  database_.query("DELETE FROM batch WHERE folder = ? AND settled").bind({folder.value}).run();
+  database_.query("UPDATE batch SET keys = '[]', uid_next = 1 WHERE folder = ?")
+      .bind({folder.value})
+      .run();
   database_
       .query(
           "UPDATE target_folder SET watermark = 1"
@@ -201,7 +204,9 @@ void Store::reset_target_folder(TargetFolderId folder, std::uint32_t uid_validit
           " AND folder IN (SELECT id FROM folder WHERE target_folder = ?)")
       .bind({folder.value})
       .run();
-  database_.query("DELETE FROM batch WHERE target_folder = ?").bind({folder.value}).run();
+  database_.query("UPDATE batch SET uid_validity = ?2, uid_next = 1 WHERE target_folder = ?1")
+      .bind({folder.value, uid_validity})
+      .run();
   database_.query("UPDATE folder SET completed = 0 WHERE target_folder = ?")
       .bind({folder.value})
       .run();

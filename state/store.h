@@ -42,6 +42,8 @@ class Store {
   std::vector<MessageRow> rows_for(FolderId folder, const std::vector<MessageKey>& keys);
   std::vector<FailureRow> failures(FolderId folder);
   std::vector<Uid> named(TargetFolderId folder, Uid from);
+  std::vector<MessageRow> rows_sized(TargetFolderId folder,
+                                     const std::vector<std::uint64_t>& sizes);
   std::vector<MessageRow> rows_at(TargetFolderId folder, const std::vector<Uid>& uids);
 
   std::vector<OpenBatch> open_batches(TargetFolderId folder);

@@ -143,6 +143,19 @@ std::vector<MessageRow> Store::rows_at(TargetFolderId folder, const std::vector<
   return rows;
 }
 
+std::vector<MessageRow> Store::rows_sized(TargetFolderId folder,
+                                          const std::vector<std::uint64_t>& sizes) {
+  if (sizes.empty()) return {};
+  Query query = database_.query(
+      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
+      " WHERE target_uid IS NOT NULL AND size IN (SELECT value FROM json_each(?2))"
+      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
+  query.bind({folder.value, fmt::format("[{}]", fmt::join(sizes, ","))});
+  std::vector<MessageRow> rows;
+  while (query.step()) rows.push_back(read_row(query));
+  return rows;
+}
+
 std::vector<OpenBatch> Store::open_batches(TargetFolderId folder) {
   std::vector<OpenBatch> batches;
   std::vector<std::string> keys;

@@ -1,0 +1,100 @@
+#include "engine/twins.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/body_digests.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::size_t kHeadersAtOnce = 500;
+
+constexpr Comparison kExact{.ignore_final_crlf = false, .munged_header = false};
+
+Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect> suspects) {
+  std::set<Uid> wanted;
+  for (const Suspect& suspect : suspects) {
+    if (suspect.rows.empty()) continue;
+    wanted.insert(suspect.entry.uid);
+    for (const MessageRow& row : suspect.rows) wanted.insert(row.target_uid);
+  }
+  std::vector<Uid> equal;
+  if (wanted.empty()) co_return equal;
+  const std::map<Uid, Sha256> digests =
+      co_await target_digests(target, {wanted.begin(), wanted.end()}, kExact);
+  for (const Suspect& suspect : suspects) {
+    const auto own = digests.find(suspect.entry.uid);
+    const bool twin =
+        own != digests.end() && std::ranges::any_of(suspect.rows, [&](const MessageRow& row) {
+          const auto copy = digests.find(row.target_uid);
+          return copy != digests.end() && copy->second == own->second;
+        });
+    if (twin) equal.push_back(suspect.entry.uid);
+  }
+  co_return equal;
+}
+
+}  // namespace
+
+Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
+                                   bool dated) {
+  std::set<Uid> wanted;
+  for (const Suspect& suspect : suspects)
+    for (const MessageRow& row : suspect.rows)
+      if (row.target_uid) wanted.insert(row.target_uid);
+  if (wanted.empty()) co_return std::vector<Uid>{};
+  std::map<Uid, TargetEntry> copies;
+  for (TargetEntry& entry : co_await target.look(*wanted.begin()))
+    if (wanted.contains(entry.uid)) copies.emplace(entry.uid, std::move(entry));
+  for (Suspect& suspect : suspects) {
+    std::erase_if(suspect.rows, [&](const MessageRow& row) {
+      const auto copy = copies.find(row.target_uid);
+      return copy == copies.end() || row.target_uid == suspect.entry.uid ||
+             (dated && copy->second.date != suspect.entry.date) ||
+             !(copy->second.flags == suspect.entry.flags);
+    });
+  }
+  co_return co_await equal_in_bytes(target, std::move(suspects));
+}
+
+Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal,
+                                         TargetFolderId folder, std::vector<Likeness> strangers,
+                                         std::vector<MessageRow> fresh) {
+  std::set<std::uint64_t> sizes;
+  for (const Likeness& stranger : strangers) sizes.insert(stranger.size_bytes);
+  std::vector<MessageRow> rows = co_await journal.rows_sized(folder, {sizes.begin(), sizes.end()});
+  for (MessageRow& row : fresh)
+    if (row.target_uid && sizes.contains(row.size_bytes)) rows.push_back(std::move(row));
+  std::ranges::sort(rows, {}, &MessageRow::target_uid);
+
+  // Equal sizes are common, equal headers are not: those are read before any body.
+  std::map<Fingerprint, std::vector<MessageRow>> by_print;
+  for (std::size_t at = 0; at < rows.size(); at += kHeadersAtOnce) {
+    const std::size_t end = std::min(at + kHeadersAtOnce, rows.size());
+    std::vector<Uid> part;
+    for (std::size_t i = at; i < end; ++i) part.push_back(rows[i].target_uid);
+    part.erase(std::ranges::unique(part).begin(), part.end());
+    std::map<Uid, Fingerprint> prints;
+    for (const HeaderEntry& header : co_await target.headers(std::move(part)))
+      prints.emplace(header.key.uid(), fingerprint(header.fields));
+    for (std::size_t i = at; i < end; ++i)
+      if (const auto print = prints.find(rows[i].target_uid); print != prints.end())
+        by_print[print->second].push_back(rows[i]);
+  }
+  std::vector<Suspect> suspects;
+  for (const Likeness& stranger : strangers) {
+    const auto group = by_print.find(stranger.print);
+    if (group == by_print.end()) continue;
+    Suspect suspect;
+    suspect.entry.uid = Uid{static_cast<std::uint32_t>(stranger.index)};
+    for (const MessageRow& row : group->second)
+      if (row.size_bytes == stranger.size_bytes) suspect.rows.push_back(row);
+    suspects.push_back(std::move(suspect));
+  }
+  co_return co_await equal_in_bytes(target, std::move(suspects));
+}
+
+}  // namespace postferry
