@@ -34,6 +34,7 @@ class FolderCrosser {
     bytes_copied_ = r_.windows.bytes_copied();
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
     const Permit turn = co_await r_.ends.turns->take(record_.target_folder);
+    record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
     co_await with_group([this](TaskGroup& group) -> Task<void> {
       group.spawn(read_source());
       group.spawn(open_target());
@@ -106,6 +107,7 @@ class FolderCrosser {
       if (!r_.options.dry_run)
         co_await r_.ends.journal.source_uid_validity(record_.id, *begun_.uid_validity);
       void_rows_ = record_.source_uid_validity.has_value();
+      record_.matched = record_.matched && !void_rows_;
     }
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
     if (r_.options.dry_run) co_return;
@@ -118,6 +120,7 @@ class FolderCrosser {
                                ? "the target's UIDVALIDITY changed; its messages are matched anew"
                                : "the target's UIDNEXT went back; its messages are matched anew");
       co_await r_.ends.journal.reset_target_folder(target_folder_.id, validity);
+      record_.matched = false;
     } else if (!target_folder_.uid_validity) {
       Record record;
       record.folder = record_.id;
@@ -212,6 +215,7 @@ class FolderCrosser {
                           numbers,   batches_,  r_.run,          still()};
     const SettleResult settled = co_await settle(std::move(request));
     target_folder_.watermark = settled.watermark;
+    record_.matched = record_.matched || settled.looked;
     result_.progressed = result_.progressed || settled.adopted + settled.recovered > 0;
     r_.tally.messages.twins += settled.twins;
     bytes_copied_ += settled.recovered_bytes;

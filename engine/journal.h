@@ -94,6 +94,8 @@ struct FolderRecord {
   std::string options_hash;                          // under which it completed
   std::uint64_t completed_present = 0;               // how many messages were on the target then
   std::optional<std::uint32_t> source_uid_validity;  // under which the message rows hold
+  /// It has been compared with all of its target folder; else the watermark does not hold for it.
+  bool matched = false;
   // Of the target folder, here so that one call tells of all folders what the skip rule needs.
   std::optional<std::uint32_t> target_uid_validity;
   Uid target_uid_next_seen;
@@ -118,7 +120,7 @@ struct Record {
   std::vector<std::int64_t> close_batches;   // deleted
   std::vector<std::int64_t> settle_batches;  // kept for late arrivals, as given up by `run`
   RunId run;
-  std::optional<Uid> watermark;
+  std::optional<Uid> watermark;  // and `folder` is matched up to it
   std::optional<std::uint32_t> target_uid_validity;
   std::optional<Uid> uid_next_seen;
 };
@@ -146,9 +148,8 @@ class Journal {
   virtual Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers,
                               std::string options_hash, std::uint64_t present) = 0;
   /// Notes the UIDVALIDITY under which the folder's keys hold. If another one was noted before, the
-  /// keys are void: the folder's rows and failures are deleted, the watermark of its target folder
-  /// goes back to 1 and its open batches lose their keys, so that settle waits and finds the
-  /// messages again.
+  /// keys are void: the folder's rows and failures are deleted, it counts as not matched, and its open
+  /// batches lose their keys, so that settle waits and finds the messages again.
   virtual Task<void> source_uid_validity(FolderId folder, std::uint32_t value) = 0;
 
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
@@ -180,7 +181,8 @@ class Journal {
   virtual Task<void> set_state(FolderId folder, std::vector<MessageKey> keys,
                                MessageState state) = 0;
   /// The target folder was replaced (UIDVALIDITY changed or UIDNEXT went back): target UIDs of all
-  /// its rows become 0, the watermark 1, and so the UIDNEXT of its batches.
+  /// its rows become 0, its watermark and the UIDNEXT of its batches 1, and nothing counts as
+  /// matched.
   virtual Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) = 0;
   /// fsync: everything recorded before is on the disk when this returns.
   virtual Task<void> make_durable() = 0;

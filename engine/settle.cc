@@ -25,9 +25,12 @@ class Settler {
     result_.watermark = r_.target_folder.watermark;
     now_ = unix_time((co_await current_scope()).executor());
     collect_members();
-    const bool nothing_new = r_.target_numbers.uid_next &&
-                             Uid{*r_.target_numbers.uid_next} <= r_.target_folder.watermark;
+    // Other folders may have filled the target folder, and their settling does not speak for ours.
+    if (r_.folder.matched) from_ = r_.target_folder.watermark;
+    const bool nothing_new =
+        r_.target_numbers.uid_next && Uid{*r_.target_numbers.uid_next} <= from_;
     if (nothing_new && r_.batches.empty()) co_return result_;
+    result_.looked = true;
     co_await look_for_members();
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
@@ -76,7 +79,7 @@ class Settler {
 
   /// Where twins may be: not below any batch that is kept for late arrivals.
   Uid look_from() const {
-    Uid from = r_.target_folder.watermark;
+    Uid from = from_;
     for (const OpenBatch& batch : r_.batches)
       if (batch.settled && batch.uid_next) from = std::min(from, batch.uid_next);
     return from;
@@ -360,6 +363,7 @@ class Settler {
   SettleRequest r_;
   SettleResult result_;
   std::vector<std::size_t> members_;
+  Uid from_{1};                  // what is below is accounted for
   bool nameless_batch_ = false;  // its keys became void: nothing tells when all of it has come
   std::map<std::size_t, RunId> member_run_;
   std::set<Uid> known_;

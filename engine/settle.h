@@ -44,6 +44,7 @@ struct SettleRequest {
 
 struct SettleResult {
   Uid watermark;
+  bool looked = false;      // false: there was nothing new to look at, and nothing was recorded
   std::uint64_t twins = 0;      // late arrivals of ours, found again and removed (or only reported)
   std::uint64_t adopted = 0;    // found on the target, not appended by us
   std::uint64_t recovered = 0;  // of open batches: appended, but not yet recorded

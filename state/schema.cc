@@ -162,6 +162,23 @@ CREATE VIEW messages AS
     JOIN account ON account.id = folder.account
     JOIN target_folder ON target_folder.id = folder.target_folder
     JOIN flags ON flags.id = message.flags;
+
+// folder.matched: settle has compared this source folder with all of its target folder. Until then
+// the target folder's watermark says nothing about it: another folder's or account's settle raised
+// it.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE folder ADD COLUMN matched INTEGER NOT NULL DEFAULT 0;
+UPDATE folder SET matched = completed;
+
+DROP VIEW folders;
+CREATE VIEW folders AS
+  SELECT folder.id, folder.account, folder.source, there.name AS target, folder.target_folder,
+         folder.uid_validity, folder.options_hash, folder.completed, completed_uid_validity,
+         completed_uid_next, completed_messages, completed_modseq, completed_size,
+         completed_present, folder.matched, there.uid_validity AS target_uid_validity,
+         there.uid_next_seen AS target_uid_next_seen,
+         EXISTS (SELECT 1 FROM batch WHERE batch.target_folder = there.id) AS batches_open
+    FROM folder JOIN target_folder there ON there.id = folder.target_folder;
 )sql";
 
 // Migration N is element N - 1; it leads from format N - 1 to format N.

@@ -12,7 +12,7 @@ namespace postferry::state {
 
 namespace {
 
-/// A row of the view `folders`, then what its target folder's row tells.
+/// A row of the view `folders`.
 FolderRecord read_folder(const Query& query) {
   FolderRecord record;
   record.id = FolderId{query.integer(0)};
@@ -21,9 +21,10 @@ FolderRecord read_folder(const Query& query) {
   record.target_folder = TargetFolderId{query.integer(4)};
   record.source_uid_validity = query.optional<std::uint32_t>(5);
   record.options_hash = query.text(6);
-  record.target_uid_validity = query.optional<std::uint32_t>(14);
-  record.target_uid_next_seen = Uid{static_cast<std::uint32_t>(query.integer(15))};
-  record.batches_open = query.integer(16) != 0;
+  record.matched = query.integer(14) != 0;
+  record.target_uid_validity = query.optional<std::uint32_t>(15);
+  record.target_uid_next_seen = Uid{static_cast<std::uint32_t>(query.integer(16))};
+  record.batches_open = query.integer(17) != 0;
   if (query.integer(7) != 0) {
     FolderNumbers numbers;
     numbers.uid_validity = query.optional<std::uint32_t>(8);
@@ -89,11 +90,7 @@ bool Store::is_new(AccountId account) {
 }
 
 std::vector<FolderRecord> Store::folders(AccountId account) {
-  Query query = database_.query(
-      "SELECT folders.*, there.uid_validity, there.uid_next_seen,"
-      " EXISTS (SELECT 1 FROM batch WHERE batch.target_folder = there.id)"
-      " FROM folders JOIN target_folder there ON there.id = folders.target_folder"
-      " WHERE folders.account = ? ORDER BY folders.id");
+  Query query = database_.query("SELECT * FROM folders WHERE account = ? ORDER BY id");
   query.bind({account.value});
   std::vector<FolderRecord> folders;
   while (query.step()) folders.push_back(read_folder(query));
@@ -108,11 +105,7 @@ FolderRecord Store::folder(AccountId account, const FolderName& source, const Fo
         .run();
   }
   const std::optional<FolderId> id = find_folder(account, source);
-  Query query = database_.query(
-      "SELECT folders.*, there.uid_validity, there.uid_next_seen,"
-      " EXISTS (SELECT 1 FROM batch WHERE batch.target_folder = there.id)"
-      " FROM folders JOIN target_folder there ON there.id = folders.target_folder"
-      " WHERE folders.id = ?");
+  Query query = database_.query("SELECT * FROM folders WHERE id = ?");
   if (!id || !query.bind({id->value}).step()) fail("a folder's row is gone");
   return read_folder(query);
 }
@@ -175,18 +168,14 @@ void Store::source_uid_validity(FolderId folder, std::uint32_t value) {
       .run();
   if (!before) return;  // Told for the first time: the rows hold under it.
 
-  database_.query("UPDATE folder SET completed = 0 WHERE id = ?").bind({folder.value}).run();
+  database_.query("UPDATE folder SET completed = 0, matched = 0 WHERE id = ?")
+      .bind({folder.value})
+      .run();
   database_.query("DELETE FROM message WHERE folder = ?").bind({folder.value}).run();
   database_.query("DELETE FROM failure WHERE folder = ?").bind({folder.value}).run();
   // What a server may still be storing is waited for, though nothing says any more what it is.
   database_.query("DELETE FROM batch WHERE folder = ? AND settled").bind({folder.value}).run();
   database_.query("UPDATE batch SET keys = '[]', uid_next = 1 WHERE folder = ?")
-      .bind({folder.value})
-      .run();
-  database_
-      .query(
-          "UPDATE target_folder SET watermark = 1"
-          " WHERE id = (SELECT target_folder FROM folder WHERE folder.id = ?)")
       .bind({folder.value})
       .run();
 }
@@ -207,7 +196,7 @@ void Store::reset_target_folder(TargetFolderId folder, std::uint32_t uid_validit
   database_.query("UPDATE batch SET uid_validity = ?2, uid_next = 1 WHERE target_folder = ?1")
       .bind({folder.value, uid_validity})
       .run();
-  database_.query("UPDATE folder SET completed = 0 WHERE target_folder = ?")
+  database_.query("UPDATE folder SET completed = 0, matched = 0 WHERE target_folder = ?")
       .bind({folder.value})
       .run();
 }

@@ -255,6 +255,8 @@ void Store::write_failures(const Record& record) {
 }
 
 void Store::write_target(const Record& record) {
+  if (record.watermark)
+    database_.query("UPDATE folder SET matched = 1 WHERE id = ?").bind({record.folder.value}).run();
   if (!record.watermark && !record.target_uid_validity && !record.uid_next_seen) return;
   std::optional<std::uint32_t> watermark;
   std::optional<std::uint32_t> uid_next;

@@ -208,6 +208,9 @@ TEST_CASE("Rows are found by their keys and by the target UIDs they name") {
   CHECK(numbers(run(journal->named(target, Uid{12}))) == std::vector<std::uint32_t>{12, 14});
   CHECK(run(journal->rows_at(target, {Uid{12}, Uid{13}, Uid{14}})).size() == 3);
   CHECK(run(journal->rows_at(target, {Uid{0}})).empty());
+  CHECK(run(journal->rows_sized(target, {row(key(1), 1).size_bytes, 1})).size() == 4);
+  CHECK(run(journal->rows_sized(target, {1})).empty());
+  CHECK(run(journal->rows_sized(target, {})).empty());
 }
 
 TEST_CASE("A failure stays until its message crosses") {
@@ -384,6 +387,8 @@ TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {
   const Crossing bob = begin_crossing(run, *journal.journal, "bob");
   const TargetFolderId target = ann.folder.target_folder;
   OpenBatch batch;
+  batch.keys = {key(4)};
+  batch.uid_next = Uid{10};
   batch.folder = ann.folder.id;
   run(journal->open_batch(target, batch));
   batch.folder = bob.folder.id;
@@ -393,7 +398,9 @@ TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {
   record.watermark = Uid{10};
   record.uid_next_seen = Uid{12};
   run(journal->record(record));
-  run(journal->record(record_of(bob, {row(key(1), 2)})));
+  Record others = record_of(bob, {row(key(1), 2)});
+  others.watermark = Uid{10};
+  run(journal->record(others));
   run(journal->complete(ann.folder.id, FolderNumbers{}, "x", 1));
 
   run(journal->source_uid_validity(ann.folder.id, 5));  // The first: the rows hold under it.
@@ -407,11 +414,16 @@ TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {
   CHECK(run(journal->failures(ann.folder.id)).empty());
   CHECK_FALSE(run(journal->folders(ann.account))[0].completed);
   CHECK(run(journal->folders(ann.account))[0].source_uid_validity == 6u);
-  CHECK(run(journal->target_folder(target)).watermark == Uid{1});
+  CHECK_FALSE(run(journal->folders(ann.account))[0].matched);
+  CHECK(run(journal->folders(bob.account))[0].matched);
+  CHECK(run(journal->target_folder(target)).watermark == Uid{10});
   CHECK(run(journal->target_folder(target)).uid_next_seen == Uid{12});
   const std::vector<OpenBatch> open = run(journal->open_batches(target));
-  REQUIRE(open.size() == 1);
-  CHECK(open[0].folder == bob.folder.id);
+  REQUIRE(open.size() == 2);  // what may still arrive is waited for
+  CHECK(open[0].keys.empty());
+  CHECK(open[0].uid_next == Uid{1});
+  CHECK(open[1].folder == bob.folder.id);
+  CHECK(open[1].keys == std::vector<MessageKey>{key(4)});
   CHECK(run(journal->rows(bob.folder.id, MessageKey(), 10)).size() == 1);
 }
 
@@ -439,9 +451,14 @@ TEST_CASE("A replaced target folder loses its UIDs, watermark and batches, of ev
   batch.folder = ann.folder.id;
   run(journal->open_batch(target, batch));
 
+  CHECK(run(journal->folders(ann.account))[0].matched);
   run(journal->reset_target_folder(target, 2));
   CHECK(run(journal->named(target, Uid{1})).empty());
-  CHECK(run(journal->open_batches(target)).empty());
+  const std::vector<OpenBatch> open = run(journal->open_batches(target));
+  REQUIRE(open.size() == 1);  // what may still arrive is waited for
+  CHECK(open[0].uid_validity == 2u);
+  CHECK(open[0].uid_next == Uid{1});
+  CHECK_FALSE(run(journal->folders(ann.account))[0].matched);
   const TargetFolderRecord found = run(journal->target_folder(target));
   CHECK(found.watermark == Uid{1});
   CHECK(found.uid_next_seen == Uid{0});

@@ -1,0 +1,181 @@
+// The rules of DESIGN section 4 that a crossing shows only when something went wrong before it.
+#include "engine/async/task_group.h"
+#include "tests/engine/crossing_fixture.h"
+
+using namespace postferry;
+
+namespace {
+
+MemoryStop late_stop(std::uint64_t after, std::chrono::seconds by) {
+  MemoryStop stop;
+  stop.after = after;
+  stop.fate = MemoryStop::Fate::late;
+  stop.late_by = by;
+  return stop;
+}
+
+}  // namespace
+
+TEST_CASE("a late copy does not pass for another message with the same bytes") {
+  Pair pair;
+  pair.add("INBOX", letter("same"));
+  pair.add("INBOX", letter("other"));
+  pair.add("INBOX", letter("same"));  // another date
+  pair.target.faults.append_stops.push_back(late_stop(0, std::chrono::seconds(3600)));
+  pair.run();
+  CHECK(pair.equal());
+  // Its late copies come just when the next batch is lost without a trace.
+  pair.add("INBOX", letter("same"));
+  MemoryStop lost;
+  lost.fate = MemoryStop::Fate::none;
+  pair.target.faults.append_stops.push_back(lost);
+  pair.target.faults.on_call = [&pair](MemoryServer&, std::string_view call) {
+    if (call == "batch") pair.target.arrive_all();
+  };
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("late copies of mail without a date are removed too") {
+  MemoryOptions pop;
+  pop.uidl_keys = true;
+  Pair pair(pop);
+  for (int i = 0; i < 4; ++i) pair.source.folder("INBOX").add(letter(std::to_string(i)));
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  CHECK(pair.run().messages().twins > 0);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("a second copy that is not known to be ours is told as a twin, and stays") {
+  Pair pair;
+  pair.fill("INBOX", 3);
+  pair.run();
+  pair.target.folder("INBOX").add(letter("m1"), {}, InternalDate{5, 0});  // another operator's
+  pair.target.folder("INBOX").add(letter("stranger"), {}, InternalDate{5, 0});
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().twins == 1);
+  CHECK(pair.observer.said("equal others that have crossed"));
+  CHECK(pair.on_target("INBOX") == 5);
+  CHECK(ledger.messages().copied == 0);
+}
+
+namespace {
+
+/// Ann and Bob are gathered into one mailbox, with one journal.
+struct Gathering {
+  explicit Gathering(MemoryOptions target_options = {}) : target(std::move(target_options)) {
+    options.sessions = 2;
+    for (int i = 0; i < 25; ++i) {
+      add(ann, "ann" + std::to_string(i), i);
+      add(bob, "bob" + std::to_string(i), i);
+    }
+    add(ann, "both", 50);
+    add(bob, "both", 50);
+  }
+  static void add(MemoryServer& server, const std::string& id, int date) {
+    server.folder("INBOX").add(letter(id), {}, InternalDate{1000 + date, 0});
+  }
+  Task<void> carry(MemoryServer& server, std::string name) {
+    const auto from = make_memory_source(server);
+    const auto to = make_memory_target(target);
+    const Ledger ledger =
+        co_await cross_account({*from, *to, *journal, observer, &turns},
+                               {name, "source of " + name, "target"}, options, stop);
+    CHECK(ledger.outcome == Outcome::complete);
+    copied += ledger.messages().copied;
+  }
+  void both_at_once() {
+    const auto run = [this]() -> Task<void> {
+      co_await with_group([this](TaskGroup& group) -> Task<void> {
+        group.spawn(carry(ann, "ann"));
+        group.spawn(carry(bob, "bob"));
+        co_await group.join();
+      });
+    };
+    block_on(executor, run());
+  }
+  std::size_t there() { return target.folder("INBOX").messages.size(); }
+
+  ManualExecutor executor;
+  MemoryServer ann, bob, target;
+  std::unique_ptr<Journal> journal = open_journal_in_memory();
+  NotingObserver observer;
+  FolderTurns turns;
+  CrossingOptions options;
+  StopRequest stop;
+  std::uint64_t copied = 0;
+};
+
+}  // namespace
+
+TEST_CASE("two accounts are gathered into one folder, one after the other or at once") {
+  MemoryOptions slow;
+  slow.round_trip = std::chrono::milliseconds(10);
+  slow.traits.uidplus = GENERATE(true, false);
+  Gathering gathering(slow);
+  SECTION("one after the other") {
+    block_on(gathering.executor, gathering.carry(gathering.ann, "ann"));
+    block_on(gathering.executor, gathering.carry(gathering.bob, "bob"));
+  }
+  SECTION("at once") { gathering.both_at_once(); }
+  CHECK(gathering.there() == 52);
+  CHECK(gathering.copied == 52);
+  gathering.both_at_once();
+  CHECK(gathering.there() == 52);
+}
+
+TEST_CASE("a lost journal of two accounts in one folder is found again for both") {
+  Gathering gathering;
+  gathering.both_at_once();
+  gathering.journal = open_journal_in_memory();
+  gathering.both_at_once();
+  CHECK(gathering.there() == 52);
+  gathering.target.renumber(FolderName::parse("INBOX"), 77);
+  gathering.both_at_once();
+  CHECK(gathering.there() == 52);
+}
+
+TEST_CASE("two source folders into one target folder: nothing is lost or doubled") {
+  Pair pair;
+  pair.options.sessions = 4;
+  pair.options.map = {{FolderName::parse("A"), FolderName::parse("All")},
+                      {FolderName::parse("B"), FolderName::parse("All")}};
+  pair.fill("A", 30, "a");
+  pair.fill("B", 30, "b");
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.on_target("All") == 60);
+  pair.journal = open_journal_in_memory();
+  pair.run();
+  CHECK(pair.on_target("All") == 60);
+}
+
+TEST_CASE("a late commit outlasts a new UIDVALIDITY at either end") {
+  const bool at_source = GENERATE(true, false);
+  Pair pair;
+  pair.fill("INBOX", 12);
+  pair.options.retries = 0;
+  pair.target.faults.append_stops.push_back(late_stop(5, std::chrono::seconds(1)));
+  pair.run();
+  (at_source ? pair.source : pair.target).renumber(FolderName::parse("INBOX"), 77);
+  pair.options.retries = 5;
+  pair.run();
+  pair.target.arrive_all();
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("what is found again after a new UIDVALIDITY at the source is still ours to mirror") {
+  Pair pair;
+  pair.fill("INBOX", 6);
+  pair.run();
+  pair.source.renumber(FolderName::parse("INBOX"), 77);
+  pair.run();
+  pair.options.mirror_deletions = true;
+  pair.source.folder("INBOX").remove(Uid{2});
+  CHECK(pair.run().deleted() == 1);
+  CHECK(pair.equal());
+}
