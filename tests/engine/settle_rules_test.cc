@@ -123,7 +123,7 @@ TEST_CASE("two accounts are gathered into one folder, one after the other or at 
   }
   SECTION("at once") { gathering.both_at_once(); }
   SECTION("at once, with lines that are lost") {
-    for (std::uint64_t after : {7, 9, 11, 13}) {
+    for (const unsigned after : {7u, 9u, 11u, 13u}) {
       MemoryStop stop;
       stop.after = after;
       stop.fate = MemoryStop::Fate::whole;
