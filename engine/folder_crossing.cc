@@ -47,6 +47,7 @@ class FolderCrosser {
           {r_.source, target, r_.ends.journal, r_.ends.observer, catalogue_, record_});
     }
     co_await join_rows();
+    co_await check_source_keys();
     filter();
     count();
     plan();
@@ -143,6 +144,30 @@ class FolderCrosser {
     }
   }
 
+  /// The journal was told that what it knew is void.
+  Task<void> join_anew() {
+    standing_.assign(catalogue_.size(), Standing::due);
+    unplaced_.clear();
+    flag_changes_.clear();
+    gone_.clear();
+    recorded_ = bytes_copied_ = 0;
+    co_await join_rows();
+    filter();
+  }
+
+  /// A source server that was restored from a backup gives its UIDs to other messages.
+  Task<void> check_source_keys() {
+    if (!source_moved_ || void_rows_) co_return;
+    note(Level::warning,
+         "recorded UIDs name other messages at the source now; its messages are matched anew");
+    void_rows_ = true;
+    if (r_.options.dry_run) co_return;
+    co_await keep_former_rows();
+    co_await r_.ends.journal.void_keys(record_.id);
+    record_.matched = false;
+    co_await join_anew();
+  }
+
   /// Merge-joins the catalogue with the journal, a page of rows at a time.
   Task<void> join_rows() {
     std::size_t at = 0;
@@ -168,6 +193,9 @@ class FolderCrosser {
 
   void join(const MessageRow& row, std::optional<std::size_t> index) {
     if (!index) {
+      const bool never_given =
+          row.key.is_uid() && begun_.uid_next && row.key.uid() >= Uid{*begun_.uid_next};
+      source_moved_ = source_moved_ || never_given;
       const bool left_alone = row.state < MessageState::leaving;
       if (r_.options.mirror_deletions && left_alone) gone_.push_back(row);
       return;
@@ -214,8 +242,23 @@ class FolderCrosser {
                           standing_, unplaced_, former_,         record_,          target_folder_,
                           numbers,   batches_,  r_.run,          still()};
     const SettleResult settled = co_await settle(std::move(request));
+    if (settled.moved) {
+      note(Level::warning,
+           "recorded UIDs name other messages on the target now; its messages are matched anew");
+      co_await r_.ends.journal.reset_target_folder(target_folder_.id,
+                                                   target_numbers_.uid_validity.value_or(0));
+      record_.matched = false;
+      target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
+      co_await join_anew();
+      co_await settle_folder({});
+      co_return;
+    }
     target_folder_.watermark = settled.watermark;
     record_.matched = record_.matched || settled.looked;
+    if (!settled.flags.empty()) {
+      r_.tally.flags_updated +=
+          co_await follow_flags(r_.target, r_.ends.journal, record_.id, settled.flags);
+    }
     result_.progressed = result_.progressed || settled.adopted + settled.recovered > 0;
     r_.tally.messages.twins += settled.twins;
     bytes_copied_ += settled.recovered_bytes;
@@ -347,7 +390,8 @@ class FolderCrosser {
     Record record;
     record.folder = record_.id;
     record.target_folder = target_folder_.id;
-    record.uid_next_seen = target_folder_.watermark;
+    record.uid_next_seen =
+        std::max(target_folder_.watermark, Uid{target_numbers_.uid_next.value_or(0)});
     bool open = false;
     const std::int64_t now = unix_time((co_await current_scope()).executor());
     for (const OpenBatch& batch : co_await r_.ends.journal.open_batches(target_folder_.id)) {
@@ -406,6 +450,7 @@ class FolderCrosser {
   std::size_t known_ = 0,
               handled_ = 0;  // messages that had crossed, that were due and no longer are
   bool void_rows_ = false;
+  bool source_moved_ = false;
 };
 
 }  // namespace

@@ -152,6 +152,9 @@ class Journal {
   /// batches lose their keys, so that settle waits and finds the messages again.
   virtual Task<void> source_uid_validity(FolderId folder, std::uint32_t value) = 0;
 
+  /// The same, where a server gave its UIDs to other messages under one UIDVALIDITY.
+  virtual Task<void> void_keys(FolderId folder) = 0;
+
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
   virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                              std::size_t limit) = 0;
@@ -160,6 +163,8 @@ class Journal {
   virtual Task<std::vector<FailureRow>> failures(FolderId folder) = 0;
   /// Target UIDs >= from that any row of any account names, ascending.
   virtual Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) = 0;
+  /// The rows of any account that name the highest target UIDs, at most `limit` a source folder.
+  virtual Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) = 0;
   /// Rows of any account whose copy has one of these sizes, and a known UID.
   virtual Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
                                                    std::vector<std::uint64_t> sizes) = 0;

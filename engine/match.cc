@@ -10,13 +10,15 @@ namespace {
 /// Enough fields to recognise a message by its header alone.
 constexpr int kStrongFields = 2;
 
+constexpr int kAlike = 3;
+
 /// Where both have a Received line, the topmost must agree: another delivery is another message.
 bool may_be_same(const Likeness& source, const Likeness& target, bool target_adds_received) {
   return target_adds_received || !source.delivery || !target.delivery ||
          source.delivery == target.delivery;
 }
 
-/// Higher is liker; sizes and dates only rank.
+/// Higher is liker, up to kAlike; sizes and dates only rank.
 int rank(const Likeness& source, const Likeness& target) {
   return (source.size_bytes == target.size_bytes ? 2 : 0) +
          (source.date && target.date && source.date->seconds == target.date->seconds ? 1 : 0);
@@ -44,7 +46,7 @@ bool recognisable(const Ambiguous& group) {
   const Likeness& source = group.source[0];
   if (source.identified) return true;
   return source.print.fields >= kStrongFields && group.target.size() == 1 &&
-         rank(source, group.target[0]) == 3;
+         rank(source, group.target[0]) == kAlike;
 }
 
 }  // namespace
@@ -92,15 +94,18 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     const auto t = target_digests.find(target.index);
     return s != source_digests.end() && t != target_digests.end() && s->second == t->second;
   };
-  for (const Likeness& source : group.source) {
-    const auto at = std::ranges::find_if(
-        targets, [&](const Likeness& target) { return equal(source, target); });
-    if (at == targets.end()) {
-      sources.push_back(source);
-      continue;
-    }
-    pairs.emplace_back(source.index, at->index);
-    targets.erase(at);
+  // Messages of equal bytes are told apart by their dates, where they have kept them.
+  sources = group.source;
+  for (const bool dated : {true, false}) {
+    std::erase_if(sources, [&](const Likeness& source) {
+      const auto at = std::ranges::find_if(targets, [&](const Likeness& target) {
+        return equal(source, target) && (!dated || rank(source, target) == kAlike);
+      });
+      if (at == targets.end()) return false;
+      pairs.emplace_back(source.index, at->index);
+      targets.erase(at);
+      return true;
+    });
   }
   if (sources.empty() || !sources[0].identified) return pairs;
   const auto first = source_digests.find(group.source[0].index);

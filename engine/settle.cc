@@ -14,6 +14,7 @@ namespace postferry {
 namespace {
 
 constexpr std::size_t kHeadersAtOnce = 500;
+constexpr std::size_t kWitnesses = 5;
 constexpr std::size_t kUidsTold = 20;
 constexpr std::chrono::milliseconds kPoll{200};
 
@@ -30,8 +31,10 @@ class Settler {
     const bool nothing_new =
         r_.target_numbers.uid_next && Uid{*r_.target_numbers.uid_next} <= from_;
     if (nothing_new && r_.batches.empty()) co_return result_;
-    result_.looked = true;
+    witnesses_ = co_await r_.journal.last_rows(r_.target_folder.id, kWitnesses);
     co_await look_for_members();
+    if (result_.moved) co_return result_;
+    result_.looked = true;
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
     co_await find_twins(unplaced_due());
@@ -85,10 +88,26 @@ class Settler {
     return from;
   }
 
+  /// Another size and another date than recorded: another message. Size or date alone some servers
+  /// tell as they please.
+  bool is_another(const TargetEntry& entry) const {
+    return std::ranges::any_of(witnesses_, [&](const MessageRow& row) {
+      return row.target_uid == entry.uid && row.size_bytes != entry.size_bytes && row.date &&
+             entry.date && row.date->seconds != entry.date->seconds;
+    });
+  }
+
   /// Reads what is new on the target; strangers get their headers read, once.
   Task<void> look() {
     const Uid from = look_from();
-    std::vector<TargetEntry> entries = co_await r_.target.look(from);
+    Uid lowest = from;
+    for (const MessageRow& row : witnesses_) lowest = std::min(lowest, row.target_uid);
+    std::vector<TargetEntry> entries = co_await r_.target.look(lowest);
+    result_.moved = std::ranges::any_of(
+        entries, [this](const TargetEntry& entry) { return is_another(entry); });
+    witnesses_.clear();
+    if (result_.moved) co_return;
+    std::erase_if(entries, [from](const TargetEntry& entry) { return entry.uid < from; });
     if (!entries.empty())
       result_.watermark = std::max(result_.watermark, Uid{entries.back().uid.value + 1});
     std::vector<Uid> named;
@@ -117,6 +136,7 @@ class Settler {
   /// A late copy of what has crossed already is told from a member by its date, where they differ.
   Task<void> look_for_members() {
     co_await look();
+    if (result_.moved) co_return;
     co_await find_twins(members_);
     co_await match(members_);
   }
@@ -216,6 +236,14 @@ class Settler {
     const RunId run = row.run;
     row.target_uid = uid;
     row.date = target.date;
+    if (member_run_.contains(index) && !r_.unplaced.contains(index)) {
+      const Flags lost = row.flags.minus(target.flags);
+      if (!(lost == Flags{})) {
+        const Flags now = row.flags;
+        row.flags = now.minus(lost);
+        result_.flags.push_back({row.key, uid, row.flags, now});
+      }
+    }
     rows_.push_back(std::move(row));
     r_.standing[index] = ours && run == r_.run ? Standing::copied : Standing::present;
     ++(ours ? result_.recovered : result_.adopted);
@@ -363,7 +391,8 @@ class Settler {
   SettleRequest r_;
   SettleResult result_;
   std::vector<std::size_t> members_;
-  Uid from_{1};                  // what is below is accounted for
+  std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at
+  Uid from_{1};                        // what is below is accounted for
   bool nameless_batch_ = false;  // its keys became void: nothing tells when all of it has come
   std::map<std::size_t, RunId> member_run_;
   std::set<Uid> known_;

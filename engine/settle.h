@@ -8,6 +8,7 @@
 
 #include "engine/async/executor.h"
 #include "engine/catalogue.h"
+#include "engine/follow.h"
 #include "engine/journal.h"
 #include "engine/observer.h"
 #include "engine/source.h"
@@ -44,11 +45,17 @@ struct SettleRequest {
 
 struct SettleResult {
   Uid watermark;
+  /// Recorded UIDs name other messages now, as after a backup was restored: nothing was recorded,
+  /// the target folder must be reset.
+  bool moved = false;
   bool looked = false;      // false: there was nothing new to look at, and nothing was recorded
   std::uint64_t twins = 0;      // late arrivals of ours, found again and removed (or only reported)
   std::uint64_t adopted = 0;    // found on the target, not appended by us
   std::uint64_t recovered = 0;  // of open batches: appended, but not yet recorded
   std::uint64_t recovered_bytes = 0;  // those of this run
+  /// What the recovered lost on the way: the line was cut before a flag was set, or the source set
+  /// it meanwhile.
+  std::vector<FlagChange> flags;
 };
 
 /// When it returns, every target message below the watermark is accounted for, each message of the

@@ -162,6 +162,7 @@ CREATE VIEW messages AS
     JOIN account ON account.id = folder.account
     JOIN target_folder ON target_folder.id = folder.target_folder
     JOIN flags ON flags.id = message.flags;
+)sql";
 
 // folder.matched: settle has compared this source folder with all of its target folder. Until then
 // the target folder's watermark says nothing about it: another folder's or account's settle raised
@@ -182,7 +183,7 @@ CREATE VIEW folders AS
 )sql";
 
 // Migration N is element N - 1; it leads from format N - 1 to format N.
-constexpr std::array kMigrations = {kVersion1, kVersion2};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

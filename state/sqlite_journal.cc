@@ -87,6 +87,9 @@ class SqliteJournal final : public Journal {
                       std::string options_hash, std::uint64_t present) override {
     co_await call([&](Store& store) { store.complete(folder, numbers, options_hash, present); });
   }
+  Task<void> void_keys(FolderId folder) override {
+    co_await call([&](Store& store) { store.void_keys(folder); });
+  }
   Task<void> source_uid_validity(FolderId folder, std::uint32_t value) override {
     co_await call([&](Store& store) { store.source_uid_validity(folder, value); });
   }
@@ -103,6 +106,9 @@ class SqliteJournal final : public Journal {
   }
   Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) override {
     co_return co_await call([&](Store& store) { return store.named(folder, from); });
+  }
+  Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
+    co_return co_await call([&](Store& store) { return store.last_rows(folder, limit); });
   }
   Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
                                            std::vector<std::uint64_t> sizes) override {

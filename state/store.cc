@@ -166,8 +166,10 @@ void Store::source_uid_validity(FolderId folder, std::uint32_t value) {
   database_.query("UPDATE folder SET uid_validity = ? WHERE id = ?")
       .bind({value, folder.value})
       .run();
-  if (!before) return;  // Told for the first time: the rows hold under it.
+  if (before) void_keys(folder);  // Told for the first time, the rows hold under it.
+}
 
+void Store::void_keys(FolderId folder) {
   database_.query("UPDATE folder SET completed = 0, matched = 0 WHERE id = ?")
       .bind({folder.value})
       .run();

@@ -35,6 +35,7 @@ class Store {
   TargetFolderRecord target_folder(TargetFolderId id);
   void complete(FolderId folder, const std::optional<FolderNumbers>& numbers,
                 const std::string& options_hash, std::uint64_t present);
+  void void_keys(FolderId folder);
   void source_uid_validity(FolderId folder, std::uint32_t value);
   void reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity);
 
@@ -42,6 +43,7 @@ class Store {
   std::vector<MessageRow> rows_for(FolderId folder, const std::vector<MessageKey>& keys);
   std::vector<FailureRow> failures(FolderId folder);
   std::vector<Uid> named(TargetFolderId folder, Uid from);
+  std::vector<MessageRow> last_rows(TargetFolderId folder, std::size_t limit);
   std::vector<MessageRow> rows_sized(TargetFolderId folder,
                                      const std::vector<std::uint64_t>& sizes);
   std::vector<MessageRow> rows_at(TargetFolderId folder, const std::vector<Uid>& uids);

@@ -143,6 +143,24 @@ std::vector<MessageRow> Store::rows_at(TargetFolderId folder, const std::vector<
   return rows;
 }
 
+std::vector<MessageRow> Store::last_rows(TargetFolderId folder, std::size_t limit) {
+  std::vector<std::int64_t> sources;
+  {
+    Query query = database_.query("SELECT id FROM folder WHERE target_folder = ?");
+    query.bind({folder.value});
+    while (query.step()) sources.push_back(query.integer(0));
+  }
+  Query query = database_.query(
+      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
+      " WHERE folder = ? AND target_uid IS NOT NULL ORDER BY target_uid DESC LIMIT ?");
+  std::vector<MessageRow> rows;
+  for (const std::int64_t source : sources) {
+    query.bind({source, limit});
+    while (query.step()) rows.push_back(read_row(query));
+  }
+  return rows;
+}
+
 std::vector<MessageRow> Store::rows_sized(TargetFolderId folder,
                                           const std::vector<std::uint64_t>& sizes) {
   if (sizes.empty()) return {};
