@@ -150,7 +150,8 @@ class FolderCrosser {
     unplaced_.clear();
     flag_changes_.clear();
     gone_.clear();
-    recorded_ = bytes_copied_ = 0;
+    recorded_ = known_ = 0;
+    bytes_copied_ = r_.windows.bytes_copied();
     co_await join_rows();
     filter();
   }
@@ -191,6 +192,13 @@ class FolderCrosser {
     }
   }
 
+  /// Another size and another date than recorded; some servers tell one or the other as they
+  /// please.
+  static bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
+    const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
+    return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
+  }
+
   void join(const MessageRow& row, std::optional<std::size_t> index) {
     if (!index) {
       const bool never_given =
@@ -200,6 +208,8 @@ class FolderCrosser {
       if (r_.options.mirror_deletions && left_alone) gone_.push_back(row);
       return;
     }
+    const Catalogue::Entry entry = catalogue_[*index];
+    if (catalogue_.by_uid()) source_moved_ = source_moved_ || is_another(row, entry);
     if (!row.target_uid) {  // its copy must be found again
       unplaced_.emplace(*index, row);
       return;
@@ -208,7 +218,6 @@ class FolderCrosser {
     standing_[*index] = ours ? Standing::copied : Standing::present;
     ++known_;
     if (ours && !r_.windows.shown(row.key)) bytes_copied_ += row.size_bytes;
-    const Catalogue::Entry entry = catalogue_[*index];
     if (!catalogue_.by_uid()) return;
     Flags now = *entry.flags;
     // That one was set by us.
@@ -476,7 +485,7 @@ bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
   const bool empty = now.messages == 0u;
   if (!same || !(tracked || empty) || !target.uid_validity || !target.uid_next) return false;
   if (record.target_uid_validity != target.uid_validity ||
-      Uid{*target.uid_next} < record.target_uid_next_seen || record.batches_open)
+      Uid{*target.uid_next} != record.target_uid_next_seen || record.batches_open)
     return false;
   tally.messages = {};
   tally.messages.seen = *now.messages;

@@ -58,9 +58,9 @@ struct MessageRow {
   Origin origin = Origin::appended;
   std::int64_t copied_at = 0;  // seconds since 1970 UTC; of an adopted one: when it was found
   MessageState state = MessageState::copied;
-  // By these a UIDL is checked, and found again under another name; absent where keys are UIDs.
+  // By these a key is checked, and a UIDL found again under another name.
   std::optional<std::uint64_t> listed_bytes;  // the size that the source's listing told
-  std::optional<std::uint64_t> header;        // header_hash() of what the source has
+  std::optional<std::uint64_t> header;        // header_hash() of what the source has; of UIDLs only
 };
 
 /// A message that the target refused for good, or that the source cannot give.
@@ -148,8 +148,8 @@ class Journal {
   virtual Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers,
                               std::string options_hash, std::uint64_t present) = 0;
   /// Notes the UIDVALIDITY under which the folder's keys hold. If another one was noted before, the
-  /// keys are void: the folder's rows and failures are deleted, it counts as not matched, and its open
-  /// batches lose their keys, so that settle waits and finds the messages again.
+  /// keys are void: the folder's rows and failures are deleted, it counts as not matched, and its
+  /// open batches lose their keys, so that settle waits and finds the messages again.
   virtual Task<void> source_uid_validity(FolderId folder, std::uint32_t value) = 0;
 
   /// The same, where a server gave its UIDs to other messages under one UIDVALIDITY.

@@ -30,8 +30,8 @@ class Settler {
     if (r_.folder.matched) from_ = r_.target_folder.watermark;
     const bool nothing_new =
         r_.target_numbers.uid_next && Uid{*r_.target_numbers.uid_next} <= from_;
-    if (nothing_new && r_.batches.empty()) co_return result_;
     witnesses_ = co_await r_.journal.last_rows(r_.target_folder.id, kWitnesses);
+    if (nothing_new && r_.batches.empty() && witnesses_.empty()) co_return result_;
     co_await look_for_members();
     if (result_.moved) co_return result_;
     result_.looked = true;
@@ -210,6 +210,7 @@ class Settler {
     if (const auto old = r_.former.find(target.uid); old != r_.former.end()) {
       MessageRow row = old->second;
       row.key = source.key;
+      row.listed_bytes = source.size_bytes;
       row.flags = *source.flags;
       return row;
     }
@@ -222,7 +223,6 @@ class Settler {
     row.run = ours ? member->second : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
-    if (r_.catalogue.by_uid()) return row;
     row.listed_bytes = source.size_bytes;
     if (const auto at = source_header_.find(index); at != source_header_.end())
       row.header = at->second;

@@ -160,7 +160,7 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
   row.copied_at = unix_time((co_await current_scope()).executor());
   if (message.fields) row.header = header_hash(*message.fields);
   const auto listed = r_.catalogue.find(message.key);
-  if (listed && !r_.catalogue.by_uid()) row.listed_bytes = r_.catalogue.size_bytes(*listed);
+  if (listed) row.listed_bytes = r_.catalogue.size_bytes(*listed);
   if (uid < r_.target_uid_next && co_await names_older(uid)) row.origin = Origin::folded;
   if (message.body.held()) {
     row.sha256 = sha256(message.body.bytes());

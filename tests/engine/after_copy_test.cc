@@ -76,6 +76,14 @@ class WatchedJournal final : public Journal {
   Task<std::vector<Uid>> named(TargetFolderId f, Uid from) override {
     return inner_->named(f, from);
   }
+  Task<void> void_keys(FolderId folder) override { return inner_->void_keys(folder); }
+  Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
+    return inner_->last_rows(folder, limit);
+  }
+  Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+                                           std::vector<std::uint64_t> sizes) override {
+    return inner_->rows_sized(folder, std::move(sizes));
+  }
   Task<std::vector<MessageRow>> rows_at(TargetFolderId f, std::vector<Uid> u) override {
     return inner_->rows_at(f, std::move(u));
   }

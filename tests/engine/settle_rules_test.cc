@@ -187,3 +187,81 @@ TEST_CASE("what is found again after a new UIDVALIDITY at the source is still ou
   CHECK(pair.run().deleted() == 1);
   CHECK(pair.equal());
 }
+
+namespace {
+
+/// As a backup that is put back: messages above `last` are gone, and UIDs are given again.
+void restore(MemoryFolder& folder, std::uint32_t last) {
+  std::erase_if(folder.messages, [last](const MemoryMessage& m) { return m.uid.value > last; });
+  folder.uid_next = Uid{last + 1};
+  ++folder.highest_modseq;
+}
+
+}  // namespace
+
+TEST_CASE("a source that was restored from a backup: UIDs given again hide no mail") {
+  MemoryOptions tracked;
+  tracked.condstore = GENERATE(true, false);
+  Pair pair(tracked, tracked);
+  pair.fill("INBOX", 20);
+  pair.run();
+  restore(pair.source.folder("INBOX"), 10);
+  const int fresh = GENERATE(0, 3, 10, 15);
+  for (int i = 0; i < fresh; ++i)
+    pair.add("INBOX",
+             letter("new" + std::to_string(i), std::string(static_cast<std::size_t>(i + 9), 'x')));
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 20 + static_cast<std::size_t>(fresh));
+  CHECK(pair.run().messages().copied == 0);
+}
+
+TEST_CASE("a target that was restored from a backup gets back what it lost") {
+  MemoryOptions tracked;
+  tracked.condstore = GENERATE(true, false);
+  Pair pair(tracked, tracked);
+  pair.fill("INBOX", 20);
+  pair.run();
+  restore(pair.target.folder("INBOX"), 10);
+  // With ten of them all numbers are as they were: only a folder that is opened is looked at.
+  const int foreign = GENERATE(0, 3, 10, 15);
+  if (tracked.condstore && foreign == 10) pair.add("INBOX", letter("opens it"));
+  const std::size_t all =
+      pair.source.folder("INBOX").messages.size() + static_cast<std::size_t>(foreign);
+  for (int i = 0; i < foreign; ++i)
+    pair.target.folder("INBOX").add(letter("foreign" + std::to_string(i), "others"), {},
+                                    InternalDate{5, 0});
+  pair.run();
+  CHECK(pair.on_target("INBOX") == all);
+  CHECK(pair.run().messages().copied == 0);
+  CHECK(pair.on_target("INBOX") == all);
+}
+
+TEST_CASE("equal messages with other dates keep their dates when one of them is lost") {
+  Pair pair;
+  pair.add("INBOX", letter("same"));
+  pair.add("INBOX", letter("same"));
+  pair.run();
+  pair.target.folder("INBOX").remove(Uid{1});
+  pair.journal = open_journal_in_memory();
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a flag that a cut line left unset is set, and what a user took away is not") {
+  Pair pair;
+  pair.add("INBOX", letter("a"), "\\Flagged");
+  pair.add("INBOX", letter("b"), "\\Flagged");
+  pair.options.retries = 0;
+  MemoryStop stop;
+  stop.after = 1;
+  stop.fate = MemoryStop::Fate::whole;
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 2);
+  pair.target.folder("INBOX").messages[0].flags = {};
+  pair.run();
+  CHECK(pair.equal());
+  pair.target.folder("INBOX").messages[1].flags = {};  // by the user, later
+  pair.run();
+  CHECK(pair.target.folder("INBOX").messages[1].flags == Flags{});
+}
