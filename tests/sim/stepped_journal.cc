@@ -55,6 +55,16 @@ class SteppedJournal final : public Journal {
   Task<std::vector<MessageRow>> rows_at(TargetFolderId folder, std::vector<Uid> uids) override {
     return step("rows_at", inner_.rows_at(folder, std::move(uids)));
   }
+  Task<void> void_keys(FolderId folder) override {
+    return step("void_keys", inner_.void_keys(folder));
+  }
+  Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
+    return step("last_rows", inner_.last_rows(folder, limit));
+  }
+  Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+                                           std::vector<std::uint64_t> sizes) override {
+    return step("rows_sized", inner_.rows_sized(folder, std::move(sizes)));
+  }
   Task<std::vector<OpenBatch>> open_batches(TargetFolderId folder) override {
     return step("open_batches", inner_.open_batches(folder));
   }
