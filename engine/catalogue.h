@@ -31,6 +31,8 @@ class Catalogue {
   MessageKey key(std::size_t index) const;
   Uid uid(std::size_t index) const { return Uid{entries_[index].key}; }
   std::uint64_t size_bytes(std::size_t index) const { return entries_[index].size_bytes; }
+  /// What a person should know of it, if anything.
+  std::string remark;
   /// True when keys are UIDs.
   bool by_uid() const { return texts_.empty(); }
   void reserve(std::size_t count) { entries_.reserve(count); }

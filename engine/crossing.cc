@@ -53,6 +53,7 @@ class Crossing {
     } catch (const Error& error) {
       halt(error);
     }
+    if (lost_ && !ledger_.error) halt(*lost_);
     conclude();
     if (!ledger_.error)
       for (FolderId folder : missing_) co_await ends_.journal.complete(folder, std::nullopt, "", 0);
@@ -93,8 +94,7 @@ class Crossing {
         failure = error;
       }
       lane = {};
-      note_retry(*failure, attempt);
-      co_await wait_unless_stopped(backoff(*failure, attempt), stop_);
+      co_await wait_to_try_again(*failure, attempt, ends_.observer, stop_);
     }
   }
 
@@ -142,6 +142,7 @@ class Crossing {
                               " is left out: it shows mail of other folders (role " +
                               to_string(folder.role) + ")");
     folders_ = std::move(mapping.folders);
+    ends_.source.carried(sources_of(folders_));
     for (const MappedFolder& folder : folders_) {
       FolderTally tally;
       tally.source = folder.source.name;
@@ -272,7 +273,8 @@ class Crossing {
     FolderTally& tally = ledger_.folders[index];
     ends_.observer.folder_begun(folder.source.name, folder.target);
     Windows windows;
-    for (int failures = 0, caution = 0;;) {
+    PoisonHunt hunt(condemned_in_a_row_);
+    for (int failures = 0;;) {
       std::optional<Error> failure;
       FolderCrossingResult result;
       bool connecting = false;
@@ -280,14 +282,21 @@ class Crossing {
         connecting = !lane.whole();
         if (connecting) co_await connect(lane);
         connecting = false;
-        FolderCrossingRequest request{
-            ends_,          *lane.source,
-            *lane.target,   options_,
-            account_,       run_,
-            folder,         memory_per_lane_,
-            slowest_batch_, caution,
-            first_run_,     [this] { return stop_.requested() || halted_; },
-            windows,        tally};
+        FolderCrossingRequest request{ends_,
+                                      *lane.source,
+                                      *lane.target,
+                                      options_,
+                                      account_,
+                                      run_,
+                                      folder,
+                                      memory_per_lane_,
+                                      slowest_batch_,
+                                      hunt.at_once(),
+                                      hunt.condemned(),
+                                      first_run_ && failures == 0,
+                                      [this] { return stop_.requested() || halted_; },
+                                      windows,
+                                      tally};
         co_await cross_folder(std::move(request), result);
       } catch (const Error& error) {
         failure = error;
@@ -303,38 +312,36 @@ class Crossing {
       const bool only_a_look = connecting && !windows.first() && !windows.certain();
       if (!failure || only_a_look) {
         tally.error.reset();
+        lost_.reset();
         ends_.observer.folder_ended(folder.source.name, tally);
         co_return false;
       }
-      if (connecting && lanes_alive_ > 1 && failure->kind() != ErrorKind::unreachable) {
+      const bool crowded =
+          failure->kind() == ErrorKind::throttled && !failure->retry_after() && !result.progressed;
+      if ((connecting || crowded) && lanes_alive_ > 1 &&
+          failure->kind() != ErrorKind::unreachable) {
         ends_.observer.note(Level::info,
                             std::string("going on with fewer sessions: ") + failure->what());
         queue_.push_front(index);
         co_return true;
       }
-      if (result.progressed) {
-        failures = 0;
-      } else {
-        ++caution;
-      }
       tally.error = failure->in("folder " + folder.source.name.to_string());
+      const bool closer = hunt.failed(*failure, result.progressed, result.under_way);
+      failures = closer ? 1 : failures + 1;
       const Remedy remedy = remedy_for(*failure);
-      const bool again = remedy == Remedy::again && ++failures <= options_.retries && !halted_ &&
-                         !stop_.requested();
-      if (!again) {
-        if (remedy != Remedy::next_folder) halt(*tally.error);
+      if (remedy != Remedy::again || failures > options_.retries || halted_ || stop_.requested()) {
+        const bool broke =
+            failure->kind() == ErrorKind::transient || failure->kind() == ErrorKind::protocol;
+        if (broke && !connecting && !lost_ && !stop_.requested()) {
+          lost_ = *tally.error;
+        } else if (remedy != Remedy::next_folder) {
+          halt(*tally.error);
+        }
         ends_.observer.folder_ended(folder.source.name, tally);
         co_return false;
       }
-      note_retry(*tally.error, failures);
-      co_await wait_unless_stopped(backoff(*failure, failures), stop_);
+      co_await wait_to_try_again(*tally.error, failures, ends_.observer, stop_);
     }
-  }
-
-  void note_retry(const Error& error, int attempt) {
-    const auto delay = backoff(error, attempt);
-    ends_.observer.note(Level::warning, std::string(error.what()) + "; trying again in " +
-                                            std::to_string((delay.count() + 999) / 1000) + " s");
   }
 
   void halt(const Error& error) {
@@ -377,6 +384,10 @@ class Crossing {
   Duration slowest_batch_{};
   bool first_run_ = false;
   bool halted_ = false;
+  /// A folder on which the server broke every line, though it let us in each time. The others are
+  /// gone on with: if one of them crosses, it is that folder's trouble, else the server's.
+  std::optional<Error> lost_;
+  int condemned_in_a_row_ = 0;
 };
 
 }  // namespace

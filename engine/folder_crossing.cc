@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <set>
 
 #include "engine/after_copy.h"
 #include "engine/async/task_group.h"
@@ -25,7 +26,7 @@ constexpr std::chrono::seconds kLateArrivals{600};
 class FolderCrosser {
  public:
   FolderCrosser(FolderCrossingRequest request, FolderCrossingResult& result)
-      : r_(request), result_(result) {}
+      : r_(request), result_(result), at_once_(r_.at_once) {}
 
   Task<void> run() {
     const std::uint64_t known_size = r_.folder.source.numbers.messages.value_or(0);
@@ -48,11 +49,13 @@ class FolderCrosser {
     }
     co_await join_rows();
     co_await check_source_keys();
+    co_await join_failures();
     filter();
     count();
     plan();
     if (r_.options.dry_run) co_return;
     co_await settle_folder(target_numbers_);
+    if (r_.condemned) co_await give_up(*r_.condemned);
     co_await follow();
     if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {
       note(Level::info,
@@ -65,6 +68,7 @@ class FolderCrosser {
       handled_ += before - due();
       if (result_.stopped) break;
       if (due() >= before) break;
+      if (at_once_ < standing_.size()) at_once_ *= 2;  // it went well
     }
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
     co_await finish();
@@ -81,6 +85,7 @@ class FolderCrosser {
   Task<void> read_source() {
     begun_ = co_await r_.source.select(r_.folder.source.name);
     catalogue_ = co_await r_.source.catalogue();
+    if (!catalogue_.remark.empty()) note(Level::warning, catalogue_.remark);
     standing_.assign(catalogue_.size(), Standing::due);
     count();
   }
@@ -227,6 +232,20 @@ class FolderCrosser {
     if (!(now == row.flags)) flag_changes_.push_back({row.key, row.target_uid, row.flags, now});
   }
 
+  /// What failed in this run is not tried again in it, however often the line is lost; what failed
+  /// in an earlier one is.
+  Task<void> join_failures() {
+    for (const FailureRow& row : co_await r_.ends.journal.failures(record_.id)) {
+      const auto index = catalogue_.find(row.key);
+      if (!index || standing_[*index] != Standing::due) continue;
+      if (row.run == r_.run) {
+        standing_[*index] = Standing::rejected;
+      } else {
+        failed_before_.insert(*index);
+      }
+    }
+  }
+
   void filter() {
     for (std::size_t i = 0; i < standing_.size(); ++i) {
       if (standing_[i] != Standing::due) continue;
@@ -289,23 +308,40 @@ class FolderCrosser {
                                    std::move(gone_), recorded_, r_.options.force_deletions});
   }
 
+  /// Those that failed before come last: what has never been tried must not wait for them.
   std::vector<Catalogue::Entry> due_entries() const {
-    const std::size_t most = r_.target.traits().uidplus ? standing_.size() : kUnknownUidsAtMost;
+    std::size_t most = at_once_;
+    if (!r_.target.traits().uidplus) most = std::min(most, kUnknownUidsAtMost);
     std::vector<Catalogue::Entry> out;
     for (std::size_t i = 0; i < standing_.size() && out.size() < most; ++i)
-      if (standing_[i] == Standing::due) out.push_back(catalogue_[i]);
+      if (standing_[i] == Standing::due && !failed_before_.contains(i))
+        out.push_back(catalogue_[i]);
+    for (const std::size_t i : failed_before_)
+      if (standing_[i] == Standing::due && out.size() < most) out.push_back(catalogue_[i]);
     return out;
   }
 
   TargetTraits cautious_traits() const {
     TargetTraits traits = r_.target.traits();
-    const int shift = 3 * std::min(r_.caution, 4);
-    traits.batch_messages = std::max<std::size_t>(1, traits.batch_messages >> shift);
-    traits.batch_bytes = std::max<std::size_t>(1, traits.batch_bytes >> shift);
+    traits.batch_messages = std::min(traits.batch_messages, at_once_);
     return traits;
   }
 
+  Task<void> give_up(Condemned message) {
+    const auto index = catalogue_.find(message.key);
+    if (!index || standing_[*index] != Standing::due) co_return;  // its copy has been found
+    Record record;
+    record.folder = record_.id;
+    record.target_folder = target_folder_.id;
+    record.failures.push_back({message.key, catalogue_.size_bytes(*index), message.words, r_.run});
+    co_await r_.ends.journal.record(std::move(record));
+    standing_[*index] = Standing::rejected;
+    note(Level::warning, message.key.to_string() + " is passed by: " + message.words);
+    count();
+  }
+
   Task<void> transfer() {
+    const std::vector<Catalogue::Entry> wanted = due_entries();
     TransferRequest request{
         r_.ends.journal,
         r_.ends.observer,
@@ -323,8 +359,8 @@ class FolderCrosser {
     Transfer belt(std::move(request));
     std::exception_ptr source_failure, failure;
     try {
-      co_await with_group([this, &belt, &source_failure](TaskGroup& group) -> Task<void> {
-        group.spawn(fetch(belt, source_failure));
+      co_await with_group([this, &belt, &wanted, &source_failure](TaskGroup& group) -> Task<void> {
+        group.spawn(fetch(belt, wanted, source_failure));
         co_await r_.target.append(belt);
         if (r_.stop()) {
           result_.stopped = true;
@@ -339,6 +375,7 @@ class FolderCrosser {
     bytes_copied_ += belt.bytes_copied();
     r_.tally.flags_dropped += r_.target.flags_dropped();
     count();
+    if (source_failure || failure) note_under_way(wanted);
     if (source_failure) std::rethrow_exception(source_failure);
     if (failure) std::rethrow_exception(failure);
     // What was appended is seen, and the watermark rises. A stopped fetch has left the source
@@ -347,15 +384,24 @@ class FolderCrosser {
   }
 
   /// What was fetched before the source failed still goes out.
-  Task<void> fetch(Transfer& belt, std::exception_ptr& failure) {
+  Task<void> fetch(Transfer& belt, std::vector<Catalogue::Entry> wanted,
+                   std::exception_ptr& failure) {
     try {
-      co_await r_.source.fetch(due_entries(), belt);
+      co_await r_.source.fetch(std::move(wanted), belt);
     } catch (const StopTransfer&) {
       result_.stopped = true;
     } catch (const Error&) {
       failure = std::current_exception();
     }
     belt.close();
+  }
+
+  void note_under_way(const std::vector<Catalogue::Entry>& wanted) {
+    for (const Catalogue::Entry& entry : wanted) {
+      const auto index = catalogue_.find(entry.key);
+      if (!index || standing_[*index] != Standing::due) continue;
+      if (result_.under_way.messages++ == 0) result_.under_way.first = entry.key;
+    }
   }
 
   std::size_t due() const {
@@ -445,6 +491,7 @@ class FolderCrosser {
 
   FolderCrossingRequest r_;
   FolderCrossingResult& result_;
+  std::size_t at_once_;  // most messages to ask for together
   FolderRecord record_;
   TargetFolderRecord target_folder_;
   FolderNumbers begun_, target_numbers_;
@@ -455,6 +502,7 @@ class FolderCrosser {
   std::vector<MessageRow> gone_;
   std::map<std::size_t, MessageRow> unplaced_;
   std::map<Uid, MessageRow> former_;
+  std::set<std::size_t> failed_before_;  // in an earlier run
   std::uint64_t recorded_ = 0, bytes_copied_ = 0;
   std::size_t known_ = 0,
               handled_ = 0;  // messages that had crossed, that were due and no longer are

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "engine/crossing.h"
 #include "engine/mapping.h"
+#include "engine/poison.h"
 #include "engine/settle.h"
 #include "engine/windows.h"
 
@@ -22,9 +24,10 @@ struct FolderCrossingRequest {
   RunId run;
   MappedFolder& folder;  // `exists` becomes true when the folder has been made
   std::uint64_t memory_bytes = 0;
-  Duration slowest_batch{};  // of this run so far
-  int caution = 0;           // each step an eighth of the batch: a line may never carry a whole one
-  bool first_run = false;    // the journal knows nothing of this account
+  Duration slowest_batch{};            // of this run so far
+  std::size_t at_once = 0;             // most messages to ask for together, to begin with
+  std::optional<Condemned> condemned;  // to be given up if it is not on the target
+  bool first_run = false;              // the journal knew nothing of this account before
   std::function<bool()> stop;
   Windows& windows;    // of this folder in this run
   FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
@@ -35,6 +38,7 @@ struct FolderCrossingResult {
   bool stopped = false;       // the user asked to
   bool more_windows = false;  // complete, but another source session may show more
   bool source_over = false;   // the source session can only be left
+  UnderWay under_way;         // when it failed
   Duration slowest_batch{};
 };
 

@@ -87,6 +87,11 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
                         " messages are gone from the source, but their copies are not what was "
                         "copied; they are left alone");
   if (!uids.empty()) co_await r.target.expunge(uids);
+  if (!uids.empty() && r.target.traits().hides_deleted)
+    r.observer.note(Level::warning,
+                    "folder " + r.folder.source.to_string() +
+                        ": this target keeps what is deleted in a folder outside its trash; "
+                        "messages gone from the source only left their folder there");
   if (!uids.empty() && !r.target.traits().uidplus)
     r.observer.note(Level::warning,
                     "folder " + r.folder.source.to_string() +

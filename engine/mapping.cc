@@ -44,6 +44,14 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+std::string trimmed(const std::string& text) {
+  std::string out;
+  for (const char c : text)
+    if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
+  if (out.ends_with(' ')) out.pop_back();
+  return out;
+}
+
 class Mapper {
  public:
   explicit Mapper(const MappingRequest& request)
@@ -57,7 +65,7 @@ class Mapper {
   Mapping run() {
     std::vector<const FolderInfo*> rest;
     for (const FolderInfo& folder : request_.source) {
-      if (left_out_role(folder.role)) {
+      if (left_out_role(folder.role) && !folder.holds_rest) {
         mapping_.left_out.push_back(folder);
       } else if (folder.selectable && !place_firmly(folder)) {
         rest.push_back(&folder);
@@ -94,7 +102,19 @@ class Mapper {
       place(folder, folder.name);
       return true;
     }
-    const Role role = role_of(folder);
+    return folder.holds_rest ? place_rest(folder) : place_by_role(folder, role_of(folder));
+  }
+
+  /// What no other folder has is archived mail: Gmail keeps it so, others have a folder for it.
+  bool place_rest(const FolderInfo& folder) {
+    const auto there = std::ranges::find(request_.target, true, &FolderInfo::holds_rest);
+    if (there == request_.target.end())
+      return !source_roles_.contains(Role::archive) && place_by_role(folder, Role::archive);
+    place(folder, there->name);
+    return true;
+  }
+
+  bool place_by_role(const FolderInfo& folder, Role role) {
     const auto at = target_roles_.find(role);
     if (role == Role::none || at == target_roles_.end() || taken(at->second)) return false;
     if (at->second != folder.name)
@@ -156,8 +176,14 @@ class Mapper {
                          traits.forbidden_chars.find(c) != std::string::npos;
         fit += bad ? '_' : c;
       }
+      if (traits.trims_names) fit = trimmed(fit);
       levels.push_back(fit.empty() ? "_" : fit);
     }
+    if (!traits.inbox_has_children && levels.size() > 1 && lower_case(levels[0]) == "inbox")
+      levels.erase(levels.begin());
+    if (std::ranges::find(traits.reserved_names, lower_case(levels[0])) !=
+        traits.reserved_names.end())
+      levels[0] += '_';
     if (traits.delimiter == '\0' && levels.size() > 1) {
       std::string flat;
       for (const std::string& level : levels) flat += (flat.empty() ? "" : "_") + level;
@@ -176,5 +202,11 @@ class Mapper {
 }  // namespace
 
 Mapping map_folders(const MappingRequest& request) { return Mapper(request).run(); }
+
+std::vector<FolderInfo> sources_of(const std::vector<MappedFolder>& folders) {
+  std::vector<FolderInfo> sources;
+  for (const MappedFolder& folder : folders) sources.push_back(folder.source);
+  return sources;
+}
 
 }  // namespace postferry

@@ -30,12 +30,16 @@ struct MappedFolder {
 
 struct Mapping {
   std::vector<MappedFolder> folders;
-  std::vector<FolderInfo> left_out;  // roles All, Important, Flagged: other folders hold that mail
-  std::vector<std::string> notes;    // what a person should know, one sentence each
+  /// Roles All, Important, Flagged: other folders hold that mail. Not one that holds the rest.
+  std::vector<FolderInfo> left_out;
+  std::vector<std::string> notes;  // what a person should know, one sentence each
 };
 
 /// Two source folders never go to one target folder unless `wishes` say so. Folders that cannot be
 /// selected are not mapped.
 Mapping map_folders(const MappingRequest& request);
+
+/// The source folders, for Source::carried().
+std::vector<FolderInfo> sources_of(const std::vector<MappedFolder>& folders);
 
 }  // namespace postferry

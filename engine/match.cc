@@ -51,6 +51,12 @@ bool recognisable(const Ambiguous& group) {
 
 }  // namespace
 
+HeaderFields as_target_tells(HeaderFields fields, const TargetTraits& traits) {
+  if (traits.rewrites_message_id && fields.message_id)
+    fields.message_id->resize(std::min(fields.message_id->find('@'), fields.message_id->size()));
+  return fields;
+}
+
 Likeness likeness(const HeaderFields& fields, std::uint64_t size_bytes,
                   std::optional<InternalDate> date, std::size_t index) {
   Likeness out{fingerprint(fields), std::nullopt, false, size_bytes, date, index};

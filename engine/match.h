@@ -11,6 +11,7 @@
 #include "engine/digest.h"
 #include "engine/fingerprint.h"
 #include "engine/model.h"
+#include "engine/target.h"
 
 namespace postferry {
 
@@ -27,6 +28,9 @@ struct Likeness {
 /// `munged`: sizes and bytes of the header are the target's, not ours (see TargetTraits).
 Likeness likeness(const HeaderFields& fields, std::uint64_t size_bytes,
                   std::optional<InternalDate> date, std::size_t index);
+
+/// The fields as far as they survive the way to this target.
+HeaderFields as_target_tells(HeaderFields fields, const TargetTraits& traits);
 
 /// Messages with one fingerprint on both sides, for which headers alone do not decide.
 struct Ambiguous {

@@ -117,6 +117,8 @@ struct FolderInfo {
   bool selectable = true;
   bool subscribed = false;
   FolderNumbers numbers;  // as far as the listing told
+  /// Shows the mail of all folders, but can list just what no other has: Source::carried().
+  bool holds_rest = false;
 };
 
 /// The header fields by which a message is recognised; each unfolded, without its line end.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "engine/async/executor.h"
 #include "engine/async/task.h"
@@ -18,11 +19,15 @@ enum class Remedy {
 
 Remedy remedy_for(const Error& error);
 
-/// How long to wait before the `attempt`-th try in a row (1 is the first): as the server asks, else
-/// doubling from one second to a minute.
-std::chrono::milliseconds backoff(const Error& error, int attempt);
+/// No server is waited for longer at a time, whatever it asks.
+constexpr std::chrono::hours kLongestWait{1};
 
-/// Sleeps, but not past a stop request by more than a moment.
-Task<void> wait_unless_stopped(std::chrono::milliseconds delay, const StopRequest& stop);
+/// How long to wait before the `attempt`-th try in a row (1 is the first): as the server asks, else
+/// doubling from one second to a minute, a quarter more or less as the `dice` (any number) fall.
+std::chrono::milliseconds backoff(const Error& error, int attempt, std::uint64_t dice);
+
+/// Says that `error` is tried again, and waits as backoff() tells; but not past a stop request by
+/// more than a moment.
+Task<void> wait_to_try_again(Error error, int attempt, Observer& observer, const StopRequest& stop);
 
 }  // namespace postferry

@@ -123,12 +123,13 @@ class Settler {
       const std::size_t end = std::min(at + kHeadersAtOnce, unknown.size());
       std::vector<Uid> part(unknown.begin() + static_cast<std::ptrdiff_t>(at),
                             unknown.begin() + static_cast<std::ptrdiff_t>(end));
-      for (const HeaderEntry& header : co_await r_.target.headers(std::move(part))) {
+      for (HeaderEntry& header : co_await r_.target.headers(std::move(part))) {
         const auto stranger = strangers_.find(header.key.uid());
         if (stranger == strangers_.end()) continue;
         const TargetEntry& entry = stranger->second.entry;
         stranger->second.likeness =
-            likeness(header.fields, entry.size_bytes, entry.date, entry.uid.value);
+            likeness(as_target_tells(std::move(header.fields), r_.target.traits()),
+                     entry.size_bytes, entry.date, entry.uid.value);
       }
     }
   }
@@ -150,12 +151,14 @@ class Settler {
       const std::size_t end = std::min(at + kHeadersAtOnce, missing.size());
       std::vector<MessageKey> part(missing.begin() + static_cast<std::ptrdiff_t>(at),
                                    missing.begin() + static_cast<std::ptrdiff_t>(end));
-      for (const HeaderEntry& header : co_await r_.source.headers(std::move(part))) {
+      for (HeaderEntry& header : co_await r_.source.headers(std::move(part))) {
         const auto index = r_.catalogue.find(header.key);
         if (!index) continue;
         if (!r_.catalogue.by_uid()) source_header_[*index] = header_hash(header.fields);
         const Catalogue::Entry entry = r_.catalogue[*index];
-        source_likeness_[*index] = likeness(header.fields, entry.size_bytes, entry.date, *index);
+        source_likeness_[*index] =
+            likeness(as_target_tells(std::move(header.fields), r_.target.traits()),
+                     entry.size_bytes, entry.date, *index);
       }
     }
     std::vector<Likeness> out;

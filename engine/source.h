@@ -86,6 +86,9 @@ class Source {
   virtual ~Source() = default;
   /// Connects and logs in. Throws Error{unreachable|tls|auth|transient|protocol|throttled}.
   virtual Task<std::unique_ptr<SourceSession>> connect() = 0;
+  /// Which folders are carried: from now on a catalogue of one that holds the rest (Gmail's All
+  /// Mail) leaves out what any of the others shows.
+  virtual void carried(const std::vector<FolderInfo>& folders) { (void)folders; }
   /// How many sessions may be used at once.
   virtual int max_sessions() const = 0;
   /// "imaps://ann@old.example", for people.

@@ -23,6 +23,11 @@ struct TargetTraits {
   char delimiter = '/';           // '\0': no hierarchy
   bool names_ignore_case = false;
   bool slash_in_names = true;  // a level may hold the character `/` when it is not the delimiter
+  bool trims_names = false;    // no blank at either end of a level, no two in a row
+  bool inbox_has_children = true;           // folders may lie under INBOX
+  std::vector<std::string> reserved_names;  // top-level names that cannot be made, lower case
+  bool rewrites_message_id = false;         // the domain of a Message-ID is replaced (Domino)
+  bool hides_deleted = false;               // what is \\Deleted only leaves its folder (Gmail)
   std::optional<std::uint64_t> append_limit_bytes;
   std::size_t batch_messages = 1;     // most messages of one batch
   std::size_t batch_bytes = 1 << 20;  // about how many bytes of one batch

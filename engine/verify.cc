@@ -123,6 +123,7 @@ class Verification {
     MappingRequest request{std::move(source), target, target_->traits(), options_.map, {}};
     for (const auto& [name, record] : records_) request.decided.emplace(name, record.target);
     const Mapping mapping = map_folders(request);
+    ends_.source.carried(sources_of(mapping.folders));
     for (const FolderInfo& folder : mapping.left_out)
       ends_.observer.note(Level::info, "folder " + folder.name.to_string() +
                                            " is left out: it shows mail of other folders");
@@ -184,10 +185,7 @@ class Verification {
   Task<void> wait_to_retry(const Error& failure, int attempt) {
     source_.reset();
     target_.reset();
-    const auto delay = backoff(failure, attempt);
-    ends_.observer.note(Level::warning, std::string(failure.what()) + "; trying again in " +
-                                            std::to_string((delay.count() + 999) / 1000) + " s");
-    co_await wait_unless_stopped(delay, stop_);
+    co_await wait_to_try_again(failure, attempt, ends_.observer, stop_);
     if (stop_.requested()) throw StopVerify{};
   }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "connectors/imap/gmail.h"
 #include "connectors/imap/names.h"
 #include "connectors/imap/quirks.h"
 #include "connectors/registry.h"
@@ -17,6 +18,9 @@ struct Account {
   FolderNames names;
   std::string login_way;         // the mechanism that worked before; empty at first
   std::optional<Quirks> quirks;  // of the server, once a session has asked
+  // Gmail's All Mail, if it is carried, and the labels of the other folders that are.
+  std::optional<FolderName> rest_folder;
+  Labels carried;
 };
 
 }  // namespace postferry::imap

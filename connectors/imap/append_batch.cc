@@ -156,6 +156,8 @@ Task<void> AppendCommands::collect(AppendBatch& batch) {
       store(batch, command, status);
     } else if (blames_message(status)) {
       batch.refused.push_back({command.range, status});
+    } else if (judge(status).kind == ErrorKind::quota) {
+      batch.no_room.push_back({command.range, status});
     } else if (judge(status).kind == ErrorKind::rejected) {
       batch.folder_refused = status;
     } else {

@@ -46,6 +46,7 @@ struct AppendBatch {
   std::vector<std::optional<AppendResult>> results;
   std::vector<std::vector<std::string>> flags;  // of each message, as they will be sent
   std::vector<Refusal> refused;
+  std::vector<Refusal> no_room;                  // refused for quota: part of it may still fit
   std::optional<StatusResponse> folder_refused;  // not for a message's sake: nothing will pass
 };
 
@@ -63,8 +64,8 @@ class AppendCommands {
   /// Writes everything, waiting for the server's go-ahead where a literal needs one; without such
   /// literals it reads nothing, so that another coroutine can.
   Task<void> transmit();
-  /// Reads the answers into the batch: results, refused, folder_refused. Throws when a refusal is
-  /// neither a message's nor the folder's: Error{quota|throttled|transient...}; Error{protocol}
+  /// Reads the answers into the batch: results, refused, no_room, folder_refused. Throws when a
+  /// refusal is none of these: Error{throttled|transient...}; Error{protocol}
   /// when APPENDUID speaks of another UIDVALIDITY or number of messages.
   Task<void> collect(AppendBatch& batch);
 

@@ -32,6 +32,7 @@ class Appender {
       co_await lockstep();
     }
     if (folder_refused_) throw session_.refused(*folder_refused_, "APPEND");
+    if (full_) throw session_.refused(*full_, "APPEND");
   }
 
  private:
@@ -52,7 +53,7 @@ class Appender {
 
   // One batch after the other: the literals wait for the server anyway.
   Task<void> lockstep() {
-    while (!folder_refused_) {
+    while (!full_) {
       std::optional<Batch> batch = co_await feed_.next();
       if (!batch) break;
       const std::unique_ptr<Under> under = take_up(std::move(*batch));
@@ -119,6 +120,7 @@ class Appender {
         --answered;
         room_.set();
       }
+      if (full_) throw session_.refused(*full_, "APPEND");
     }
   }
 
@@ -132,16 +134,19 @@ class Appender {
       co_await repair(under->batch);
       if (folder_refused_) break;
     }
+    if (full_) co_return;  // the writer has nothing more to say
     repairing_ = false;
     repaired_.set();
   }
 
   bool needs_repair(const AppendBatch& batch) const {
-    return !batch.refused.empty() || batch.folder_refused || !lost_flagged(batch).empty();
+    return !batch.refused.empty() || !batch.no_room.empty() || batch.folder_refused ||
+           !lost_flagged(batch).empty();
   }
 
   Task<void> repair(AppendBatch& batch) {
     co_await bisect_all(batch);
+    co_await fill_up(batch);
     if (batch.folder_refused) {
       folder_refused_ = std::move(batch.folder_refused);
       co_return;
@@ -166,7 +171,25 @@ class Appender {
     }
   }
 
-  // What is refused anew is in batch.refused.
+  // What still fits of a batch that had no room as a whole, until one message alone has none.
+  Task<void> fill_up(AppendBatch& batch) {
+    const std::vector<Refusal> refused = std::exchange(batch.no_room, {});
+    for (const Refusal& refusal : refused) {
+      const Range range = refusal.range;
+      if (range.count == 1 && !batch.results[range.first]) full_ = refusal.status;
+      const std::size_t half = range.count / 2;
+      for (const Range part :
+           {Range{range.first, half}, Range{range.first + half, range.count - half}}) {
+        if (full_ || batch.folder_refused) co_return;
+        if (range.count == 1) break;
+        co_await again(batch, part, traits_, true);
+        co_await bisect_all(batch);
+        co_await fill_up(batch);
+      }
+    }
+  }
+
+  // What is refused anew is in batch.refused, or in batch.no_room.
   Task<void> again(AppendBatch& batch, Range range, AppendTraits traits, bool keywords) {
     if (batch.folder_refused) co_return;
     AppendCommands commands(session_, folder_, traits);
@@ -220,13 +243,19 @@ class Appender {
     }
   }
 
+  // When there is no more room, what has been stored is told; the rest was refused, or never sent.
   Task<void> hand_over(AppendBatch& batch) {
     std::vector<AppendResult> results;
     results.reserve(batch.results.size());
-    for (std::optional<AppendResult>& result : batch.results) {
-      results.push_back(std::move(result.value()));
+    Batch answered;
+    answered.id = batch.batch.id;
+    for (std::size_t i = 0; i < batch.results.size(); ++i) {
+      if (full_ && !batch.results[i]) continue;
+      results.push_back(std::move(batch.results[i].value()));
+      answered.bytes += batch.batch.messages[i].body.size_bytes();
+      answered.messages.push_back(std::move(batch.batch.messages[i]));
     }
-    co_await feed_.done(std::move(batch.batch), std::move(results));
+    co_await feed_.done(std::move(answered), std::move(results));
   }
 
   Session& session_;
@@ -238,6 +267,7 @@ class Appender {
   std::deque<std::shared_ptr<Under>> under_way_;
   std::uint64_t unanswered_bytes_ = 0;
   std::optional<StatusResponse> folder_refused_;
+  std::optional<StatusResponse> full_;  // why one message alone had no room
   bool writing_ = false;
   bool repairing_ = false;
   bool ended_ = false;

@@ -15,8 +15,10 @@ namespace postferry::imap {
 /// at the same time, with at most 8 batches or about 8 MiB unanswered; else batch by batch, with
 /// one round trip a message. A refused batch is bisected once everything sent before has been
 /// answered; a refused message is tried again without its keywords, and after a BAD with a
-/// synchronising literal. Throws as AppendCommands::collect, and Error{rejected} when the folder
-/// takes nothing more; then the session lives on. `dropped` counts flags left out.
+/// synchronising literal. A batch that has no room as a whole is bisected until one message alone
+/// has none: then Error{quota}, and done() has been told of all that was stored. Else throws as
+/// AppendCommands::collect, and Error{rejected} when the folder takes nothing more; then the
+/// session lives on. `dropped` counts flags left out.
 Task<void> append_feed(Session& session, const Selected& folder, AppendTraits traits,
                        AppendFeed& feed, std::uint64_t& dropped);
 

@@ -26,6 +26,8 @@ constexpr std::array kPhrases{
     Phrase{"BANDWIDTH LIMIT", ErrorKind::throttled},         // Gmail, under [OVERQUOTA]
     Phrase{"TOO MANY SIMULTANEOUS", ErrorKind::throttled},   // Gmail
     Phrase{"TOO MANY CONNECTIONS", ErrorKind::throttled},
+    Phrase{"TOO MANY SESSIONS", ErrorKind::throttled},
+    Phrase{"CONNECTION LIMIT", ErrorKind::throttled},
     Phrase{"MAXIMUM NUMBER OF CONNECTIONS", ErrorKind::throttled},    // Dovecot
     Phrase{"SESSION EXPIRED", ErrorKind::transient},                  // Gmail
     Phrase{"AUTHENTICATED BUT NOT CONNECTED", ErrorKind::transient},  // Exchange

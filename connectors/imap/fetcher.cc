@@ -200,7 +200,10 @@ class Fetcher {
     if (section->form == FetchSection::Form::kStreamed && !held) return;
     std::string body = held ? std::move(*held) : std::move(section->bytes);
     if (body.empty() && wanted_[*index].size_bytes > 0) return;
-    if (session_.quirks.stub_bodies && is_stub(body)) return;
+    if (session_.quirks.stub_bodies && is_stub(body)) {
+      stub_words_ = "the server gives only this: " + body.substr(0, body.find_first_of("\r\n"));
+      return;
+    }
     Message message = describe(*index, fetch, body);
     take_off(*index);
     ready_bytes_ += body.size();
@@ -249,9 +252,11 @@ class Fetcher {
         std::ranges::find_if(in_flight_, [&](const InFlight& f) { return f.tag == status.tag; });
     if (ended == in_flight_.end()) return;
     if (status.status != Status::kOk) {
-      const ErrorKind kind = judge(status).kind;
-      if (kind != ErrorKind::rejected && kind != ErrorKind::protocol) {
-        throw session_.refused(status, "FETCH");
+      Verdict verdict = judge(status);
+      // Yahoo means our pace by it, never that there is no such message.
+      if (status.has(Code::kLimit)) verdict.kind = ErrorKind::throttled;
+      if (verdict.kind != ErrorKind::rejected && verdict.kind != ErrorKind::protocol) {
+        throw refusal(status, verdict, "FETCH", session_.where());
       }
     }
     for (const std::size_t index : ended->window.members) {
@@ -287,7 +292,8 @@ class Fetcher {
     }
   }
 
-  std::string why(const Leftover& first, const Leftover& alone) const {
+  std::string why(const Leftover& first, const Leftover& alone) {
+    if (const std::string stub = std::exchange(stub_words_, {}); !stub.empty()) return stub;
     if (!alone.words.empty()) return alone.words;
     if (!first.words.empty()) return first.words;
     return fmt::format("the server lists this message ({} bytes) but gives no bytes for it",
@@ -312,7 +318,8 @@ class Fetcher {
   std::vector<bool> settled_;  // handed over, or left over
   std::size_t next_ = 0;       // the first that is not settled
   std::vector<Leftover> leftovers_;
-  bool alone_ = false;  // leftovers are asked for one by one
+  std::string stub_words_;  // what came instead of the last message asked for
+  bool alone_ = false;      // leftovers are asked for one by one
 };
 
 }  // namespace

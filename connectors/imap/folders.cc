@@ -8,6 +8,7 @@
 
 #include "connectors/imap/codec/lexer.h"
 #include "connectors/imap/codec/mod_utf7.h"
+#include "connectors/imap/gmail.h"
 #include "engine/async/event.h"
 #include "engine/async/task_group.h"
 
@@ -69,7 +70,7 @@ class Lister::Listing {
 
   const std::deque<ListData>& entries() const { return entries_; }
 
-  std::vector<FolderInfo> finish(FolderNames& names) {
+  std::vector<FolderInfo> finish(FolderNames& names, const Capabilities& offered) {
     std::vector<FolderInfo> folders;
     for (const ListData& data : entries_) {
       const std::string wire = data.has("\\Inbox") ? "INBOX" : data.name;
@@ -78,6 +79,7 @@ class Lister::Listing {
       FolderInfo folder;
       folder.name = *name;
       folder.role = role_of(data, *name);
+      folder.holds_rest = holds_rest(offered, folder.role);
       folder.selectable = data.selectable();
       folder.subscribed = data.has("\\Subscribed") || subscribed_.contains(key(data.name));
       const auto numbers = early_numbers_.find(key(data.name));
@@ -180,7 +182,7 @@ Task<std::vector<FolderInfo>> Lister::answer(FolderNames& names) {
   if (listing_->overfull())
     throw session_.error(ErrorKind::protocol, "too many folders are listed");
   if (!with_status_) co_await ask_status();
-  co_return listing_->finish(names);
+  co_return listing_->finish(names, session_.capabilities);
 }
 
 // One volley: the answers are read while the commands go out.

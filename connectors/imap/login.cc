@@ -146,6 +146,7 @@ Task<void> introduce(Session& session, Account& account, const Capabilities& bef
 
   session.quirks = recognise(greeted, session.capabilities, told.id);
   account.quirks = session.quirks;
+  account.names.set_slash_spelling(session.quirks.slash_spelling);
   if (!told.namespaces.personal.empty()) {
     account.names.set_namespaces(std::move(told.namespaces));
   } else if (told.root) {

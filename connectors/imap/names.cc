@@ -76,7 +76,13 @@ FolderName FolderNames::decode(std::string_view wire, std::optional<char> delimi
   if (has_prefix(wire, prefix_)) wire.remove_prefix(prefix_.size());
   std::vector<std::string> levels;
   for (const std::string_view level : split_levels(wire, delimiter)) {
-    if (!level.empty()) levels.push_back(decode_level(level));
+    if (level.empty()) continue;
+    levels.push_back(decode_level(level));
+    if (slash_spelling_.empty()) continue;
+    std::string& text = levels.back();
+    for (auto at = text.find(slash_spelling_); at != std::string::npos;
+         at = text.find(slash_spelling_))
+      text.replace(at, slash_spelling_.size(), "/");
   }
   return FolderName(std::move(levels));
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "connectors/imap/codec/response.h"
 #include "engine/model.h"
@@ -20,6 +21,8 @@ class FolderNames {
   void set_namespaces(NamespaceData namespaces);
   /// Where NAMESPACE is not offered: the answer to LIST "" "".
   void set_delimiter(std::optional<char> delimiter);
+  /// What a `/` inside a level is listed as, where a server cannot show it.
+  void set_slash_spelling(std::string spelling) { slash_spelling_ = std::move(spelling); }
   /// '\0': no hierarchy.
   char delimiter() const { return delimiter_.value_or('\0'); }
   const std::string& prefix() const { return prefix_; }
@@ -42,6 +45,7 @@ class FolderNames {
   NamespaceData namespaces_;
   std::string prefix_;
   std::optional<char> delimiter_ = '/';
+  std::string slash_spelling_;
   std::map<FolderName, std::string> wire_of_;
   std::map<std::string, FolderName, std::less<>> name_of_;
 };

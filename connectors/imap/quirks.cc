@@ -23,16 +23,19 @@ constexpr Software kSoftware[] = {
        q.munges_8bit = true;
      }},
     // APPEND of a message it has answers OK with the first copy's UID. `^` makes a system label.
-    // A NUL: `BYE Invalid character in literal`.
+    // A NUL: `BYE Invalid character in literal`. With Auto-Expunge on, as it is by default,
+    // \\Deleted takes a message out of its folder at once.
     {"Gmail", "GIMAP", "GIMAP", "X-GM-EXT-1",
      [](Quirks& q) {
        q.folds_duplicates = true;
        q.forbidden_chars = "^";
        q.names_ignore_case = true;
        q.nul_ends_session = true;
+       q.deleted_hides = true;
+       q.trims_names = true;
      }},
-    // A `/` in a name comes back as `_xF8FF_`. A large literal that does not wait may get a BAD,
-    // and its bytes be taken for commands.
+    // A `/` in a name comes back as `_xF8FF_`; `Files` is its own. A large literal that does not
+    // wait may get a BAD, and its bytes be taken for commands.
     {"Exchange", "MICROSOFT.EXCHANGE", "MICROSOFT EXCHANGE", nullptr,
      [](Quirks& q) {
        q.names_ignore_case = true;
@@ -40,11 +43,24 @@ constexpr Software kSoftware[] = {
        q.append_loses_flagged = true;
        q.slash_in_names = false;
        q.distrust_literal_plus = true;
+       q.slash_spelling = "_xF8FF_";
+       q.reserved_names = {"files"};
      }},
     // After EXAMINE the next SELECT may show another UIDVALIDITY.
     {"Courier", "COURIER", "COURIER-IMAP", nullptr, [](Quirks& q) { q.select_not_examine = true; }},
     // Commands of more than 1000 octets end the connection.
-    {"Yahoo", "YAHOO", "YAHOO", nullptr, [](Quirks& q) { q.command_octets = 1000; }},
+    {"Yahoo", "YAHOO", "YAHOO", nullptr,
+     [](Quirks& q) {
+       q.command_octets = 1000;
+       q.newest_only = 10'000;
+       q.newest_only_advice = "export.imap.mail.yahoo.com shows all";
+     }},
+    // CREATE "INBOX\\x" is refused; `<1@old.example>` comes back as `<1@domino.example>`.
+    {"Domino", "DOMINO", "DOMINO", nullptr,
+     [](Quirks& q) {
+       q.inbox_has_children = false;
+       q.rewrites_message_id = true;
+     }},
     {"UW imapd", "UW IMAP", "IMAP4REV1 2007", nullptr, [](Quirks& q) { q.command_octets = 1000; }},
     {"Dovecot", "DOVECOT", "DOVECOT", nullptr, [](Quirks&) {}},
 };

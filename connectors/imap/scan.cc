@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <utility>
 
+#include "connectors/mail/date.h"
 #include "connectors/mail/header_scan.h"
 
 namespace postferry::imap {
@@ -30,26 +32,39 @@ std::vector<std::uint32_t> ascending(const std::vector<Uid>& uids) {
 // Fills a catalogue from FETCH responses.
 class CatalogueBuilder {
  public:
+  CatalogueBuilder(std::int64_t now, const Labels* elsewhere) : now_(now), elsewhere_(elsewhere) {}
+
+  const char* items() const {
+    return elsewhere_ ? "(UID FLAGS RFC822.SIZE INTERNALDATE X-GM-LABELS)"
+                      : "(UID FLAGS RFC822.SIZE INTERNALDATE)";
+  }
+
   void take(Response& response) {
     const auto* fetch = std::get_if<FetchData>(&response);
     if (!fetch || !fetch->uid || *fetch->uid == 0) return;
+    if (elsewhere_ && shown_elsewhere(*fetch, *elsewhere_)) {
+      left_out_.insert(*fetch->uid);
+      return;
+    }
     const Flags flags = fetch->flags ? flags_of(*fetch->flags) : Flags{};
     if (!fetch->rfc822_size) {
       // Somebody changed flags meanwhile, or the server cannot say the size.
       sizeless_.insert_or_assign(*fetch->uid, flags);
       return;
     }
-    catalogue_.add(MessageKey(Uid{*fetch->uid}), *fetch->rfc822_size, date_of(fetch->internal_date),
-                   flags);
+    std::optional<InternalDate> date = date_of(fetch->internal_date);
+    if (date && !mail::plausible({date->seconds, 0}, now_)) date.reset();
+    catalogue_.add(MessageKey(Uid{*fetch->uid}), *fetch->rfc822_size, date, flags);
   }
 
   std::size_t count() {
     catalogue_.sort();
-    return catalogue_.size();
+    return catalogue_.size() + left_out_.size();
   }
 
   void add_unlisted(const std::vector<std::uint32_t>& uids) {
-    for (const std::uint32_t uid : uids) sizeless_.try_emplace(uid, Flags{});
+    for (const std::uint32_t uid : uids)
+      if (!left_out_.contains(uid)) sizeless_.try_emplace(uid, Flags{});
   }
 
   /// Those that are known by UID only.
@@ -69,15 +84,18 @@ class CatalogueBuilder {
   }
 
  private:
+  std::int64_t now_;
+  const Labels* elsewhere_;
   Catalogue catalogue_;
   std::map<std::uint32_t, Flags> sizeless_;
+  std::set<std::uint32_t> left_out_;
 };
 
 Task<void> fetch_all(Session& session, CatalogueBuilder& builder) {
   std::string range = "1:*";
   for (int page = 0; page < kMaxPages; ++page) {
     std::string tag = co_await session.send(
-        session.command("UID FETCH").raw(range + " (UID FLAGS RFC822.SIZE INTERNALDATE)").finish());
+        session.command("UID FETCH").raw(range).raw(builder.items()).finish());
     const StatusResponse status = co_await session.succeed(
         tag, "FETCH", [&builder](Response& response) { builder.take(response); });
     if (!status.has(Code::kMessageLimit)) co_return;
@@ -139,8 +157,10 @@ Flags flags_of(const std::vector<std::string>& names) {
   return flags;
 }
 
-Task<Catalogue> read_catalogue(Session& session, const Selected& folder) {
-  CatalogueBuilder builder;
+Task<Catalogue> read_catalogue(Session& session, const Selected& folder, const Labels* elsewhere) {
+  Scope& scope = co_await current_scope();
+  CatalogueBuilder builder(std::chrono::system_clock::to_time_t(scope.executor().wall_clock()),
+                           elsewhere);
   const std::uint64_t began_with = folder.numbers.messages.value_or(0);
   if (began_with == 0) co_return builder.finish();
   co_await fetch_all(session, builder);
@@ -158,7 +178,13 @@ Task<Catalogue> read_catalogue(Session& session, const Selected& folder) {
                         fmt::format("the server says the folder has {} messages but lists only {}",
                                     expected(session, began_with), builder.count()));
   }
-  co_return builder.finish();
+  Catalogue catalogue = builder.finish();
+  const Quirks& quirks = session.quirks;
+  if (quirks.newest_only > 0 && began_with >= quirks.newest_only) {
+    catalogue.remark = fmt::format("{} shows only the newest {} messages of a folder here; {}",
+                                   quirks.software, quirks.newest_only, quirks.newest_only_advice);
+  }
+  co_return catalogue;
 }
 
 Task<std::vector<TargetEntry>> look_from(Session& session, Uid from) {

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "connectors/imap/gmail.h"
 #include "connectors/imap/selected.h"
 #include "connectors/imap/session.h"
 #include "engine/catalogue.h"
@@ -14,8 +15,10 @@ namespace postferry::imap {
 
 /// Every message of the open folder, ascending. Repeats the question where the server cuts its
 /// answer short ([MESSAGELIMIT], RFC 9738) or gives fewer messages than EXISTS; what UID SEARCH
-/// alone names is listed with size 0. Throws Error{protocol} if some stay unlisted.
-Task<Catalogue> read_catalogue(Session& session, const Selected& folder);
+/// alone names is listed with size 0. Throws Error{protocol} if some stay unlisted. A date at which
+/// no mail can have come is none. With `elsewhere` it leaves out what has one of these labels.
+Task<Catalogue> read_catalogue(Session& session, const Selected& folder,
+                               const Labels* elsewhere = nullptr);
 
 /// Messages with UID >= from, ascending, after a NOOP: other sessions' doing included.
 Task<std::vector<TargetEntry>> look_from(Session& session, Uid from);

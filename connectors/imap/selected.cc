@@ -61,6 +61,16 @@ Task<void> ask_missing(Session& session, Selected& folder) {
 }  // namespace
 
 Flags Selected::storable(const Flags& flags, std::uint64_t& dropped) const {
+  if (deleted_hides && (flags.system & Flags::deleted)) {
+    Flags others = flags;
+    others.system &= static_cast<std::uint8_t>(~Flags::deleted);
+    ++dropped;
+    return permanent(others, dropped);
+  }
+  return permanent(flags, dropped);
+}
+
+Flags Selected::permanent(const Flags& flags, std::uint64_t& dropped) const {
   if (!permanent_flags) return flags;
   const auto listed = [this](std::string_view flag) {
     return std::ranges::any_of(
@@ -85,6 +95,7 @@ Task<Selected> open_folder(Session& session, FolderName name, std::string wire, 
   Selected folder;
   folder.name = std::move(name);
   folder.wire = std::move(wire);
+  folder.deleted_hides = session.quirks.deleted_hides;
   session.forget_folder();
   session.set_folder(printable(folder.name.to_string()));
   std::string tag = co_await session.send(session.command(verb).string(folder.wire).finish());

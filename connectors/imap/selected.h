@@ -18,9 +18,13 @@ struct Selected {
   std::optional<std::vector<std::string>> permanent_flags;
   bool read_only = false;
   bool uid_not_sticky = false;  // RFC 4315: no UIDPLUS for this folder
+  bool deleted_hides = false;   // \\Deleted takes a message out of the folder: never copied
 
   /// Of `flags`, those that the folder keeps; the number of others is added to `dropped`.
   Flags storable(const Flags& flags, std::uint64_t& dropped) const;
+
+ private:
+  Flags permanent(const Flags& flags, std::uint64_t& dropped) const;
 };
 
 enum class Access { read, write };

@@ -23,7 +23,10 @@ class ImapSourceSession final : public SourceSession {
 
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
 
-  Task<Catalogue> catalogue() override { return read_catalogue(*session_, selected_); }
+  Task<Catalogue> catalogue() override {
+    const bool rest = selected_.name == account_.rest_folder;
+    return read_catalogue(*session_, selected_, rest ? &account_.carried : nullptr);
+  }
 
   Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) override {
     std::vector<Uid> uids;
@@ -88,13 +91,19 @@ class ImapSourceSession final : public SourceSession {
 class ImapSource final : public Source {
  public:
   ImapSource(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}, {}, {}, {}} {
+      : account_{context, std::move(setup), {}, {}, {}, {}, {}, {}} {
     account_.where = "source " + describe();
   }
 
   Task<std::unique_ptr<SourceSession>> connect() override {
     LoggedIn in = co_await log_in(account_, Numbers::with_modseq);
     co_return std::make_unique<ImapSourceSession>(account_, std::move(in));
+  }
+
+  void carried(const std::vector<FolderInfo>& folders) override {
+    account_.carried = labels_of(folders, account_.names);
+    for (const FolderInfo& folder : folders)
+      if (folder.holds_rest) account_.rest_folder = folder.name;
   }
 
   int max_sessions() const override {

@@ -56,6 +56,11 @@ TargetTraits traits_of(const Session& session, const FolderNames& names) {
   traits.slash_in_names = session.quirks.slash_in_names;
   traits.delimiter = names.delimiter();
   traits.names_ignore_case = session.quirks.names_ignore_case;
+  traits.trims_names = session.quirks.trims_names;
+  traits.inbox_has_children = session.quirks.inbox_has_children;
+  traits.reserved_names = session.quirks.reserved_names;
+  traits.rewrites_message_id = session.quirks.rewrites_message_id;
+  traits.hides_deleted = session.quirks.deleted_hides;
   traits.append_limit_bytes = offered.number("APPENDLIMIT");
   traits.batch_messages = offered.has("MULTIAPPEND") ? kMultiappendMessages : kPipelinedMessages;
   if (const auto most = offered.number("SAVELIMIT"); most && *most > 0) {
@@ -228,7 +233,7 @@ class ImapTargetSession final : public TargetSession {
 class ImapTarget final : public Target {
  public:
   ImapTarget(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}, {}, {}, {}} {
+      : account_{context, std::move(setup), {}, {}, {}, {}, {}, {}} {
     account_.where = "target " + describe();
   }
 

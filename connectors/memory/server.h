@@ -95,8 +95,11 @@ struct MemoryFaults {
   std::deque<MemoryStop> append_stops, fetch_stops;
   std::deque<Error> connect_errors;    // one for each of the next connects
   std::deque<MemoryRemoval> removals;  // one for each of the next removals from a source
-  /// The words with which an APPEND is refused; nothing to take it.
+  /// The words with which an APPEND is refused; nothing to take it. May throw Error, which ends the
+  /// line.
   std::function<std::optional<std::string>(const MemoryMessage&)> refuse;
+  /// Called before the bytes of a message go out; may throw Error, which ends the line.
+  std::function<void(const FolderName&, const MemoryMessage&)> on_fetch;
   /// Listed, but its bytes cannot be had; with the server's words.
   std::map<std::pair<FolderName, Uid>, std::string> unreadable;
   /// Called when the server hears a call ("select", "fetch" ...; "batch" for each of an append),

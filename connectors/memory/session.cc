@@ -184,6 +184,7 @@ Task<void> MemoryLine::hand_over(const MessageKey& key, MessageSink& sink, const
   const std::optional<MemoryStop> stop = server_.next_fetch();
   const MemoryMessage original = *find(key);  // It may be expunged while the sink waits.
   fetched_.push_back(original.uid);
+  if (server_.faults.on_fetch) server_.faults.on_fetch(selected().name, original);
   const bool streamed = original.bytes.size() > server_.options().stream_above;
   if (stop && !(streamed && stop->body_bytes > 0)) throw stop->error;
   Message message{key, original.flags, original.date, {}};

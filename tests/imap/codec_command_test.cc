@@ -120,7 +120,7 @@ TEST_CASE("APPEND says flags, date and size before the message") {
   const AppendHead head = append_head("A1", "Archive/2019", message, kPlus);
   REQUIRE(head.pieces.size() == 1);
   CHECK(head.pieces[0].bytes ==
-        "A1 APPEND \"Archive/2019\" (\\Seen $Forwarded) \" 7-Nov-2016 10:11:12 +0100\" "
+        "A1 APPEND \"Archive/2019\" (\\Seen $Forwarded) \"07-Nov-2016 10:11:12 +0100\" "
         "{1610612736+}\r\n");
   CHECK_FALSE(head.pieces[0].waits);
   CHECK(head.refused_flags.empty());
@@ -149,7 +149,7 @@ TEST_CASE("A folder that needs a literal comes before the message's own") {
 
 TEST_CASE("A further message of a MULTIAPPEND begins with a space") {
   const AppendHead head = append_next_head({{"\\Draft"}, DateTime{0, 0}, 3, false}, kPlus);
-  CHECK(head.pieces.back().bytes == " (\\Draft) \" 1-Jan-1970 00:00:00 +0000\" {3+}\r\n");
+  CHECK(head.pieces.back().bytes == " (\\Draft) \"01-Jan-1970 00:00:00 +0000\" {3+}\r\n");
 }
 
 TEST_CASE("A date without wire form is left out and reported") {

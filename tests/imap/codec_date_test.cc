@@ -55,9 +55,9 @@ TEST_CASE("A date out of range is none") {
 }
 
 TEST_CASE("A date is written in 26 characters") {
-  CHECK(format_internal_date({1478509872, 60}) == " 7-Nov-2016 10:11:12 +0100");
+  CHECK(format_internal_date({1478509872, 60}) == "07-Nov-2016 10:11:12 +0100");
   CHECK(format_internal_date({837596665, -420}) == "17-Jul-1996 02:44:25 -0700");
-  CHECK(format_internal_date({-62135596800, 0}) == " 1-Jan-0001 00:00:00 +0000");
+  CHECK(format_internal_date({-62135596800, 0}) == "01-Jan-0001 00:00:00 +0000");
   CHECK(format_internal_date({0, -1}) == "31-Dec-1969 23:59:00 -0001");
 }
 

@@ -98,7 +98,7 @@ Outcome append(const Dialogue& dialogue, AppendTraits traits,
 
 TEST_CASE("a batch goes out as one MULTIAPPEND without waiting, and its UIDs pair in order") {
   Dialogue d;
-  d.c("A1 APPEND \"Box\" (\\Seen Work) \" 7-Nov-2016 10:11:12 +0100\" {5+}")
+  d.c("A1 APPEND \"Box\" (\\Seen Work) \"07-Nov-2016 10:11:12 +0100\" {5+}")
       .c("one\r\n {5+}")
       .c("two\r\n")
       .c("A2 APPEND \"Box\" {3+}")
@@ -233,13 +233,12 @@ TEST_CASE("an APPENDUID of another UIDVALIDITY or count stops the folder") {
   CHECK(outcome.error->kind() == ErrorKind::protocol);
 }
 
-TEST_CASE("quota, throttling and a folder that went stop the feed, each with its kind and words") {
+TEST_CASE("throttling and a folder that went stop the feed, each with its kind and words") {
   struct Case {
     const char* answer;
     ErrorKind kind;
   };
   const Case given = GENERATE(
-      Case{"NO [OVERQUOTA] Quota exceeded (mailbox for user is full)", ErrorKind::quota},
       Case{"NO [OVERQUOTA] Account exceeded command or bandwidth limits", ErrorKind::throttled},
       Case{"NO [TRYCREATE] Mailbox doesn't exist: Box", ErrorKind::transient},
       Case{"NO [SERVERBUG] Internal error occurred", ErrorKind::transient},
@@ -256,6 +255,38 @@ TEST_CASE("quota, throttling and a folder that went stop the feed, each with its
   if (std::string(given.answer).find("12345") != std::string::npos) {
     CHECK(outcome.error->retry_after() == std::chrono::milliseconds(12345));
   }
+}
+
+TEST_CASE("a batch that has no room as a whole is halved, until one message alone has none") {
+  const char* const full = "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)";
+  Dialogue d;
+  d.c("A1 APPEND \"Box\" {1+}").c("a {1+}").c("b {9+}").c("too large {1+}").c("c");
+  d.c("A2 APPEND \"Box\" {1+}").c("d");
+  d.s(fmt::format("A1 {}", full)).s("A2 OK [APPENDUID 7 3]");
+  d.c("A3 APPEND \"Box\" {1+}").c("a {1+}").c("b").s("A3 OK [APPENDUID 7 4:5]");
+  d.c("A4 APPEND \"Box\" {9+}").c("too large {1+}").c("c").s(fmt::format("A4 {}", full));
+  d.c("A5 APPEND \"Box\" {9+}").c("too large").s(fmt::format("A5 {}", full));
+  const std::vector<Message> four{message("a"), message("b"), message("too large"), message("c")};
+  const Outcome outcome = append(d, all_extensions(), {four, {message("d")}}, {}, true);
+  REQUIRE(outcome.error);
+  CHECK(outcome.error->kind() == ErrorKind::quota);
+  CHECK(outcome.error->message() == std::string("APPEND was refused: ") + full);
+  // What has been stored is told, so that nobody has to look for it.
+  CHECK(outcome.told == "1:4 1:5 2:3 ");
+}
+
+TEST_CASE("where literals wait, the first message that has no room ends the feed") {
+  AppendTraits traits;
+  traits.uidplus = true;
+  Dialogue d;
+  d.c("A1 APPEND \"Box\" {1}").s("+").c("a").s("A1 OK [APPENDUID 7 1]");
+  d.c("A2 APPEND \"Box\" {1}").s("A2 NO [OVERQUOTA] full");
+  d.c("A3 APPEND \"Box\" {1}").s("+").c("c").s("A3 OK [APPENDUID 7 2]");
+  const Outcome outcome =
+      append(d, traits, {{message("a"), message("b"), message("c")}, {message("d")}});
+  REQUIRE(outcome.error);
+  CHECK(outcome.error->kind() == ErrorKind::quota);
+  CHECK(outcome.told == "1:1 1:2 ");
 }
 
 TEST_CASE("a server that says BYE in the middle ends the feed in its own words") {

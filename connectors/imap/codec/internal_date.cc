@@ -116,7 +116,6 @@ std::optional<std::string> format_internal_date(DateTime date) {
   const std::int64_t time = (instant - midnight).count();
   std::string out = "00-Mon-0000 00:00:00 +0000";
   put(out, 0, 2, unsigned{day.day()});
-  if (out[0] == '0') out[0] = ' ';
   out.replace(3, 3, kMonths[unsigned{day.month()} - 1]);
   put(out, 7, 4, int{day.year()});
   put(out, 12, 2, time / 3600);
