@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import pathlib
 import random
+import re
 import signal
 import sys
 import threading
@@ -150,8 +151,10 @@ class Users:
             names = self._names(imap, folder, numbers) if numbers else set()
             if numbers and not names & self.known.foreign:
                 self.known.removed |= names
-                imap.command(f"STORE {','.join(map(str, numbers))} +FLAGS (\\Deleted)")
-                imap.command("UID EXPUNGE 1:*")
+                answer = imap.command(f"FETCH {','.join(map(str, numbers))} (UID)")
+                uids = ",".join(re.search(rb"UID (\d+)", line).group(1).decode() for line in answer.lines)
+                imap.command(f"UID STORE {uids} +FLAGS (\\Deleted)")
+                imap.command(f"UID EXPUNGE {uids}")  # not what the source has marked
                 self.changes["removed on the target"] += len(numbers)
 
 
@@ -171,7 +174,8 @@ def check(here, there, known):
     for key, messages in source.items():
         copies = target.get(key, [])
         wanted = 0 if key in known.removed else 1
-        expect(len(messages) == 1 and len(copies) == wanted, f"{key}: {len(copies)} copies instead of {wanted}")
+        expect(len(messages) == 1 and len(copies) == wanted, f"{key}: {len(copies)} copies instead of {wanted};",
+               "source UIDs", [m.uid for m in messages], "target UIDs", [m.uid for m in copies])
         for one, copy in zip(messages, copies):
             keywords = copy.keywords - {OWN}
             expect((one.digest, one.when) == (copy.digest, copy.when), f"{key} differs:", one, copy)

@@ -353,7 +353,7 @@ def _validity(end):
         user, here, there, ends = pair(world, box(INBOX=some(3), One=mail))
         journal = world.journal()
         world.copy(*ends, journal=journal).expect_code(0)
-        new = some(2, "new")
+        new, strangers = some(2, "new"), some(40, "strangers")
         if end == "source":
             replace_folder(here, "One", mail[::-1] + new)
         else:
@@ -364,6 +364,10 @@ def _validity(end):
         expect("UIDVALIDITY" in run.err, "not told:", run)
         expect_equal(here, there)
         world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0, present=25)
+        if end == "target":  # and with a higher UIDNEXT than before
+            replace_folder(there, "One", strangers + mail[:10])
+            world.copy(*ends, journal=journal).expect_code(0).expect_counts(seen=25, copied=12)
+            expect(stored(there, "One").keys() == names(mail + new + strangers), "not the right mail")
 
     @test(f"a folder of the {end} that is made anew in the middle of a run is carried in the end")
     def validity_meanwhile(world):
