@@ -96,7 +96,8 @@ def late(world, killed, fin, **server):
 
 def _late(name, **server):
     for killed in (False, True):
-        @test(f"a late commit is waited for: {name}, {'killed and started again at once' if killed else 'going on'}")
+        @test(f"a late commit is waited for: {name}, {'killed and started again at once' if killed else 'going on'}",
+              slow=not killed)
         def waited_for(world, killed=killed):
             for fin in (True, False, True, False):
                 it = late(world, killed, fin, **server)

@@ -304,7 +304,7 @@ class Backup:
         self._server.start()
 
 
-@test("a target restored from an old backup gets what it lost, and keeps what others sent since")
+@test("a target restored from an old backup gets what it lost, and keeps what others sent since", slow=True)
 def target_restored(world):
     for foreign in (0, 3, 12, 40):  # none; some of the UIDs are used again; all; and more
         with world.private(Dovecot) as target:
@@ -327,7 +327,7 @@ def target_restored(world):
             world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0, present=count)
 
 
-@test("a source restored from an old backup: other messages under the UIDs of those that are gone")
+@test("a source restored from an old backup: other messages under the UIDs of those that are gone", slow=True)
 def source_restored(world):
     for new in (0, 5, 12, 20):
         with world.private(Dovecot) as source:
@@ -371,7 +371,7 @@ def _validity(end):
             world.copy(*ends, journal=journal).expect_code(0).expect_counts(seen=25, copied=12)
             expect(stored(there, "One").keys() == names(mail + new + strangers), "not the right mail")
 
-    @test(f"a folder of the {end} that is made anew in the middle of a run is carried in the end")
+    @test(f"a folder of the {end} that is made anew in the middle of a run is carried in the end", slow=True)
     def validity_meanwhile(world):
         source, target = world.dovecot(), world.target()
         user = world.user(source, target)
