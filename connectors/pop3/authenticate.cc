@@ -130,8 +130,8 @@ class Authenticator {
     }
     const Error busy = session_.error(ErrorKind::transient,
                                       fmt::format("the mailbox cannot be had now: {}", text));
-    if (answer.code != ResponseCode::login_delay) return busy;
-    return busy.after(answer.code_number ? std::chrono::seconds(*answer.code_number) : kLoginDelay);
+    if (const auto delay = told_delay(answer)) return busy.after(*delay);
+    return answer.code == ResponseCode::login_delay ? busy.after(kLoginDelay) : busy;
   }
 
   Task<StatusLine> user_and_pass() {

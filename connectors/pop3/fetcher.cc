@@ -120,7 +120,7 @@ class Fetcher {
     const StatusLine status = co_await session_.status(Reply::multi);
     if (!status.ok()) {
       got.refusal = words(status);
-      got.come_again = status.code == ResponseCode::sys_temp || status.code == ResponseCode::in_use;
+      got.come_again = says_busy(status);
       co_return got;
     }
     DotDecoder decoder;

@@ -16,7 +16,8 @@ namespace postferry::pop3 {
 /// X-Keywords. LIST's sizes are believed nowhere but in planning.
 ///
 /// A message that is refused, or comes empty though LIST gives it a size, is asked for again alone
-/// after all others. A server that glues the last dot to the last line is met so: when the line is
+/// after all others; one whose refusal only means "not now" ends the fetch then, with
+/// Error{transient}. A server that glues the last dot to the last line is met so: when the line is
 /// lost in silence, and what came but for that dot has exactly the size that LIST says, the message
 /// is taken as whole before the loss is reported.
 Task<void> fetch_messages(Session& session, const Maildrop& maildrop, SpoolFactory& spool,

@@ -1,6 +1,7 @@
 #include "connectors/pop3/header_reader.h"
 
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "connectors/pop3/pipeline.h"
@@ -10,20 +11,31 @@ namespace {
 
 constexpr std::uint64_t kUsualHeaderBytes = 4 << 10;
 
-/// The header out of the reply to a TOP or RETR; nullopt if that was -ERR.
-Task<std::optional<mail::HeaderScan>> read_header(Session& session) {
+enum class By { top, retr };
+
+/// Whether the blank line is there that ends a header. Some servers cut off what TOP gives.
+bool is_whole(std::string_view header) {
+  return header.starts_with("\r\n") || header.starts_with('\n') ||
+         header.find("\n\r\n") != std::string_view::npos ||
+         header.find("\n\n") != std::string_view::npos || header.size() >= mail::kMaxHeaderBytes;
+}
+
+/// The header out of the reply to a TOP or RETR; nullopt if that was -ERR, or TOP gave a part.
+Task<std::optional<mail::HeaderScan>> read_header(Session& session, By by) {
   const StatusLine status = co_await session.status(Reply::multi);
   if (!status.ok()) co_return std::nullopt;
   DotDecoder decoder;
-  std::string header;
-  while (!decoder.done()) {
-    if (header.size() < mail::kMaxHeaderBytes) {
-      co_await session.body(decoder, header);
-    } else {
-      std::string dropped;
-      co_await session.body(decoder, dropped);
+  std::string header, dropped;
+  try {
+    while (!decoder.done()) {
+      dropped.clear();
+      co_await session.body(decoder, header.size() < mail::kMaxHeaderBytes ? header : dropped);
     }
+  } catch (const Error&) {
+    session.top_never_ends = by == By::top && decoder.ends_in_glued_dot();
+    throw;
   }
+  if (by == By::top && !is_whole(header)) co_return std::nullopt;
   co_return mail::scan_header(header);
 }
 
@@ -51,7 +63,7 @@ Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
                    .reply_bytes = [](std::size_t) { return kUsualHeaderBytes; }});
     while (!tops.done()) {
       co_await tops.refill();
-      const auto header = co_await read_header(session);
+      const auto header = co_await read_header(session, By::top);
       if (header) {
         take(tops.current(), *header);
       } else {
@@ -65,7 +77,7 @@ Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
                   .reply_bytes = [&](std::size_t i) { return entries[refused[i]].size_bytes; }});
   while (!retrs.done()) {
     co_await retrs.refill();
-    const auto header = co_await read_header(session);
+    const auto header = co_await read_header(session, By::retr);
     if (header) take(refused[retrs.current()], *header);
     retrs.answered();
   }

@@ -1,4 +1,4 @@
-// Fetches headers by TOP, or by RETR where TOP is not to be had.
+// Fetches headers by TOP, or by RETR where TOP is not to be had, or gives a part of the header.
 #pragma once
 
 #include <cstddef>

@@ -78,6 +78,10 @@ Task<std::unique_ptr<Session>> log_in(Account& account) {
   const Capabilities before = session->capabilities;
   co_await session->ask_capabilities();
   if (!session->capabilities.known) session->capabilities = before;
+  if (account.without_top) {
+    session->capabilities.known = true;
+    session->capabilities.top = false;
+  }
   session->windowed = session->windowed || before.google || session->capabilities.google;
   // `recent:` shows the mail of 30 days, whoever has fetched it.
   if (endpoint.user.starts_with("recent:")) session->windowed = false;

@@ -50,6 +50,8 @@ class Session {
   Capabilities capabilities;
   /// It shows about 250 conversations that no session has fetched yet, and no others (Gmail).
   bool windowed = false;
+  /// The line fell silent after a dot that TOP glued to its last line: it will do so every time.
+  bool top_never_ends = false;
 
   /// STLS was accepted: turns the line to TLS. Bytes received before are fatal (RFC 2595 4).
   Task<void> start_tls(net::TlsOptions options);

@@ -15,8 +15,12 @@ namespace {
 
 class Pop3SourceSession final : public SourceSession {
  public:
-  Pop3SourceSession(std::unique_ptr<Session> session, SpoolFactory& spool)
-      : session_(std::move(session)), spool_(spool) {}
+  Pop3SourceSession(std::unique_ptr<Session> session, Account& account)
+      : session_(std::move(session)), account_(account) {}
+  /// The next session knows what this one has learned.
+  ~Pop3SourceSession() override {
+    account_.without_top = account_.without_top || session_->top_never_ends;
+  }
 
   Task<std::vector<FolderInfo>> list() override {
     FolderInfo inbox;
@@ -69,7 +73,7 @@ class Pop3SourceSession final : public SourceSession {
 
   Task<void> fetch(std::vector<Catalogue::Entry> wanted, MessageSink& sink) override {
     co_await need_listing();
-    co_await fetch_messages(*session_, maildrop_, spool_, std::move(wanted), sink);
+    co_await fetch_messages(*session_, maildrop_, *account_.context.spool, std::move(wanted), sink);
   }
 
   Task<Removal> remove(std::vector<MessageKey> keys) override {
@@ -106,7 +110,7 @@ class Pop3SourceSession final : public SourceSession {
   }
 
   std::unique_ptr<Session> session_;
-  SpoolFactory& spool_;
+  Account& account_;
   Maildrop maildrop_;
   bool listed_ = false;
   bool over_ = false;  // QUIT has been said
@@ -115,13 +119,13 @@ class Pop3SourceSession final : public SourceSession {
 class Pop3Source final : public Source {
  public:
   Pop3Source(const ConnectorContext& context, EndSetup setup)
-      : account_{context, std::move(setup), {}, {}} {
+      : account_{context, std::move(setup), {}} {
     account_.where = "source " + describe();
   }
 
   Task<std::unique_ptr<SourceSession>> connect() override {
     std::unique_ptr<Session> session = co_await log_in(account_);
-    co_return std::make_unique<Pop3SourceSession>(std::move(session), *account_.context.spool);
+    co_return std::make_unique<Pop3SourceSession>(std::move(session), account_);
   }
   int max_sessions() const override { return 1; }
   std::string describe() const override { return account_.setup.endpoint.to_string(); }

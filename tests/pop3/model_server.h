@@ -32,6 +32,7 @@ class ModelServer {
   void add(std::string bytes) {
     drop_.push_back({"uid-" + std::to_string(++last_), std::move(bytes)});
   }
+  bool without_uidl = false;
   /// The line of the next connection breaks when the server has said so many bytes.
   void cut_after(std::size_t bytes) { cut_after_ = bytes; }
   void remove(std::size_t index) {
@@ -106,6 +107,7 @@ class ModelServer {
     if (verb == "LIST" && number)
       return "+OK " + line.substr(5) + " " + size(drop[*number - 1]) + "\r\n";
     if (verb == "LIST") return each(size);
+    if (verb == "UIDL" && without_uidl) return "-ERR unknown command\r\n";
     if (verb == "UIDL") return each([](const Stored& message) { return message.uid; });
     if (verb == "RETR" && number) return multi(stuffed(drop[*number - 1].bytes));
     if (verb == "TOP" && number) {

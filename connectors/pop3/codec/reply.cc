@@ -150,13 +150,35 @@ bool says_busy(const StatusLine& status) {
   const std::string text = upper(status.text);
   // Words that begin so; BLOCKED is no lock.
   for (const std::string_view word :
-       {"LOCK", "WAIT", "BUSY", "IN USE", "TEMPORAR", "TRY AGAIN LATER"}) {
+       {"LOCK", "WAIT", "BUSY", "IN USE", "TEMPORAR", "TRY AGAIN LATER", "TOO FREQUENT",
+        "TOO OFTEN", "TOO MANY CONNECTIONS", "TOO MANY SESSIONS", "TOO MANY LOGINS", "RATE LIMIT",
+        "LOGIN LIMIT", "BANDWIDTH LIMIT", "OVERQUOTA"}) {
     for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
       const bool begins_word = at == 0 || text[at - 1] < 'A' || text[at - 1] > 'Z';
       if (begins_word) return true;
     }
   }
   return false;
+}
+
+std::optional<std::chrono::seconds> told_delay(const StatusLine& status) {
+  if (status.code == ResponseCode::login_delay && status.code_number)
+    return std::chrono::seconds(*status.code_number);
+  const std::string text = upper(status.text);
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    std::string_view word = take_word(rest);
+    const std::size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
+    const auto number = whole_number<std::uint32_t>(word.substr(0, digits));
+    if (!number) continue;
+    std::string_view after = rest;
+    std::string_view unit = digits < word.size() ? word.substr(digits) : take_word(after);
+    if (unit.starts_with('-')) unit.remove_prefix(1);
+    std::chrono::seconds delay{*number};
+    if (unit.starts_with("MIN")) delay *= 60;
+    if (unit.starts_with("MIN") || unit.starts_with("SEC")) return std::min(delay, kMaxDelay);
+  }
+  return std::nullopt;
 }
 
 void Capabilities::add(std::string_view line) {

@@ -2,6 +2,7 @@
 // in, values out; every line, number and list is capped.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -72,8 +73,14 @@ struct StatusLine {
 StatusLine parse_status(std::string_view line);
 
 /// Whether a refusal only means "not now": [IN-USE], [LOGIN-DELAY], [SYS/TEMP], or without a code
-/// words about locks, waiting, or a mailbox in use. [AUTH] and [SYS/PERM] never do.
+/// words about locks, waiting, a mailbox in use, or a limit of logins or bytes. [AUTH] and
+/// [SYS/PERM] never do.
 bool says_busy(const StatusLine& status);
+
+/// How long a refusal asks us to stay away, by its code or its words: "60 seconds", "a 15 minute
+/// period". Not more than kMaxDelay.
+inline constexpr std::chrono::seconds kMaxDelay{3600};
+std::optional<std::chrono::seconds> told_delay(const StatusLine& status);
 
 /// What a server offers (RFC 2449 6), as far as a reader of mail needs it.
 struct Capabilities {
@@ -83,7 +90,7 @@ struct Capabilities {
   bool user = false;
   bool stls = false;
   bool pipelining = false;
-  bool google = false;  // X-GOOGLE-RICO
+  bool google = false;            // X-GOOGLE-RICO
   std::vector<std::string> sasl;  // upper case, in the server's order
   std::string implementation;
 
