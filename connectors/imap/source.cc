@@ -7,9 +7,9 @@
 #include "connectors/imap/fetcher.h"
 #include "connectors/imap/folders.h"
 #include "connectors/imap/login.h"
+#include "connectors/imap/remover.h"
 #include "connectors/imap/scan.h"
 #include "connectors/imap/selected.h"
-#include "connectors/imap/store.h"
 
 namespace postferry::imap {
 namespace {
@@ -40,7 +40,7 @@ class ImapSourceSession final : public SourceSession {
   }
 
   Task<Removal> remove(std::vector<MessageKey> keys) override {
-    return mark_and_expunge(std::move(keys));
+    return remove_messages(*session_, selected_, std::move(keys));
   }
 
   Task<void> logout() override { return log_out(*session_); }
@@ -50,29 +50,6 @@ class ImapSourceSession final : public SourceSession {
     if (!listing_) co_return co_await list_folders(*session_, account_.names, Numbers::with_modseq);
     const std::unique_ptr<Lister> listing = std::move(listing_);
     co_return co_await listing->answer(account_.names);
-  }
-
-  /// The folder was opened read-only: it is opened anew to write.
-  Task<Removal> mark_and_expunge(std::vector<MessageKey> keys) {
-    const auto validity = selected_.numbers.uid_validity;
-    FolderName name = selected_.name;
-    std::string wire = selected_.wire;
-    selected_ = co_await open_folder(*session_, std::move(name), std::move(wire), Access::write);
-    if (selected_.numbers.uid_validity != validity) {
-      throw Error(ErrorKind::transient, "UIDVALIDITY changed; nothing was removed",
-                  account_.where + ", folder " + selected_.name.to_string());
-    }
-    std::vector<Uid> uids;
-    for (const MessageKey& key : keys) uids.push_back(key.uid());
-    const Capabilities& offered = session_->capabilities;
-    const bool expunges =
-        (offered.has("UIDPLUS") || offered.has("IMAP4REV2")) && !selected_.uid_not_sticky;
-    co_await store_in_sets(*session_, sorted(std::move(uids)), "+FLAGS.SILENT", "\\Deleted",
-                           expunges);
-    Removal removal;
-    removal.how = expunges ? Removal::How::removed : Removal::How::marked;
-    removal.keys = std::move(keys);
-    co_return removal;
   }
 
   Task<FolderNumbers> open(FolderName folder) {
