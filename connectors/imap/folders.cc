@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "connectors/imap/codec/lexer.h"
-#include "connectors/imap/codec/mod_utf7.h"
 #include "connectors/imap/gmail.h"
 #include "engine/async/event.h"
 #include "engine/async/task_group.h"

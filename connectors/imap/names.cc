@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "connectors/imap/codec/lexer.h"
-#include "connectors/imap/codec/mod_utf7.h"
+#include "connectors/mail/mod_utf7.h"
 #include "engine/error.h"
 
 namespace postferry::imap {
@@ -22,23 +22,6 @@ bool has_prefix(std::string_view wire, std::string_view prefix) {
   return prefix.size() >= kInbox.size() && same_ascii(prefix.substr(0, kInbox.size()), kInbox) &&
          same_ascii(head.substr(0, kInbox.size()), kInbox) &&
          head.substr(kInbox.size()) == prefix.substr(kInbox.size());
-}
-
-// What is neither modified UTF-7 nor UTF-8 is read as Latin-1: the wire name is kept beside it.
-std::string decode_level(std::string_view raw) {
-  if (auto decoded = decode_mod_utf7(raw)) return std::move(decoded->utf8);
-  if (is_utf8(raw)) return std::string(raw);
-  std::string text;
-  for (const char c : raw) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      text += c;
-    } else {
-      text += static_cast<char>(0xC0 | (byte >> 6));
-      text += static_cast<char>(0x80 | (byte & 0x3F));
-    }
-  }
-  return text;
 }
 
 }  // namespace
@@ -75,9 +58,9 @@ bool FolderNames::personal(std::string_view wire) const {
 FolderName FolderNames::decode(std::string_view wire, std::optional<char> delimiter) const {
   if (has_prefix(wire, prefix_)) wire.remove_prefix(prefix_.size());
   std::vector<std::string> levels;
-  for (const std::string_view level : split_levels(wire, delimiter)) {
+  for (const std::string_view level : mail::split_levels(wire, delimiter)) {
     if (level.empty()) continue;
-    levels.push_back(decode_level(level));
+    levels.push_back(mail::decode_lenient(level));
     if (slash_spelling_.empty()) continue;
     std::string& text = levels.back();
     for (auto at = text.find(slash_spelling_); at != std::string::npos;
@@ -133,7 +116,7 @@ std::string FolderNames::wire(const FolderName& name) const {
   if (name.levels().size() > 1 && !delimiter_) throw refuse("it has no folders inside folders");
   std::string wire = prefix_;
   for (std::size_t i = 0; i < name.levels().size(); ++i) {
-    const auto encoded = encode_mod_utf7(name.levels()[i]);
+    const auto encoded = mail::encode_mod_utf7(name.levels()[i]);
     if (!encoded || encoded->empty()) throw refuse("a level is empty or not UTF-8");
     if (encoded->find_first_of(std::string_view("\0\r\n", 3)) != std::string::npos) {
       throw refuse("it holds control characters");

@@ -8,11 +8,12 @@
 
 #include "connectors/imap/codec/command.h"
 #include "connectors/imap/codec/internal_date.h"
-#include "connectors/imap/codec/mod_utf7.h"
 #include "connectors/imap/codec/response_code.h"
 #include "connectors/imap/codec/sequence_set.h"
+#include "connectors/mail/mod_utf7.h"
 
 using namespace postferry::imap;
+using namespace postferry::mail;
 
 namespace {
 

@@ -56,7 +56,7 @@ struct ListData {
   Kind kind = Kind::kList;
   std::vector<std::string> attributes;  // as sent: `\HasNoChildren`
   std::optional<char> delimiter;        // none for NIL
-  std::string name;                     // raw wire bytes: see mod_utf7.h
+  std::string name;                     // raw wire bytes: see connectors/mail/mod_utf7.h
   std::vector<std::string> child_info;  // CHILDINFO of RFC 5258, upper case
   std::optional<std::string> old_name;  // OLDNAME of RFC 5465
 

@@ -1,10 +1,10 @@
 // UTF-16 in a base64 of its own alphabet (`,` for `/`, no padding), between `&` and `-`.
-#include "connectors/imap/codec/mod_utf7.h"
+#include "connectors/mail/mod_utf7.h"
 
 #include <array>
 #include <cstdint>
 
-namespace postferry::imap {
+namespace postferry::mail {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -145,6 +145,22 @@ std::optional<DecodedName> decode_mod_utf7(std::string_view raw) {
   return name;
 }
 
+std::string decode_lenient(std::string_view raw) {
+  if (auto decoded = decode_mod_utf7(raw)) return std::move(decoded->utf8);
+  if (is_utf8(raw)) return std::string(raw);
+  std::string text;
+  for (const char c : raw) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xC0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return text;
+}
+
 std::optional<std::string> encode_mod_utf7(std::string_view utf8) {
   std::string out;
   RunEncoder run(out);
@@ -184,4 +200,4 @@ std::vector<std::string_view> split_levels(std::string_view raw, std::optional<c
   return levels;
 }
 
-}  // namespace postferry::imap
+}  // namespace postferry::mail

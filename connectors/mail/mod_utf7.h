@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace postferry::imap {
+namespace postferry::mail {
 
 struct DecodedName {
   std::string utf8;
@@ -20,6 +20,10 @@ struct DecodedName {
 /// Nothing for a raw byte above 0x7f, a lone or unfinished `&`, bad base64, half a code unit or a
 /// lone surrogate. Control characters pass, and are not exact.
 std::optional<DecodedName> decode_mod_utf7(std::string_view raw);
+
+/// Any raw name as UTF-8: what is neither modified UTF-7 nor UTF-8 is read as Latin-1. Keep the raw
+/// name beside it.
+std::string decode_lenient(std::string_view raw);
 
 /// The canonical encoding: printable ASCII as itself, `&` as `&-`, everything else in base64 runs.
 /// Nothing if the text is not UTF-8.
@@ -33,4 +37,4 @@ bool is_utf8(std::string_view text);
 /// Views into `raw`.
 std::vector<std::string_view> split_levels(std::string_view raw, std::optional<char> delimiter);
 
-}  // namespace postferry::imap
+}  // namespace postferry::mail

@@ -1,9 +1,9 @@
 // Modified UTF-7: the examples of RFC 3501 5.1.3, and the names that clients really made.
 #include <catch2/catch.hpp>
 
-#include "connectors/imap/codec/mod_utf7.h"
+#include "connectors/mail/mod_utf7.h"
 
-using namespace postferry::imap;
+using namespace postferry::mail;
 using namespace std::string_literals;
 
 namespace {
