@@ -68,14 +68,14 @@ class CommandCredentials final : public Credentials {
 /// For EXTERNAL and its like.
 class NoCredentials final : public Credentials {
  public:
-  explicit NoCredentials(std::string mechanism) : mechanism_(std::move(mechanism)) {}
+  explicit NoCredentials(std::string what) : what_(std::move(what)) {}
   Task<Secret> secret() override {
-    throw Error(ErrorKind::usage, fmt::format("auth={} takes no password", mechanism_));
+    throw Error(ErrorKind::usage, fmt::format("{} takes no password", what_));
     co_return Secret();
   }
 
  private:
-  std::string mechanism_;
+  std::string what_;
 };
 
 /// At the start a file that cannot be read is a wrong option, not a lost disk.
@@ -144,6 +144,7 @@ std::unique_ptr<Credentials> make_credentials(const std::string& end,
                                               const PasswordOptions& options,
                                               const Endpoint& endpoint, Blocking& blocking,
                                               const CredentialDoors& doors) {
+  if (endpoint.in_files()) return std::make_unique<NoCredentials>("a file");
   if (options.file) return from_file(*options.file, blocking, doors);
   if (options.command) return std::make_unique<CommandCredentials>(end, *options.command, blocking);
   if (auto value = doors.environment(fmt::format("POSTFERRY_{}_PASSWORD", upper(end)));
@@ -155,7 +156,7 @@ std::unique_ptr<Credentials> make_credentials(const std::string& end,
     if (::access(path.c_str(), F_OK) == 0) return std::make_unique<FileCredentials>(path, blocking);
   }
   if (endpoint.auth == "EXTERNAL" || endpoint.auth == "ANONYMOUS") {
-    return std::make_unique<NoCredentials>(endpoint.auth);
+    return std::make_unique<NoCredentials>("auth=" + endpoint.auth);
   }
   try {
     return std::make_unique<FixedCredentials>(

@@ -11,8 +11,9 @@ namespace {
 /// "ann@old.example", with nothing that a shell or a file system minds, and not long.
 std::string file_name_of(const Endpoint& end) {
   constexpr std::size_t kMostBytes = 60;
-  const std::string text =
-      end.user.find('@') == std::string::npos ? end.user + "@" + end.host : end.user;
+  const std::string text = end.in_files() ? end.path.substr(end.path.rfind('/') + 1)
+                           : end.user.find('@') == std::string::npos ? end.user + "@" + end.host
+                                                                     : end.user;
   std::string name;
   for (char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

@@ -56,7 +56,7 @@ Wiring::Wiring(const PairOptions& options, Observer& log)
         *network_, [file = transcript_file_.get()](std::string_view line) { file->line(line); });
     network = transcript_.get();
   }
-  const ConnectorContext context{network, spool_.get(), version()};
+  const ConnectorContext context{network, spool_.get(), blocking_.get(), version()};
   source_ = make_source(
       context, {options.source, source_credentials_.get(), options.timeout, options.sessions});
   target_ = make_target(

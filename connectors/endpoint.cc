@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "engine/error.h"
@@ -28,9 +29,9 @@ constexpr std::array kSchemes{
     Scheme{"imap", Protocol::imap, TlsMode::starttls, 143},
     Scheme{"pop3s", Protocol::pop3, TlsMode::implicit, 995},
     Scheme{"pop3", Protocol::pop3, TlsMode::starttls, 110},
+    Scheme{"maildir", Protocol::maildir, TlsMode::none, 0},
 };
-constexpr std::array<std::string_view, 6> kLaterSchemes{"smtps", "smtp",    "lmtp",
-                                                        "mx",    "maildir", "mbox"};
+constexpr std::array<std::string_view, 5> kLaterSchemes{"smtps", "smtp", "lmtp", "mx", "mbox"};
 
 [[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::usage, std::move(message)); }
 
@@ -101,13 +102,14 @@ const Scheme& scheme_of(std::string_view url, std::string_view& rest) {
   for (const Scheme& scheme : kSchemes) {
     if (name != scheme.name) continue;
     rest = url.substr(colon + 1);
+    if (scheme.port == 0) return scheme;
     if (!rest.starts_with("//")) {
       refuse(fmt::format("expected {}://USER@HOST[:PORT]; the // is missing", name));
     }
     rest.remove_prefix(2);
     return scheme;
   }
-  refuse(fmt::format("unknown scheme {}:; expected imaps:, imap:, pop3s: or pop3:",
+  refuse(fmt::format("unknown scheme {}:; expected imaps:, imap:, pop3s:, pop3: or maildir:",
                      printable(name, 20)));
 }
 
@@ -266,6 +268,31 @@ void parse_option(std::string_view key, const std::string& value, Endpoint& out)
   }
 }
 
+void parse_file_option(std::string_view key, const std::string& value, Endpoint& out) {
+  if (key == "sessions") {
+    out.sessions = parse_sessions(value);
+  } else if (key == "layout") {
+    if (value != "fs")
+      refuse("layout= takes only fs; without it folders are named as Maildir++ does");
+    out.layout = value;
+  } else {
+    refuse(fmt::format("unknown key {} after the ? of maildir:; expected layout or sessions",
+                       printable(key, 20)));
+  }
+}
+
+/// The one spelling of a path that the journal knows it by.
+std::string parse_path(std::string_view text, std::string_view scheme) {
+  const std::string path = unescape(text, "path");
+  if (path.empty()) refuse(fmt::format("no path; expected {}:PATH", scheme));
+  if (path.starts_with("//")) {
+    refuse(fmt::format("a path has no host before it; expected {}:PATH", scheme));
+  }
+  std::string out = std::filesystem::absolute(path).lexically_normal().string();
+  while (out.size() > 1 && out.ends_with('/')) out.pop_back();
+  return out;
+}
+
 void parse_query(std::string_view query, Endpoint& out) {
   std::set<std::string, std::less<>> seen;
   while (true) {
@@ -279,7 +306,8 @@ void parse_query(std::string_view query, Endpoint& out) {
     if (!seen.emplace(key).second) {
       refuse(fmt::format("the key {} is given twice in one URL", printable(key, 20)));
     }
-    parse_option(key, unescape(option.substr(equals + 1), "query"), out);
+    const std::string value = unescape(option.substr(equals + 1), "query");
+    out.in_files() ? parse_file_option(key, value, out) : parse_option(key, value, out);
     if (end == std::string_view::npos) return;
     query.remove_prefix(end + 1);
   }
@@ -301,6 +329,11 @@ Endpoint parse_endpoint(std::string_view url) {
 
   std::size_t question = rest.find('?');
   std::string_view authority = rest.substr(0, question);
+  if (out.in_files()) {
+    out.path = parse_path(authority, scheme.name);
+    if (question != std::string_view::npos) parse_query(rest.substr(question + 1), out);
+    return out;
+  }
   std::size_t at = authority.rfind('@');
   if (at == std::string_view::npos) {
     refuse(
@@ -315,12 +348,16 @@ Endpoint parse_endpoint(std::string_view url) {
 }
 
 std::string Endpoint::identity() const {
+  if (in_files()) return "maildir:" + path;
   return fmt::format("{}://{}@{}:{}{}", protocol == Protocol::imap ? "imap" : "pop3",
                      escape(user, ":?"), bracketed(host), port,
                      authzid.empty() ? "" : "?as=" + escape(authzid, "&"));
 }
 
 std::string Endpoint::to_string() const {
+  if (in_files()) {
+    return "maildir:" + escape(path, "?") + (layout.empty() ? "" : "?layout=" + layout);
+  }
   bool implicit = tls == TlsMode::implicit;
   std::string scheme =
       std::string(protocol == Protocol::imap ? "imap" : "pop3") + (implicit ? "s" : "");

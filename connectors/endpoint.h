@@ -13,7 +13,7 @@
 
 namespace postferry {
 
-enum class Protocol { imap, pop3 };
+enum class Protocol { imap, pop3, maildir };
 enum class TlsMode { implicit, starttls, none };
 
 struct Endpoint {
@@ -25,9 +25,15 @@ struct Endpoint {
   std::optional<std::string> ca_file;
   std::optional<std::string> pin_sha256;  // 32 bytes
   bool verify = true;
-  std::string auth;      // a SASL mechanism in upper case, or empty: the best that is offered
-  int sessions = 0;      // 0: the program's default
-  std::string authzid;   // `as=`: act for this user
+  std::string auth;     // a SASL mechanism in upper case, or empty: the best that is offered
+  int sessions = 0;     // 0: the program's default
+  std::string authzid;  // `as=`: act for this user
+  // Of mail in files, which has none of the above but `sessions`.
+  std::string path;    // absolute
+  std::string layout;  // of a Maildir: "fs", or empty for Maildir++
+
+  /// On this machine's disks: nobody to log in to.
+  bool in_files() const { return protocol == Protocol::maildir; }
 
   /// What makes it this mailbox and no other: protocol, host, port, user and `as` (DESIGN 7).
   std::string identity() const;
@@ -35,7 +41,8 @@ struct Endpoint {
   std::string to_string() const;
 };
 
-/// Reads `imaps://USER@HOST[:PORT][?key=value&...]` and its kin. Throws Error{usage} that says what
+/// Reads `imaps://USER@HOST[:PORT][?key=value&...]`, `maildir:PATH[?...]` and their kin; a relative
+/// path is one below the working directory. Throws Error{usage} that says what
 /// is wrong and what was expected. A password in the URL is refused.
 Endpoint parse_endpoint(std::string_view url);
 

@@ -3,6 +3,8 @@
 
 #include "connectors/imap/source.h"
 #include "connectors/imap/target.h"
+#include "connectors/maildir/source.h"
+#include "connectors/maildir/target.h"
 #include "connectors/pop3/source.h"
 #include "engine/error.h"
 
@@ -14,15 +16,22 @@ std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup se
       return imap::make_source(context, std::move(setup));
     case Protocol::pop3:
       return pop3::make_source(context, std::move(setup));
+    case Protocol::maildir:
+      return maildir::make_source(context, std::move(setup));
   }
   throw Error(ErrorKind::usage, "this protocol cannot be a source");
 }
 
 std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup setup) {
-  if (setup.endpoint.protocol == Protocol::imap) {
-    return imap::make_target(context, std::move(setup));
+  switch (setup.endpoint.protocol) {
+    case Protocol::imap:
+      return imap::make_target(context, std::move(setup));
+    case Protocol::maildir:
+      return maildir::make_target(context, std::move(setup));
+    case Protocol::pop3:
+      throw Error(ErrorKind::usage, "a POP3 server cannot be a target: it only gives mail away");
   }
-  throw Error(ErrorKind::usage, "a POP3 server cannot be a target: it only gives mail away");
+  throw Error(ErrorKind::usage, "this protocol cannot be a target");
 }
 
 }  // namespace postferry

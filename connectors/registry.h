@@ -7,6 +7,7 @@
 
 #include "connectors/endpoint.h"
 #include "connectors/net/stream.h"
+#include "engine/async/blocking.h"
 #include "engine/source.h"
 #include "engine/spool.h"
 #include "engine/target.h"
@@ -17,7 +18,8 @@ namespace postferry {
 struct ConnectorContext {
   net::Network* network = nullptr;
   SpoolFactory* spool = nullptr;
-  std::string version;  // told to servers by ID
+  Blocking* blocking = nullptr;  // for files
+  std::string version;           // told to servers by ID
 };
 
 /// What one end needs.

@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BOXES = ["engine/async", "engine", "connectors/net", "connectors/mail", "connectors/imap/codec", "connectors/imap",
-         "connectors/pop3/codec", "connectors/pop3", "connectors/memory", "connectors", "state", "cli"]
+         "connectors/pop3/codec", "connectors/pop3", "connectors/files", "connectors/maildir", "connectors/memory", "connectors", "state", "cli"]
 
 # What each box may include of the house, besides itself.
 MAY = {
@@ -21,14 +21,16 @@ MAY = {
     "connectors/pop3/codec": [],
     "connectors/imap": ["connectors/imap/codec", "connectors/mail", "connectors/net", "connectors", "engine", "engine/async"],
     "connectors/pop3": ["connectors/pop3/codec", "connectors/mail", "connectors/net", "connectors", "engine", "engine/async"],
+    "connectors/files": ["engine", "engine/async"],
+    "connectors/maildir": ["connectors/files", "connectors/mail", "connectors", "engine", "engine/async"],
     "connectors/memory": ["engine", "engine/async"],
-    "connectors": ["connectors/net", "connectors/imap", "connectors/pop3", "engine", "engine/async"],
+    "connectors": ["connectors/net", "connectors/mail", "connectors/imap", "connectors/pop3", "connectors/maildir", "engine", "engine/async"],
     "state": ["engine", "engine/async"],
     "cli": ["connectors", "connectors/net", "connectors/imap", "connectors/pop3", "state", "engine", "engine/async"],
 }
 
 # Only the registry knows the rooms of the connectors.
-REGISTRY = {"connectors/imap", "connectors/pop3"}
+REGISTRY = {"connectors/imap", "connectors/pop3", "connectors/maildir"}
 
 # Each foreign library, and the only boxes (or files) that may open it.
 DOORS = [

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "connectors/header_fields.h"
 #include "connectors/mail/date.h"
 #include "connectors/mail/header_scan.h"
 
@@ -132,18 +133,6 @@ std::uint64_t expected(Session& session, std::uint64_t began_with) {
   return began_with - std::min(began_with, session.expunged());
 }
 
-HeaderFields fields_of(std::string_view bytes) {
-  mail::HeaderScan scan = mail::scan_header(bytes);
-  HeaderFields fields;
-  fields.message_id = std::move(scan.message_id);
-  fields.date = std::move(scan.date);
-  fields.from = std::move(scan.from);
-  fields.subject = std::move(scan.subject);
-  fields.to = std::move(scan.to);
-  if (!scan.received.empty()) fields.received = std::move(scan.received.front());
-  return fields;
-}
-
 }  // namespace
 
 std::optional<InternalDate> date_of(const std::optional<DateTime>& date) {
@@ -257,7 +246,7 @@ Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> u
         if (!std::ranges::binary_search(numbers, *fetch->uid)) continue;
         const FetchSection& section = fetch->sections.back();
         found[*fetch->uid] =
-            fields_of(section.form == FetchSection::Form::kStreamed ? streamed : section.bytes);
+            header_fields(section.form == FetchSection::Form::kStreamed ? streamed : section.bytes);
         streamed.clear();
       }
     }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "connectors/header_fields.h"
 #include "connectors/mail/date.h"
 #include "connectors/pop3/header_reader.h"
 #include "connectors/pop3/pipeline.h"
@@ -109,7 +110,7 @@ class Fetcher {
         got.header, std::chrono::duration_cast<std::chrono::seconds>(now).count());
     if (arrived) message.date = InternalDate{arrived->unix_seconds, arrived->zone_minutes};
     message.body = std::move(*got.body);
-    message.fields = fields_of(got.header);
+    message.fields = header_fields(got.header);
     co_await sink_.message(std::move(message));
     if (got.failure) std::rethrow_exception(got.failure);
   }

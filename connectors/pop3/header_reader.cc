@@ -41,17 +41,6 @@ Task<std::optional<mail::HeaderScan>> read_header(Session& session, By by) {
 
 }  // namespace
 
-HeaderFields fields_of(const mail::HeaderScan& header) {
-  HeaderFields fields;
-  fields.message_id = header.message_id;
-  fields.date = header.date;
-  fields.from = header.from;
-  fields.subject = header.subject;
-  fields.to = header.to;
-  if (!header.received.empty()) fields.received = header.received.front();
-  return fields;
-}
-
 Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
                         std::function<void(std::size_t, const mail::HeaderScan&)> take) {
   std::vector<std::size_t> refused;

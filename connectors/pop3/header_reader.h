@@ -13,9 +13,6 @@
 
 namespace postferry::pop3 {
 
-/// Those by which a message is recognised.
-HeaderFields fields_of(const mail::HeaderScan& header);
-
 /// Calls `take(index, header)` once for each of `entries` whose header the server gives, in any
 /// order; others are left out. Message bodies that come along are dropped on the way.
 Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "connectors/header_fields.h"
 #include "connectors/pop3/fetcher.h"
 #include "connectors/pop3/header_reader.h"
 #include "connectors/pop3/listing.h"
@@ -66,7 +67,7 @@ class Pop3SourceSession final : public SourceSession {
     std::vector<HeaderEntry> headers;
     co_await read_headers(*session_, std::move(entries),
                           [&](std::size_t i, const mail::HeaderScan& scan) {
-                            headers.push_back({found_keys[i], fields_of(scan)});
+                            headers.push_back({found_keys[i], header_fields(scan)});
                           });
     co_return headers;
   }

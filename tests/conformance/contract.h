@@ -13,6 +13,7 @@
 #include "engine/async/block_on.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
+#include "engine/error.h"
 #include "engine/source.h"
 #include "engine/target.h"
 

@@ -88,13 +88,14 @@ inline Message message_of(const Sample& sample, std::uint32_t key) {
   return {MessageKey(Uid{key}), sample.flags, sample.date, Body(sample.bytes)};
 }
 
-/// The samples as messages, in batches no larger than the target takes.
+/// The samples as messages, in batches no larger than the target takes. Keys go up from `key`: the
+/// same message under another key is another message.
 inline std::vector<std::vector<Message>> batches_of(const std::vector<Sample>& samples,
-                                                    std::size_t largest) {
+                                                    std::size_t largest, std::uint32_t key = 1) {
   std::vector<std::vector<Message>> batches;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (batches.empty() || batches.back().size() >= largest) batches.emplace_back();
-    batches.back().push_back(message_of(samples[i], static_cast<std::uint32_t>(i) + 1));
+    batches.back().push_back(message_of(samples[i], key++));
   }
   return batches;
 }
@@ -176,7 +177,7 @@ inline void check_append(const MakeTarget& make) {
   }
   // The same session goes on, and an empty feed is no special case.
   CHECK(opened.append({}).all.empty());
-  CHECK(opened.append(batches_of({sent[0]}, 1)).all.size() == 1);
+  CHECK(opened.append(batches_of({sent[0]}, 1, 1000)).all.size() == 1);
   CHECK(opened.subject->stored(inbox()).size() == others + sent.size() + 1);
 }
 

@@ -180,10 +180,30 @@ TEST_CASE("what is no URL of ours is refused with what was expected") {
 }
 
 TEST_CASE("schemes of later work say that they are not supported yet") {
-  for (std::string_view url : {"smtps://ann@h", "smtp://ann@h", "lmtp://h", "mx:example.org",
-                               "maildir:/var/mail/ann", "mbox:ann.mbox"}) {
+  for (std::string_view url :
+       {"smtps://ann@h", "smtp://ann@h", "lmtp://h", "mx:example.org", "mbox:ann.mbox"}) {
     CHECK_THAT(refusal(url), Catch::Contains("not supported yet"));
   }
+}
+
+TEST_CASE("a Maildir is named by its path alone") {
+  const Endpoint end = parse_endpoint("maildir:/backup//ann/./mail/?layout=fs&sessions=2");
+  CHECK(end.protocol == Protocol::maildir);
+  CHECK(end.in_files());
+  CHECK(end.path == "/backup/ann/mail");
+  CHECK(end.layout == "fs");
+  CHECK(end.sessions == 2);
+  CHECK(end.identity() == "maildir:/backup/ann/mail");
+  CHECK(end.to_string() == "maildir:/backup/ann/mail?layout=fs");
+  CHECK(parse_endpoint("MAILDIR:/a%3Fb%25").path == "/a?b%");
+  CHECK(parse_endpoint(parse_endpoint("maildir:/a%3Fb%25 c").to_string()).path == "/a?b% c");
+  CHECK(parse_endpoint("maildir:mail").path.starts_with("/"));
+  CHECK(parse_endpoint("maildir:mail").path.ends_with("/mail"));
+  CHECK_THAT(refusal("maildir:"), Catch::Contains("no path"));
+  CHECK_THAT(refusal("maildir://host/mail"), Catch::Contains("no host"));
+  CHECK_THAT(refusal("maildir:/a?layout=odd"), Catch::Contains("layout="));
+  CHECK_THAT(refusal("maildir:/a?tls=none"), Catch::Contains("unknown key"));
+  CHECK_FALSE(parse_endpoint("imaps://ann@h").in_files());
 }
 
 TEST_CASE("the identity is protocol, host, port, user and as, and nothing else") {

@@ -1,0 +1,13 @@
+// A Maildir as a source.
+#pragma once
+
+#include <memory>
+
+#include "connectors/registry.h"
+#include "engine/source.h"
+
+namespace postferry::maildir {
+
+std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup setup);
+
+}  // namespace postferry::maildir

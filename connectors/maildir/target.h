@@ -1,0 +1,13 @@
+// A Maildir as a target.
+#pragma once
+
+#include <memory>
+
+#include "connectors/registry.h"
+#include "engine/target.h"
+
+namespace postferry::maildir {
+
+std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup setup);
+
+}  // namespace postferry::maildir
