@@ -38,7 +38,7 @@ struct Process {
       : journal(open_journal_on(outside.disk.name(), kJournalFile)),
         stepped(make_stepped(*journal, outside.dice, outside.trace)),
         spool(make_disk_spool(blocking, "/tmp")),
-        context{&outside.network, spool.get(), "sim"},
+        context{&outside.network, spool.get(), &blocking, "sim"},
         source(make_source(context, end_of(start.source_url))),
         target(make_target(context, end_of(start.target_url))),
         notes(outside.trace),
