@@ -297,6 +297,7 @@ class Dovecot:
 
     def kill(self):
         """Ends the instance as a crash does; start() brings it back on the same ports."""
+        self.signal(signal.SIGSTOP, [self.pid()])  # so that it starts no child behind our back
         doomed = self.processes()
         self.signal(signal.SIGKILL, doomed)
         while any(_command_line(pid) for pid in doomed):
