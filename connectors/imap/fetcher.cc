@@ -201,7 +201,8 @@ class Fetcher {
     std::string body = held ? std::move(*held) : std::move(section->bytes);
     if (body.empty() && wanted_[*index].size_bytes > 0) return;
     if (session_.quirks.stub_bodies && is_stub(body)) {
-      stub_words_ = "the server gives only this: " + body.substr(0, body.find_first_of("\r\n"));
+      if (alone_)
+        stub_words_ = "the server gives only this: " + body.substr(0, body.find_first_of("\r\n"));
       return;
     }
     Message message = describe(*index, fetch, body);
@@ -242,6 +243,7 @@ class Fetcher {
     message.date = fetch.internal_date ? date_of(fetch.internal_date) : entry.date;
     if (!message.date || !mail::plausible({message.date->seconds, 0}, now_)) {
       const auto told = mail::arrival_date(mail::scan_header(start), now_);
+      message.date.reset();
       if (told) message.date = InternalDate{told->unix_seconds, told->zone_minutes};
     }
     return message;

@@ -77,7 +77,7 @@ std::optional<FolderName> FolderNames::learn(std::string_view wire, std::optiona
     name = FolderName({"INBOX"});
   } else {
     if (!personal(wire)) return std::nullopt;
-    name = decode(wire, delimiter ? delimiter : delimiter_);
+    name = decode(wire, delimiter);
     if (name.empty()) return std::nullopt;
     // Below the prefix `INBOX.` another INBOX may lie: the real one keeps the name.
     const std::vector<std::string> plain = name.levels();

@@ -53,26 +53,32 @@ class Dialogue {
   Dialogue& hangs_up() { return add(Step::Kind::hang_up, {}); }
 
   Task<void> play(std::unique_ptr<net::Stream> stream) const {
+    const bool over = co_await play_on(*stream);
+    if (over) co_return;
+    // Whatever follows was not in the script.
+    const std::string more = co_await net::read_exactly(*stream, 1);
+    if (!more.empty()) throw WrongLine("the client said more than it had to: " + more + "...");
+  }
+
+  /// The script alone, on a server's end that goes on. True when the server hangs up.
+  Task<bool> play_on(net::Stream& stream) const {
     for (const Step& step : steps_) {
       if (step.kind == Step::Kind::say) {
-        co_await net::write_text(*stream, step.text);
+        co_await net::write_text(stream, step.text);
       } else if (step.kind == Step::Kind::tls) {
-        co_await stream->start_tls({}, 0);
+        co_await stream.start_tls({}, 0);
       } else if (step.kind == Step::Kind::hang_up) {
-        stream.reset();
-        co_return;
+        co_return true;
       } else {
-        const std::string heard = co_await net::read_exactly(*stream, step.text.size());
+        const std::string heard = co_await net::read_exactly(stream, step.text.size());
         if (heard != step.text) {
           throw WrongLine(
               fmt::format("the client had to say\n  {}\nbut said\n  {}", step.text, heard));
         }
-        if (step.kind == Step::Kind::hear_start) co_await net::read_line(*stream);
+        if (step.kind == Step::Kind::hear_start) co_await net::read_line(stream);
       }
     }
-    // Whatever follows was not in the script.
-    const std::string more = co_await net::read_exactly(*stream, 1);
-    if (!more.empty()) throw WrongLine("the client said more than it had to: " + more + "...");
+    co_return false;
   }
 
  private:
