@@ -26,6 +26,21 @@ constexpr const char* kVerifyIs =
     "accounted for, 65 that one is not. Where SOURCE no longer answers, the journal stands for it. "
     "Give it the options that chose what was copied. Writes nothing anywhere.";
 
+constexpr const char* kFailedIs =
+    "Lists the messages that could not be copied, and why, in the server's words. Exit status 65 "
+    "means that there are some that have not been accepted.";
+constexpr const char* kRetryIs =
+    "Tries those messages again that could not be copied, and no others. A copy does so as well, "
+    "unless they have been accepted.";
+constexpr const char* kUndoIs =
+    "Removes from TARGET exactly what a run appended and nobody changed since, and forgets it, so "
+    "that another copy would copy it again. What the source no longer has stays. Asks first; see "
+    "with --dry-run what would go.";
+constexpr const char* kStatusIs =
+    "Shows the runs of this pair, what each came to, and whether one is under way.";
+constexpr const char* kReportIs =
+    "Shows what one run came to, folder by folder, and what failed and why.";
+
 constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   imaps://USER@HOST[:PORT]    IMAP over TLS
   imap://USER@HOST[:PORT]     IMAP, STARTTLS required
@@ -78,6 +93,27 @@ constexpr const char* kVerifyExamples = R"(Examples:
     postferry verify imaps://ann@old.example imaps://ann@new.example --level bytes
 )";
 
+constexpr const char* kFailedExamples = R"(Examples:
+  postferry failed imaps://ann@old.example imaps://ann@new.example
+  postferry failed imaps://ann@old.example imaps://ann@new.example --export refused
+  postferry failed imaps://ann@old.example imaps://ann@new.example --accept
+)";
+constexpr const char* kRetryExamples = R"(Example:
+  postferry retry imaps://ann@old.example imaps://ann@new.example
+)";
+constexpr const char* kUndoExamples = R"(Examples:
+  postferry undo imaps://ann@old.example imaps://ann@new.example last --dry-run
+  postferry undo imaps://ann@old.example imaps://ann@new.example 7 --yes
+)";
+constexpr const char* kStatusExamples = R"(Example:
+  postferry status imaps://ann@old.example imaps://ann@new.example
+)";
+constexpr const char* kReportExamples = R"(Examples:
+  postferry report imaps://ann@old.example imaps://ann@new.example
+  postferry report imaps://ann@old.example imaps://ann@new.example 7 \
+    --format html >report.html
+)";
+
 constexpr const char* kCheckExamples = R"(Examples:
   postferry check imaps://ann@old.example imaps://ann@new.example
   postferry check imaps://ann@old.example imaps://ann@new.example --json
@@ -88,10 +124,13 @@ struct About {
   const char* name;
   const char* is;
   const char* examples;
+  const char* more = "";  // arguments after SOURCE TARGET
 };
-constexpr About kCommands[] = {{"copy", kCopyIs, kCopyExamples},
-                               {"check", kCheckIs, kCheckExamples},
-                               {"verify", kVerifyIs, kVerifyExamples}};
+constexpr About kCommands[] = {
+    {"copy", kCopyIs, kCopyExamples},       {"check", kCheckIs, kCheckExamples},
+    {"verify", kVerifyIs, kVerifyExamples}, {"failed", kFailedIs, kFailedExamples},
+    {"retry", kRetryIs, kRetryExamples},    {"undo", kUndoIs, kUndoExamples, " RUN|last"},
+    {"status", kStatusIs, kStatusExamples}, {"report", kReportIs, kReportExamples, " [RUN|last]"}};
 
 About about_of(const std::string& name) {
   return *std::ranges::find_if(kCommands, [&](const About& one) { return name == one.name; });
@@ -138,6 +177,11 @@ std::string program_help() {
   text += "  postferry copy SOURCE TARGET     copy what the target does not have\n";
   text += "  postferry check SOURCE TARGET    log in and show what a copy would meet\n";
   text += "  postferry verify SOURCE TARGET   prove that the target has it all\n";
+  text += "  postferry failed SOURCE TARGET   list what was refused, and why\n";
+  text += "  postferry retry SOURCE TARGET    try that again\n";
+  text += "  postferry status SOURCE TARGET   show the runs\n";
+  text += "  postferry report SOURCE TARGET   show one run: text, JSON, CSV or HTML\n";
+  text += "  postferry undo SOURCE TARGET RUN take a run back\n";
   text += "  postferry COMMAND --help         all options of a command\n";
   text += "  postferry --version\n\n";
   text += kEndpoints;
@@ -149,7 +193,8 @@ std::string program_help() {
 
 std::string command_help(const CLI::App& command) {
   const About about = about_of(command.get_name());
-  std::string text = fmt::format("Usage: postferry {} SOURCE TARGET [options]\n\n", about.name);
+  std::string text =
+      fmt::format("Usage: postferry {} SOURCE TARGET{} [options]\n\n", about.name, about.more);
   text += wrap(about.is, kWidth, 0) + "\n\n" + kEndpoints;
   for (const std::string& group : command.get_groups()) {
     std::string lines;

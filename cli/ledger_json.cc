@@ -19,6 +19,7 @@ void write_counts(JsonWriter& json, const Ledger& ledger) {
   json.number("unknown", tally.unknown);
   json.number("pending", tally.pending);
   json.number("twins", tally.twins);
+  json.number("accepted", tally.accepted);
   json.end_object();
   json.number("flags_updated", ledger.flags_updated());
   json.number("deleted", ledger.deleted());
@@ -126,7 +127,6 @@ void write_tally(JsonWriter& json, const VerifyTally& tally) {
       {"filtered", &VerifyTally::filtered},
       {"unproven", &VerifyTally::unproven},
       {"folded", &VerifyTally::folded},
-      {"repaired", &VerifyTally::repaired},
       {"munged", &VerifyTally::munged},
       {"kept", &VerifyTally::kept},
       {"extra", &VerifyTally::extra},
@@ -181,6 +181,82 @@ void write_verify(JsonWriter& json, const VerifyReport& verify) {
   json.end_object();
 }
 
+void write_failed(JsonWriter& json, const std::vector<FailedMessage>& failed) {
+  json.begin_array("failed");
+  for (const FailedMessage& message : failed) {
+    json.begin_object();
+    json.string("folder", message.folder.to_string());
+    json.string("key", key_text(message.row.key));
+    json.number("bytes", message.row.size_bytes);
+    json.number("run", message.row.run.value);
+    json.string("text", message.row.text);
+    json.boolean("accepted", message.row.accepted);
+    if (!message.exported_to.empty()) json.string("exported_to", message.exported_to);
+    if (!message.not_exported.empty()) json.string("not_exported", message.not_exported);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_undo(JsonWriter& json, const UndoReport& undo) {
+  json.begin_object("undo");
+  json.number("run", undo.run.value);
+  json.boolean("dry_run", undo.dry_run);
+  json.number("appended", undo.appended());
+  json.number("removed", undo.removed());
+  json.number("kept", undo.kept());
+  json.number("gone", undo.gone());
+  json.number("pending", undo.pending());
+  json.begin_array("folders");
+  for (const UndoneFolder& folder : undo.folders) {
+    json.begin_object();
+    json.string("source", folder.source.to_string());
+    json.string("target", folder.target.to_string());
+    json.number("appended", folder.appended);
+    json.number("removed", folder.removed);
+    json.number("gone", folder.gone);
+    json.number("pending", folder.pending);
+    write_error(json, folder.error);
+    json.begin_array("kept");
+    for (const KeptMessage& message : folder.kept) {
+      json.begin_object();
+      json.string("key", key_text(message.key));
+      json.number("target_uid", std::uint64_t{message.uid.value});
+      json.string("text", message.why);
+      json.end_object();
+    }
+    json.end_array();
+    json.number("kept_left_out", folder.kept_left_out);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
+void write_runs(JsonWriter& json, const RunHistory& history) {
+  json.string("journal", history.journal);
+  json.boolean("under_way", history.holder.has_value());
+  json.begin_array("runs");
+  for (const RunRecord& run : history.runs) {
+    json.begin_object();
+    json.number("run", run.id.value);
+    json.string("command", run.command);
+    json.number("started_at", run.started_at);
+    if (run.ended_at) {
+      json.number("ended_at", *run.ended_at);
+      json.string("outcome", to_string(run.ledger.outcome));
+    } else {
+      json.null("ended_at");
+      json.null("outcome");
+      json.number("copied_so_far", run.copied_so_far);
+    }
+    write_error(json, run.ledger.error);
+    write_counts(json, run.ledger);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 std::string ledger_json(const Report& report) {
@@ -205,6 +281,9 @@ std::string ledger_json(const Report& report) {
   write_refusals(json, report.refusals);
   if (report.check) write_check(json, *report.check);
   if (report.verify) write_verify(json, *report.verify);
+  if (report.failed) write_failed(json, *report.failed);
+  if (report.undo) write_undo(json, *report.undo);
+  if (report.history) write_runs(json, *report.history);
   json.end_object();
   json.end_array();
   json.begin_object("totals");

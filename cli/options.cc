@@ -50,6 +50,16 @@ Level level_of(const std::string& text) {
       fmt::format("\"{}\" is no level; write debug, info, warning or error", printable(text, 80)));
 }
 
+ReportFormat format_of(const std::string& text) {
+  for (ReportFormat format :
+       {ReportFormat::text, ReportFormat::json, ReportFormat::csv, ReportFormat::html}) {
+    static constexpr const char* kNames[] = {"text", "json", "csv", "html"};
+    if (text == kNames[static_cast<int>(format)]) return format;
+  }
+  throw BadValue(
+      fmt::format("\"{}\" is no format; write text, json, csv or html", printable(text, 80)));
+}
+
 VerifyLevel verify_level_of(const std::string& text) {
   for (VerifyLevel level : {VerifyLevel::count, VerifyLevel::header, VerifyLevel::bytes}) {
     if (text == to_string(level)) return level;
@@ -82,10 +92,12 @@ class Description {
   void all() {
     app_.add_option("SOURCE", source_);
     app_.add_option("TARGET", target_);
-    logins();
+    if (is(Command::undo) || is(Command::report)) app_.add_option("RUN", into_.run);
+    if (!is(Command::status) && !is(Command::report)) logins();
     selection();
-    if (into_.command == Command::copy) following();
-    if (into_.command != Command::check) working();
+    if (is(Command::copy)) following();
+    if (is(Command::failed)) settling();
+    if (!is(Command::check)) working();
     talking();
   }
   const std::string& source() const { return source_; }
@@ -118,6 +130,10 @@ class Description {
     app_.add_flag_callback(name, set, help)->group(group)->disable_flag_override();
   }
 
+  bool is(Command command) const { return into_.command == command; }
+  /// Whether it runs a crossing.
+  bool crosses() const { return is(Command::copy) || is(Command::retry); }
+
   void logins() {
     const char* group = "Logging in";
     one(group, "--source-password-file", "FILE", into_.source_password.file, as_is,
@@ -134,11 +150,13 @@ class Description {
   }
 
   void selection() {
-    const char* group = "What is copied";
+    if (is(Command::undo) || is(Command::status) || is(Command::report)) return;
+    const char* group = crosses() || is(Command::check) ? "What is copied" : "What is looked at";
     many(group, "--folder", "GLOB", into_.folders, as_is,
          "Only folders that match; may be repeated. Default: all.");
     many(group, "--exclude", "GLOB", into_.excludes, as_is,
          "No folders that match; may be repeated; wins over --folder.");
+    if (!is(Command::copy) && !is(Command::check) && !is(Command::verify)) return;
     many(group, "--map", "FROM=TO", into_.map, parse_folder_pair,
          "Folder FROM of the source goes to TO; may be repeated.");
     if (into_.command == Command::check) return;
@@ -148,6 +166,15 @@ class Description {
         "Only messages that arrived before DATE.");
     one(group, "--max-size", "SIZE", into_.max_size_bytes, parse_size,
         "No messages larger than SIZE, like 25M or 48MiB.");
+  }
+
+  void settling() {
+    const char* group = "What becomes of it";
+    one(group, "--export", "DIR", into_.export_to, as_is,
+        "Fetch these messages from SOURCE and write each to DIR as an .eml file.");
+    flag(
+        group, "--accept", [this] { into_.accept = true; },
+        "Settle them for good: no run tries them again, and they are no failure any more.");
   }
 
   void following() {
@@ -165,12 +192,15 @@ class Description {
 
   void working() {
     const char* group = "How it works";
-    const bool copies = into_.command == Command::copy;
-    if (copies) {
+    if (crosses() || is(Command::undo)) {
       flag(
           group, "--dry-run", [this] { into_.dry_run = true; },
-          "Show what would be copied; write nothing anywhere.");
-    } else {
+          "Show what would be done; write nothing anywhere.");
+    }
+    if (is(Command::undo)) {
+      flag(group, "--yes", [this] { into_.yes = true; }, "Do not ask.");
+    }
+    if (is(Command::verify)) {
       one(group, "--level", "count|header|bytes", into_.level, verify_level_of,
           "count: presence, size, flags and date. header: the headers of every message, too. "
           "bytes: every byte. Default: header.");
@@ -178,7 +208,7 @@ class Description {
     one(group, "--journal", "FILE", into_.journal, as_is,
         "Where to remember what has been copied. Default: a file for this pair of mailboxes under "
         "$XDG_STATE_HOME/postferry or ~/.local/state/postferry.");
-    if (copies) {
+    if (crosses()) {
       one(
           group, "--sessions", "N", into_.sessions,
           [](const std::string& text) { return whole_number(text, 1, 100); },
@@ -192,6 +222,7 @@ class Description {
           },
           "Most message data held at once. Default: 48MiB.");
     }
+    if (is(Command::failed) || is(Command::status) || is(Command::report)) return;
     one(
         group, "--retries", "N", into_.retries,
         [](const std::string& text) { return whole_number(text, 0, 1000); },
@@ -203,11 +234,15 @@ class Description {
     flag(
         group, "--json", [this] { into_.json = true; },
         "Print the result as one JSON object on stdout.");
-    const bool shows_progress = into_.command == Command::copy;
+    if (is(Command::report)) {
+      one(group, "--format", "text|json|csv|html", into_.format, format_of,
+          "The form of the report on stdout. Default: text.");
+    }
+    const bool shows_progress = crosses();
     flag(
         shows_progress ? group : kHidden, "--no-progress",
         [this] { into_.progress = Progress::none; }, "No progress, neither in place nor as lines.");
-    if (shows_progress) {
+    if (shows_progress || is(Command::verify) || is(Command::failed)) {
       flag(
           group, "--quiet", [this] { into_.quiet = true; },
           "Say nothing but errors, and in the end only what failed.");
@@ -319,6 +354,21 @@ Endpoint endpoint_of(const char* end, const std::string& url) {
   }
 }
 
+void check_run(PairOptions& options, bool given) {
+  if (options.command == Command::undo && !given) {
+    throw UsageError("undo needs the number of a run, or last",
+                     "`postferry status SOURCE TARGET` shows the runs.");
+  }
+  if (options.run == "last") return;
+  std::int64_t number = 0;
+  const char* const end = options.run.data() + options.run.size();
+  const auto [stop, error] = std::from_chars(options.run.data(), end, number);
+  if (error != std::errc() || stop != end || number < 1) {
+    throw UsageError(
+        fmt::format("\"{}\" is no run: write its number, or last", printable(options.run, 80)));
+  }
+}
+
 Invocation parse_pair(Command command, const char* name,
                       const std::vector<std::string>& arguments) {
   PairOptions options;
@@ -353,6 +403,7 @@ Invocation parse_pair(Command command, const char* name,
   options.source = endpoint_of("SOURCE", description.source());
   options.target = endpoint_of("TARGET", description.target());
   check_together(options);
+  check_run(options, app.get_option_no_throw("RUN") && app.count("RUN") > 0);
   return {std::move(options), {}};
 }
 
@@ -364,9 +415,13 @@ Invocation parse_command_line(const std::vector<std::string>& arguments) {
   const std::string hint = "`postferry --help` shows the commands.";
   if (arguments.empty()) throw UsageError("nothing to do: no command given", hint);
   const std::string& first = arguments[0];
-  if (first == "copy") return parse_pair(Command::copy, "copy", arguments);
-  if (first == "check") return parse_pair(Command::check, "check", arguments);
-  if (first == "verify") return parse_pair(Command::verify, "verify", arguments);
+  static constexpr std::pair<const char*, Command> kCommands[] = {
+      {"copy", Command::copy},     {"check", Command::check},  {"verify", Command::verify},
+      {"failed", Command::failed}, {"retry", Command::retry},  {"undo", Command::undo},
+      {"status", Command::status}, {"report", Command::report}};
+  for (const auto& [name, command] : kCommands) {
+    if (first == name) return parse_pair(command, name, arguments);
+  }
   if (first == "--help" || first == "-h" || first == "help") return {std::nullopt, program_help()};
   if (first == "--version") return {std::nullopt, fmt::format("postferry {}\n", version())};
   if (first[0] == '-') {

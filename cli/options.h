@@ -34,7 +34,8 @@ struct PasswordOptions {
   std::optional<std::string> command;
 };
 
-enum class Command { copy, check, verify };
+enum class Command { copy, check, verify, failed, retry, undo, status, report };
+enum class ReportFormat { text, json, csv, html };
 enum class Progress { automatic, none };
 enum class Deletions { keep, mirror };
 
@@ -56,6 +57,11 @@ struct PairOptions {
   std::optional<std::string> journal;
   bool dry_run = false;
   VerifyLevel level = VerifyLevel::header;
+  std::optional<std::string> export_to;  // a directory
+  bool accept = false;
+  bool yes = false;
+  std::string run = "last";  // a number, or "last"
+  ReportFormat format = ReportFormat::text;
 
   int sessions = 4;
   std::uint64_t memory_bytes = 48u << 20;

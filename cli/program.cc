@@ -11,6 +11,9 @@
 #include "cli/ledger_text.h"
 #include "cli/log.h"
 #include "cli/output.h"
+#include "cli/proof_text.h"
+#include "cli/report_csv.h"
+#include "cli/report_html.h"
 #include "cli/terminal.h"
 #include "cli/verify_text.h"
 #include "engine/error.h"
@@ -31,13 +34,41 @@ ExitCode told(bool written, ExitCode code, Terminal& terminal) {
   return code == ExitCode::complete ? ExitCode::journal : code;
 }
 
+std::string past_text(const PairOptions& options, const Report& report, ExitCode code) {
+  switch (options.format) {
+    case ReportFormat::text:
+      break;
+    case ReportFormat::json:
+      return ledger_json(report);
+    case ReportFormat::csv:
+      return report_csv(report);
+    case ReportFormat::html:
+      return report_html(report);
+  }
+  if (!report.past) return {};
+  std::string text =
+      fmt::format("run {}, {} UTC: {}\n", report.past->id.value, utc_text(report.past->started_at),
+                  report.past->ended_at ? to_string(report.ledger.outcome)
+                                        : "has not ended, or not in good order");
+  return text + ledger_text(report, code, false);
+}
+
 std::string text_of(const PairOptions& options, const Report& report, ExitCode code) {
   switch (options.command) {
     case Command::check:
       return check_text(report);
     case Command::verify:
       return report.verify ? verify_text(*report.verify, options.quiet) : "";
+    case Command::failed:
+      return report.failed ? failed_text(*report.failed, options.quiet) : "";
+    case Command::undo:
+      return report.undo ? undo_text(*report.undo, report.dry_run) : "";
+    case Command::status:
+      return report.history ? status_text(*report.history) : "";
+    case Command::report:
+      return past_text(options, report, exit_code(report.ledger));
     case Command::copy:
+    case Command::retry:
       break;
   }
   return ledger_text(report, code, options.quiet);
@@ -49,7 +80,16 @@ Report run_command(const PairOptions& options, Terminal& terminal, Log& log) {
       return run_check(options, log);
     case Command::verify:
       return run_verify(options, terminal, log);
+    case Command::failed:
+      return run_failed(options, terminal, log);
+    case Command::undo:
+      return run_undo(options, terminal, log);
+    case Command::status:
+      return run_status(options);
+    case Command::report:
+      return run_report(options);
     case Command::copy:
+    case Command::retry:
       break;
   }
   return run_copy(options, terminal, log);
@@ -69,6 +109,7 @@ ExitCode run(const PairOptions& options, Terminal& terminal) {
   ExitCode code = ExitCode::bug;
   try {
     report = run_command(options, terminal, log);
+    if (report.past) return tell(options, report, ExitCode::complete, terminal);
     code = exit_code(report.ledger);
   } catch (const Error& error) {
     report.ledger.error = error;

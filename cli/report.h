@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/model.h"
 #include "engine/target.h"
+#include "engine/undo.h"
 #include "engine/verify.h"
 
 namespace postferry::cli {
@@ -19,6 +21,14 @@ struct Refusal {
   FolderName folder;  // of the source
   MessageKey key;
   std::string text;  // the server's words
+};
+
+/// A message that could not be copied, as `failed` shows it.
+struct FailedMessage {
+  FolderName folder;  // of the source
+  FailureRow row;
+  std::string exported_to;   // the file it was written to
+  std::string not_exported;  // why it was not, where that was asked for
 };
 
 /// One line of the plan that `check` shows.
@@ -42,6 +52,13 @@ struct OtherFailure {
   std::string kind, message;
 };
 
+/// What `status` shows.
+struct RunHistory {
+  std::string journal;
+  std::vector<RunRecord> runs;        // the newest first
+  std::optional<std::string> holder;  // of the journal now: a process number
+};
+
 struct Report {
   bool dry_run = false;
   std::string source, target;  // for people
@@ -50,6 +67,10 @@ struct Report {
   std::map<FolderName, std::uint64_t> planned_bytes;  // of a dry run, by source folder
   std::optional<Findings> check;
   std::optional<VerifyReport> verify;
+  std::optional<std::vector<FailedMessage>> failed;
+  std::optional<UndoReport> undo;
+  std::optional<RunHistory> history;
+  std::optional<RunRecord> past;  // the run that `report` shows; its ledger is `ledger`
   std::optional<OtherFailure> failure;
 };
 

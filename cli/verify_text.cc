@@ -92,7 +92,6 @@ std::string sum_text(const VerifyTally& tally) {
   };
   note(tally.kept, "no longer at the source, still on the target");
   note(tally.folded, "that this server keeps in one copy with an equal one");
-  note(tally.repaired, "changed before sending, as you asked for");
   note(tally.munged, "the same but for what this server does to every message");
   note(tally.extra, "on the target alone: not ours, left alone");
   note(tally.doubled, "on the target once more than at the source");

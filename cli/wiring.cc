@@ -37,18 +37,20 @@ void check_files_of(const Endpoint& end) {
 
 }  // namespace
 
-Wiring::Wiring(const PairOptions& options, Observer& log)
+Wiring::Wiring(const PairOptions& options, Observer& log, WiredEnds ends)
     : blocking_(make_threads()),
       network_(std::make_unique<net::UvNetwork>(executor_)),
       spool_(make_disk_spool(*blocking_, spool_directory())) {
   check_files_of(options.source);
-  check_files_of(options.target);
+  const bool both = ends == WiredEnds::both;
+  if (both) check_files_of(options.target);
   const auto warn = [&log](const std::string& text) { log.note(Level::warning, text); };
   const CredentialDoors doors = system_doors(warn);
   source_credentials_ =
       make_credentials("source", options.source_password, options.source, *blocking_, doors);
-  target_credentials_ =
-      make_credentials("target", options.target_password, options.target, *blocking_, doors);
+  if (both)
+    target_credentials_ =
+        make_credentials("target", options.target_password, options.target, *blocking_, doors);
   net::Network* network = network_.get();
   if (options.transcript) {
     transcript_file_ = std::make_unique<TranscriptFile>(*options.transcript, executor_, log);
@@ -59,8 +61,9 @@ Wiring::Wiring(const PairOptions& options, Observer& log)
   const ConnectorContext context{network, spool_.get(), blocking_.get(), version()};
   source_ = make_source(
       context, {options.source, source_credentials_.get(), options.timeout, options.sessions});
-  target_ = make_target(
-      context, {options.target, target_credentials_.get(), options.timeout, options.sessions});
+  if (both)
+    target_ = make_target(
+        context, {options.target, target_credentials_.get(), options.timeout, options.sessions});
 }
 
 Wiring::~Wiring() = default;

@@ -17,17 +17,21 @@ namespace postferry::cli {
 
 class TranscriptFile;
 
-/// Both ends of a pair, ready to connect; nothing has been sent yet.
+/// Which ends of a pair a command talks to.
+enum class WiredEnds { both, source };
+
+/// The ends of a pair, ready to connect; nothing has been sent yet.
 class Wiring {
  public:
   /// May ask for passwords. `log` gets warnings, and must outlive it. Throws Error{usage|local}.
-  Wiring(const PairOptions& options, Observer& log);
+  Wiring(const PairOptions& options, Observer& log, WiredEnds ends = WiredEnds::both);
   ~Wiring();
   Wiring(const Wiring&) = delete;
   Wiring& operator=(const Wiring&) = delete;
 
   net::UvExecutor& executor() { return executor_; }
   Source& source() { return *source_; }
+  /// Only with both ends wired.
   Target& target() { return *target_; }
 
  private:

@@ -45,7 +45,8 @@ class Crossing {
                                               identity_.target_identity);
     first_run_ = co_await ends_.journal.is_new(account_);
     if (!options_.dry_run)
-      run_ = co_await ends_.journal.begin_run(account_, unix_time(executor), "copy");
+      run_ = co_await ends_.journal.begin_run(account_, unix_time(executor),
+                                              options_.only_failed ? "retry" : "copy");
     Lane first;
     try {
       co_await begin(first);
@@ -59,8 +60,7 @@ class Crossing {
       for (FolderId folder : missing_) co_await ends_.journal.complete(folder, std::nullopt, "", 0);
     ledger_.seconds = std::chrono::duration<double>(executor.now() - begun).count();
     if (!options_.dry_run)
-      co_await shielded(
-          ends_.journal.end_run(run_, unix_time(executor), to_string(ledger_.outcome), ""));
+      co_await shielded(ends_.journal.end_run(run_, unix_time(executor), ledger_));
     ledger_.run = run_.value;
     co_return std::move(ledger_);
   }
@@ -133,6 +133,7 @@ class Crossing {
     if (options_.mirror_deletions) look_for_what_is_missing(source);
     std::erase_if(source,
                   [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
+    if (options_.only_failed) co_await leave_out_what_has_not_failed(source);
     request.source = std::move(source);
     Mapping mapping = map_folders(request);
     for (const std::string& text : mapping.notes) ends_.observer.note(Level::info, text);
@@ -151,6 +152,15 @@ class Crossing {
       ledger_.folders.push_back(std::move(tally));
     }
     co_await queue_what_is_due();
+  }
+
+  Task<void> leave_out_what_has_not_failed(std::vector<FolderInfo>& folders) {
+    std::set<FolderName> failed;
+    for (const auto& [name, record] : records_) {
+      const std::vector<FailureRow> rows = co_await ends_.journal.failures(record.id);
+      if (!rows.empty()) failed.insert(name);
+    }
+    std::erase_if(folders, [&](const FolderInfo& folder) { return !failed.contains(folder.name); });
   }
 
   /// A source that lost a folder or its UIDs (a move half-way, a restored backup) may have lost
@@ -359,7 +369,7 @@ class Crossing {
                                     : Outcome::interrupted;
     } else if (stop_.requested() && (tally.pending > 0 || !queue_.empty())) {
       ledger_.outcome = Outcome::interrupted;
-    } else if (ledger_.folders_failed() > 0 || tally.rejected > 0 ||
+    } else if (ledger_.folders_failed() > 0 || tally.rejected > tally.accepted ||
                (tally.pending > 0 && !options_.dry_run)) {
       ledger_.outcome = Outcome::partial;
     }
@@ -421,6 +431,7 @@ std::string CrossingOptions::selection_hash() const {
   add_number('m', max_size_bytes ? std::optional(static_cast<std::int64_t>(*max_size_bytes))
                                  : std::nullopt);
   add(mirror_deletions ? "mirror" : "keep");
+  if (only_failed) add("failed");
   add_number('r', remove_after ? std::optional(std::int64_t{remove_after->count()}) : std::nullopt);
   const Sha256 hash = digest.finish();
   static constexpr char kHex[] = "0123456789abcdef";

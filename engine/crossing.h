@@ -34,6 +34,7 @@ struct CrossingOptions {
   std::optional<std::chrono::days> remove_after;
   bool mirror_deletions = false;
   bool force_deletions = false;
+  bool only_failed = false;  // nothing but what failed before
   bool dry_run = false;
 
   /// Whether folders and excludes let this folder in.

@@ -232,18 +232,31 @@ class FolderCrosser {
     if (!(now == row.flags)) flag_changes_.push_back({row.key, row.target_uid, row.flags, now});
   }
 
-  /// What failed in this run is not tried again in it, however often the line is lost; what failed
-  /// in an earlier one is.
+  /// What the user settled is not tried again, nor in this run what failed in it, however often the
+  /// line is lost; what failed in an earlier one is. What is no longer at the source failed
+  /// nowhere.
   Task<void> join_failures() {
-    for (const FailureRow& row : co_await r_.ends.journal.failures(record_.id)) {
+    std::vector<MessageKey> gone;
+    for (FailureRow& row : co_await r_.ends.journal.failures(record_.id)) {
       const auto index = catalogue_.find(row.key);
-      if (!index || standing_[*index] != Standing::due) continue;
-      if (row.run == r_.run) {
+      if (!index) {
+        if (!r_.source.windowed()) gone.push_back(std::move(row.key));
+      } else if (standing_[*index] != Standing::due) {
+        continue;
+      } else if (row.accepted) {
+        standing_[*index] = Standing::accepted;
+      } else if (row.run == r_.run) {
         standing_[*index] = Standing::rejected;
       } else {
         failed_before_.insert(*index);
       }
     }
+    if (!gone.empty() && !r_.options.dry_run)
+      co_await r_.ends.journal.forget(record_.id, std::move(gone));
+    if (!r_.options.only_failed) co_return;
+    for (std::size_t i = 0; i < standing_.size(); ++i)
+      if (standing_[i] == Standing::due && !failed_before_.contains(i))
+        standing_[i] = Standing::filtered;
   }
 
   void filter() {
@@ -429,6 +442,10 @@ class FolderCrosser {
           break;
         case Standing::rejected:
           ++tally.rejected;
+          break;
+        case Standing::accepted:
+          ++tally.rejected;
+          ++tally.accepted;
           break;
         case Standing::vanished:
           ++tally.vanished;

@@ -9,6 +9,7 @@
 
 #include "engine/async/task.h"
 #include "engine/digest.h"
+#include "engine/ledger.h"
 #include "engine/model.h"
 
 namespace postferry {
@@ -69,6 +70,7 @@ struct FailureRow {
   std::uint64_t size_bytes = 0;
   std::string text;  // the server's words
   RunId run;
+  bool accepted = false;  // the user has settled it: not tried again, no failure of later runs
 };
 
 struct OpenBatch {
@@ -80,6 +82,16 @@ struct OpenBatch {
   std::int64_t opened_at = 0;  // seconds since 1970 UTC
   bool settled = false;        // decided, kept only for late arrivals
   RunId run;                   // that sent it; once settled, that gave it up
+};
+
+/// One run, as it is remembered.
+struct RunRecord {
+  RunId id;
+  std::string command;
+  std::int64_t started_at = 0;           // seconds since 1970 UTC
+  std::optional<std::int64_t> ended_at;  // absent: under way, or it died
+  Ledger ledger;                         // what it came to; empty while it has not ended
+  std::uint64_t copied_so_far = 0;       // of one that has not ended
 };
 
 /// What is known of a source folder.
@@ -135,8 +147,11 @@ class Journal {
                                   std::string target_identity) = 0;
   virtual Task<RunId> begin_run(AccountId account, std::int64_t started_at,
                                 std::string command) = 0;
-  virtual Task<void> end_run(RunId run, std::int64_t ended_at, std::string outcome,
-                             std::string summary_json) = 0;
+  /// Keeps the whole ledger but for the account's name.
+  virtual Task<void> end_run(RunId run, std::int64_t ended_at, Ledger ledger) = 0;
+  /// The account's runs, the newest first, at most `limit`.
+  virtual Task<std::vector<RunRecord>> runs(AccountId account, std::size_t limit) = 0;
+  virtual Task<std::optional<RunRecord>> run(AccountId account, RunId run) = 0;
   /// True when no run of this account has ever recorded anything.
   virtual Task<bool> is_new(AccountId account) = 0;
 
@@ -160,7 +175,12 @@ class Journal {
                                              std::size_t limit) = 0;
   /// The rows of these keys, as far as there are any.
   virtual Task<std::vector<MessageRow>> rows_for(FolderId folder, std::vector<MessageKey> keys) = 0;
+  /// Those that this run appended, in the same way.
+  virtual Task<std::vector<MessageRow>> rows_of_run(FolderId folder, RunId run, MessageKey after,
+                                                    std::size_t limit) = 0;
   virtual Task<std::vector<FailureRow>> failures(FolderId folder) = 0;
+  /// Settles all failures of a folder for good; another refusal of the same message stays settled.
+  virtual Task<void> accept_failures(FolderId folder) = 0;
   /// Target UIDs >= from that any row of any account names, ascending.
   virtual Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) = 0;
   /// The rows of any account that name the highest target UIDs, at most `limit` a source folder.

@@ -12,6 +12,7 @@ Tally& Tally::operator+=(const Tally& other) {
   unknown += other.unknown;
   pending += other.pending;
   twins += other.twins;
+  accepted += other.accepted;
   return *this;
 }
 

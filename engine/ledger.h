@@ -15,6 +15,7 @@ namespace postferry {
 struct Tally {
   std::uint64_t seen = 0, copied = 0, present = 0, filtered = 0, rejected = 0, vanished = 0,
                 unknown = 0, pending = 0, twins = 0;
+  std::uint64_t accepted = 0;  // of those rejected: settled by the user for good
   bool balances() const {
     return seen == copied + present + filtered + rejected + vanished + unknown + pending;
   }

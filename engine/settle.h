@@ -23,6 +23,7 @@ enum class Standing : std::uint8_t {
   copied,    // appended by this run
   filtered,  // left out by the user's options
   rejected,
+  accepted,  // refused before, and settled by the user: not tried again
   vanished,
 };
 

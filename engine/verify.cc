@@ -228,9 +228,9 @@ VerifyTally& VerifyTally::operator+=(const VerifyTally& other) {
   for (const auto member :
        {&VerifyTally::seen, &VerifyTally::match, &VerifyTally::differ, &VerifyTally::missing,
         &VerifyTally::refused, &VerifyTally::accepted, &VerifyTally::filtered,
-        &VerifyTally::unproven, &VerifyTally::folded, &VerifyTally::repaired, &VerifyTally::munged,
-        &VerifyTally::kept, &VerifyTally::flags_differ, &VerifyTally::dates_differ,
-        &VerifyTally::extra, &VerifyTally::doubled, &VerifyTally::gone})
+        &VerifyTally::unproven, &VerifyTally::folded, &VerifyTally::munged, &VerifyTally::kept,
+        &VerifyTally::flags_differ, &VerifyTally::dates_differ, &VerifyTally::extra,
+        &VerifyTally::doubled, &VerifyTally::gone})
     this->*member += other.*member;
   return *this;
 }

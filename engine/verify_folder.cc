@@ -182,12 +182,16 @@ class FolderVerifier {
     failures_.clear();
     for (FailureRow& row : co_await r_.journal.failures(folder)) {
       if (r_.source) {
-        if (const auto index = catalogue_.find(row.key)) failures_[*index] = std::move(row.text);
+        if (const auto index = catalogue_.find(row.key)) failures_[*index] = std::move(row);
       } else {
         ++at_->messages.seen;
-        add(FindingKind::refused, row.key, {}, row.text);
+        add(kind_of(row), row.key, {}, row.text);
       }
     }
+  }
+
+  static FindingKind kind_of(const FailureRow& row) {
+    return row.accepted ? FindingKind::accepted : FindingKind::refused;
   }
 
   void filter() {
@@ -499,7 +503,7 @@ class FolderVerifier {
       const auto refused = failures_.find(i);
       const auto lost = lost_.find(i);
       if (refused != failures_.end()) {
-        add(FindingKind::refused, key, {}, refused->second);
+        add(kind_of(refused->second), key, {}, refused->second.text);
       } else if (lost != lost_.end()) {
         add(FindingKind::missing, key, lost->second, lost_text(lost->second));
       } else {
@@ -633,7 +637,7 @@ class FolderVerifier {
   Catalogue catalogue_;
   std::vector<bool> due_;            // not found so far
   std::map<std::size_t, Uid> lost_;  // copied once, by a row whose UID is gone
-  std::map<std::size_t, std::string> failures_;
+  std::map<std::size_t, FailureRow> failures_;
 };
 
 }  // namespace

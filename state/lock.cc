@@ -4,12 +4,14 @@
 #include "state/lock.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -45,6 +47,18 @@ bool still_there(int file, const std::string& path) {
 }
 
 }  // namespace
+
+std::optional<std::string> lock_holder(const std::string& path) {
+  const int file = open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return std::nullopt;
+  std::string holder = holder_of(file);
+  close(file);
+  // The file of a process that was killed stays. A process that may not be signalled lives, too.
+  pid_t pid = 0;
+  std::from_chars(holder.data(), holder.data() + holder.size(), pid);
+  if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH)) return std::nullopt;
+  return holder;
+}
 
 FileLock::FileLock(const std::string& path) : lock_path_(path + ".lock") {
   while (true) {

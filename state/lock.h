@@ -2,9 +2,14 @@
 // Must not know what is in the journal.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace postferry::state {
+
+/// The process that holds `path`.lock, by its number, if it lives. Does not touch the lock: whoever
+/// is about to take it is not in the way of somebody who only looks.
+std::optional<std::string> lock_holder(const std::string& path);
 
 /// Holds `path`.lock from construction to destruction. The kernel drops the lock with the process,
 /// so a stale one cannot be; the file is only its handle, and says who holds it.

@@ -182,8 +182,45 @@ CREATE VIEW folders AS
     FROM folder JOIN target_folder there ON there.id = folder.target_folder;
 )sql";
 
+// What runs came to, folder by folder, and refusals that the user has settled. In run_folder
+// `position` keeps the order; a folder that an earlier format left without a ledger has none.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE failure ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run DROP COLUMN summary;
+ALTER TABLE run ADD COLUMN milliseconds INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN error_kind TEXT;
+ALTER TABLE run ADD COLUMN error TEXT;
+ALTER TABLE run ADD COLUMN error_context TEXT;
+
+CREATE TABLE run_folder (
+  run            INTEGER NOT NULL,
+  position       INTEGER NOT NULL,
+  source         TEXT NOT NULL,
+  target         TEXT NOT NULL,
+  seen           INTEGER NOT NULL,
+  copied         INTEGER NOT NULL,
+  present        INTEGER NOT NULL,
+  filtered       INTEGER NOT NULL,
+  rejected       INTEGER NOT NULL,
+  accepted       INTEGER NOT NULL,
+  vanished       INTEGER NOT NULL,
+  unknown        INTEGER NOT NULL,
+  pending        INTEGER NOT NULL,
+  twins          INTEGER NOT NULL,
+  flags_updated  INTEGER NOT NULL,
+  flags_dropped  INTEGER NOT NULL,
+  deleted        INTEGER NOT NULL,
+  removed        INTEGER NOT NULL,
+  bytes_copied   INTEGER NOT NULL,
+  error_kind     TEXT,
+  error          TEXT,
+  error_context  TEXT,
+  PRIMARY KEY (run, position)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

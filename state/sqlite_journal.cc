@@ -66,9 +66,14 @@ class SqliteJournal final : public Journal {
     co_return co_await call(
         [&](Store& store) { return store.begin_run(account, started_at, command); });
   }
-  Task<void> end_run(RunId run, std::int64_t ended_at, std::string outcome,
-                     std::string summary_json) override {
-    co_await call([&](Store& store) { store.end_run(run, ended_at, outcome, summary_json); });
+  Task<void> end_run(RunId run, std::int64_t ended_at, Ledger ledger) override {
+    co_await call([&](Store& store) { store.end_run(run, ended_at, ledger); });
+  }
+  Task<std::vector<RunRecord>> runs(AccountId account, std::size_t limit) override {
+    co_return co_await call([&](Store& store) { return store.runs(account, limit); });
+  }
+  Task<std::optional<RunRecord>> run(AccountId account, RunId run) override {
+    co_return co_await call([&](Store& store) { return store.run(account, run); });
   }
   Task<bool> is_new(AccountId account) override {
     co_return co_await call([&](Store& store) { return store.is_new(account); });
@@ -103,6 +108,14 @@ class SqliteJournal final : public Journal {
   }
   Task<std::vector<FailureRow>> failures(FolderId folder) override {
     co_return co_await call([&](Store& store) { return store.failures(folder); });
+  }
+  Task<std::vector<MessageRow>> rows_of_run(FolderId folder, RunId run, MessageKey after,
+                                            std::size_t limit) override {
+    co_return co_await call(
+        [&](Store& store) { return store.rows_of_run(folder, run, after, limit); });
+  }
+  Task<void> accept_failures(FolderId folder) override {
+    co_await call([&](Store& store) { store.accept_failures(folder); });
   }
   Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) override {
     co_return co_await call([&](Store& store) { return store.named(folder, from); });
@@ -220,6 +233,10 @@ std::unique_ptr<Journal> open_journal_read_only(const std::string& path) {
   configure(database);
   require_schema(database);
   return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false);
+}
+
+std::optional<std::string> journal_holder(const std::string& path) {
+  return lock_holder(real_path(path));
 }
 
 std::unique_ptr<Journal> open_journal_copy(const std::string& path) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/journal.h"
@@ -20,6 +21,9 @@ std::unique_ptr<Journal> open_journal(const std::string& path);
 /// Opens a journal for reading, also while another process writes it. Calls that would write fail
 /// with Error{journal}. They run in place: only for programs that do nothing else meanwhile.
 std::unique_ptr<Journal> open_journal_read_only(const std::string& path);
+
+/// The number of the process that holds the journal at `path` now; nothing where none does.
+std::optional<std::string> journal_holder(const std::string& path);
 
 /// A copy in memory of the journal at `path`, for a dry run: calls that write change the copy
 /// alone, and nothing is left beside the file. Throws Error{journal} as open_journal does.

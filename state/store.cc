@@ -1,4 +1,4 @@
-// Accounts, runs, folders and target folders in SQL.
+// Accounts, folders and target folders in SQL.
 
 #include "state/store.h"
 
@@ -64,20 +64,6 @@ AccountId Store::account(const std::string& name, const std::string& source,
       .bind({name, source, target})
       .run();
   return AccountId{database_.last_insert_id()};
-}
-
-RunId Store::begin_run(AccountId account, std::int64_t started_at, const std::string& command) {
-  database_.query("INSERT INTO run (account, started_at, command) VALUES (?, ?, ?)")
-      .bind({account.value, started_at, command})
-      .run();
-  return RunId{database_.last_insert_id()};
-}
-
-void Store::end_run(RunId run, std::int64_t ended_at, const std::string& outcome,
-                    const std::string& summary) {
-  database_.query("UPDATE run SET ended_at = ?2, outcome = ?3, summary = ?4 WHERE id = ?1")
-      .bind({run.value, ended_at, outcome, summary})
-      .run();
 }
 
 bool Store::is_new(AccountId account) {

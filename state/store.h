@@ -26,8 +26,9 @@ class Store {
 
   AccountId account(const std::string& name, const std::string& source, const std::string& target);
   RunId begin_run(AccountId account, std::int64_t started_at, const std::string& command);
-  void end_run(RunId run, std::int64_t ended_at, const std::string& outcome,
-               const std::string& summary);
+  void end_run(RunId run, std::int64_t ended_at, const Ledger& ledger);
+  std::vector<RunRecord> runs(AccountId account, std::size_t limit);
+  std::optional<RunRecord> run(AccountId account, RunId run);
   bool is_new(AccountId account);
 
   std::vector<FolderRecord> folders(AccountId account);
@@ -41,7 +42,10 @@ class Store {
 
   std::vector<MessageRow> rows(FolderId folder, const MessageKey& after, std::size_t limit);
   std::vector<MessageRow> rows_for(FolderId folder, const std::vector<MessageKey>& keys);
+  std::vector<MessageRow> rows_of_run(FolderId folder, RunId run, const MessageKey& after,
+                                      std::size_t limit);
   std::vector<FailureRow> failures(FolderId folder);
+  void accept_failures(FolderId folder);
   std::vector<Uid> named(TargetFolderId folder, Uid from);
   std::vector<MessageRow> last_rows(TargetFolderId folder, std::size_t limit);
   std::vector<MessageRow> rows_sized(TargetFolderId folder,
@@ -65,6 +69,8 @@ class Store {
   void write_failures(const Record& record);
   void write_target(const Record& record);
   MessageRow read_row(const Query& query);
+  RunRecord read_run(const Query& query);
+  void read_ledger(RunRecord& run);
   [[noreturn]] void fail(const std::string& words) const;
 
   Database& database_;

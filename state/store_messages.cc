@@ -108,14 +108,31 @@ std::vector<MessageRow> Store::rows_for(FolderId folder, const std::vector<Messa
   return rows;
 }
 
+std::vector<MessageRow> Store::rows_of_run(FolderId folder, RunId run, const MessageKey& after,
+                                           std::size_t limit) {
+  Query query = database_.query(
+      "SELECT " ROW_COLUMNS
+      " FROM message"
+      " WHERE folder = ? AND key > ? AND run = ? AND origin = 1 ORDER BY key LIMIT ?");
+  query.bind({folder.value, key_value(after), run.value, limit});
+  std::vector<MessageRow> rows;
+  while (query.step()) rows.push_back(read_row(query));
+  return rows;
+}
+
+void Store::accept_failures(FolderId folder) {
+  database_.query("UPDATE failure SET accepted = 1 WHERE folder = ?").bind({folder.value}).run();
+}
+
 std::vector<FailureRow> Store::failures(FolderId folder) {
-  Query query =
-      database_.query("SELECT key, size, text, run FROM failure WHERE folder = ? ORDER BY key");
+  Query query = database_.query(
+      "SELECT key, size, text, run, accepted FROM failure WHERE folder = ? ORDER BY key");
   query.bind({folder.value});
   std::vector<FailureRow> failures;
   while (query.step()) {
     failures.push_back({read_key(query, 0), static_cast<std::uint64_t>(query.integer(1)),
-                        std::string(query.text(2)), RunId{query.integer(3)}});
+                        std::string(query.text(2)), RunId{query.integer(3)},
+                        query.integer(4) != 0});
   }
   return failures;
 }

@@ -22,6 +22,19 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log);
 /// for what keeps it from beginning. Signals as for copy.
 Report run_verify(const PairOptions& options, Terminal& terminal, Observer& log);
 
+/// Lists what could not be copied; exports and settles it, where that is asked for. Throws Error.
+Report run_failed(const PairOptions& options, Terminal& terminal, Observer& log);
+
+/// Takes one run back. Asks on the terminal; throws Error{usage} where nobody can be asked and
+/// nothing was said before. Signals as for copy.
+Report run_undo(const PairOptions& options, Terminal& terminal, Observer& log);
+
+/// Reads the runs from the journal, also while one is under way. Throws Error.
+Report run_status(const PairOptions& options);
+
+/// Reads what one run came to. Throws Error; Error{usage} when there is no such run.
+Report run_report(const PairOptions& options);
+
 /// Logs in at both ends and looks. Throws Error. A SIGINT or SIGTERM ends it: interrupted.
 Report run_check(const PairOptions& options, Observer& log);
 

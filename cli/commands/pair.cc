@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/journal_path.h"
 #include "cli/ledger_json.h"
 #include "cli/output.h"
+#include "state/sqlite_journal.h"
 
 namespace postferry::cli {
 namespace {
@@ -57,8 +59,32 @@ CrossingOptions crossing_options(const PairOptions& options) {
   crossing.mirror_deletions = options.deletions == Deletions::mirror;
   crossing.force_deletions = options.force_deletions;
   crossing.remove_after = options.remove_after;
+  crossing.only_failed = options.command == Command::retry;
   crossing.dry_run = options.dry_run;
   return crossing;
+}
+
+std::unique_ptr<Journal> open_pair_journal(const std::string& path) {
+  if (!std::filesystem::exists(path)) {
+    throw Error(ErrorKind::usage, "there is no journal of this pair yet: nothing was copied",
+                "journal " + path);
+  }
+  return open_journal_read_only(path);
+}
+
+Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions options) {
+  const AccountIdentity identity = identity_of(options);
+  const CrossingOptions selection = crossing_options(options);
+  std::vector<FailedMessage> found;
+  const AccountId account =
+      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const std::vector<FolderRecord> folders = co_await journal.folders(account);
+  for (const FolderRecord& folder : folders) {
+    if (!selection.wants(folder.source)) continue;
+    std::vector<FailureRow> rows = co_await journal.failures(folder.id);
+    for (FailureRow& row : rows) found.push_back({folder.source, std::move(row), {}, {}});
+  }
+  co_return found;
 }
 
 SignalWatch::SignalWatch(net::UvExecutor& executor, const PairOptions& options, Terminal& terminal,

@@ -8,13 +8,16 @@ _postferry() {
     local copy="$filter --deletions --force-deletions --after-copy --dry-run --sessions --memory
         --no-progress"
     local verify="$filter --level"
+    local failed="--export --accept --journal --quiet" retry="--dry-run --journal --sessions --memory
+        --retries --no-progress --quiet" undo="--dry-run --yes --journal --retries"
+    local journal="--journal --json --log-level --help"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "copy check verify --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "copy check verify failed retry status report undo --help --version" -- "$current")
         return
     fi
     case $previous in
-        --source-password-file | --target-password-file | --journal | --transcript)
+        --source-password-file | --target-password-file | --export | --journal | --transcript)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return ;;
@@ -27,12 +30,20 @@ _postferry() {
         --after-copy)
             mapfile -t COMPREPLY < <(compgen -W "keep delete delete-after=" -- "$current")
             return ;;
+        --format)
+            mapfile -t COMPREPLY < <(compgen -W "text json csv html" -- "$current")
+            return ;;
         --level)
             mapfile -t COMPREPLY < <(compgen -W "count header bytes" -- "$current")
             return ;;
     esac
     case ${COMP_WORDS[1]} in
         copy) mapfile -t COMPREPLY < <(compgen -W "$both $copy" -- "$current") ;;
+        failed) mapfile -t COMPREPLY < <(compgen -W "$both $failed" -- "$current") ;;
+        retry) mapfile -t COMPREPLY < <(compgen -W "$both $retry" -- "$current") ;;
+        undo) mapfile -t COMPREPLY < <(compgen -W "last $both $undo" -- "$current") ;;
+        status) mapfile -t COMPREPLY < <(compgen -W "$journal" -- "$current") ;;
+        report) mapfile -t COMPREPLY < <(compgen -W "last $journal --format" -- "$current") ;;
         verify) mapfile -t COMPREPLY < <(compgen -W "$both $verify" -- "$current") ;;
         check) mapfile -t COMPREPLY < <(compgen -W "$both" -- "$current") ;;
     esac

@@ -39,7 +39,7 @@ TEST_CASE("the man page and the completions know every option of the help") {
   const std::string zsh = text_of("cli/completions/_postferry");
   const std::string fish = text_of("cli/completions/postferry.fish");
   std::set<std::string> options = options_of("copy");
-  for (const char* command : {"check", "verify"}) options.merge(options_of(command));
+  for (const char* command : {"check", "verify", "failed", "retry", "undo", "status", "report"}) options.merge(options_of(command));
   CHECK(options.size() > 20);
   options.erase("help");  // has a short form, and is spelled differently in each
   for (const std::string& option : options) {

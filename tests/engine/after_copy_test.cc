@@ -48,9 +48,18 @@ class WatchedJournal final : public Journal {
   Task<RunId> begin_run(AccountId a, std::int64_t at, std::string c) override {
     return inner_->begin_run(a, at, std::move(c));
   }
-  Task<void> end_run(RunId r, std::int64_t at, std::string o, std::string s) override {
-    return inner_->end_run(r, at, std::move(o), std::move(s));
+  Task<void> end_run(RunId r, std::int64_t at, Ledger l) override {
+    return inner_->end_run(r, at, std::move(l));
   }
+  Task<std::vector<RunRecord>> runs(AccountId a, std::size_t n) override {
+    return inner_->runs(a, n);
+  }
+  Task<std::optional<RunRecord>> run(AccountId a, RunId r) override { return inner_->run(a, r); }
+  Task<std::vector<MessageRow>> rows_of_run(FolderId f, RunId r, MessageKey after,
+                                            std::size_t n) override {
+    return inner_->rows_of_run(f, r, std::move(after), n);
+  }
+  Task<void> accept_failures(FolderId f) override { return inner_->accept_failures(f); }
   Task<bool> is_new(AccountId a) override { return inner_->is_new(a); }
   Task<std::vector<FolderRecord>> folders(AccountId a) override { return inner_->folders(a); }
   Task<FolderRecord> folder(AccountId a, FolderName s, FolderName t) override {

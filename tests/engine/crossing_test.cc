@@ -370,3 +370,46 @@ TEST_CASE("a body too large to hold is streamed, and survives a lost line") {
   CHECK(pair.run().outcome == Outcome::complete);
   CHECK(pair.equal());
 }
+
+TEST_CASE("an accepted refusal is not tried again and is no failure; retry tries the others") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.refuse = [](const MemoryMessage& message) -> std::optional<std::string> {
+    const bool bad = message.bytes.find("<m1@") != std::string::npos ||
+                     message.bytes.find("<m2@") != std::string::npos;
+    return bad ? std::optional("NO not this one") : std::nullopt;
+  };
+  CHECK(pair.run().outcome == Outcome::partial);
+  const AccountId account =
+      block_on(pair.executor, pair.journal->account("ann", "source", "target"));
+  const FolderRecord folder = block_on(pair.executor, pair.journal->folders(account)).at(0);
+  SECTION("accepted") {
+    block_on(pair.executor, pair.journal->accept_failures(folder.id));
+    const Ledger ledger = pair.run();
+    CHECK(ledger.outcome == Outcome::complete);
+    CHECK(ledger.messages().rejected == 2);
+    CHECK(ledger.messages().accepted == 2);
+    pair.target.faults.refuse = nullptr;
+    CHECK(pair.run().messages().copied == 0);
+  }
+  SECTION("retry") {
+    pair.add("INBOX", letter("new"));
+    pair.fill("Work", 2, "w");
+    pair.target.faults.refuse = nullptr;
+    pair.options.only_failed = true;
+    const Ledger retried = pair.run();
+    CHECK(retried.messages().copied == 2);
+    CHECK(retried.messages().filtered == 1);
+    CHECK(retried.folders.size() == 1);
+    CHECK(block_on(pair.executor, pair.journal->failures(folder.id)).empty());
+    CHECK(block_on(pair.executor, pair.journal->runs(account, 1)).at(0).command == "retry");
+    pair.options.only_failed = false;
+    CHECK(pair.run().messages().copied == 3);
+    CHECK(pair.equal());
+  }
+  SECTION("gone from the source") {
+    pair.source.folder("INBOX").remove(Uid{2});
+    pair.run();
+    CHECK(block_on(pair.executor, pair.journal->failures(folder.id)).size() == 1);
+  }
+}

@@ -19,8 +19,21 @@ class SteppedJournal final : public Journal {
   Task<RunId> begin_run(AccountId account, std::int64_t at, std::string command) override {
     return step("begin_run", inner_.begin_run(account, at, std::move(command)));
   }
-  Task<void> end_run(RunId run, std::int64_t at, std::string outcome, std::string json) override {
-    return step("end_run", inner_.end_run(run, at, std::move(outcome), std::move(json)));
+  Task<void> end_run(RunId run, std::int64_t at, Ledger ledger) override {
+    return step("end_run", inner_.end_run(run, at, std::move(ledger)));
+  }
+  Task<std::vector<RunRecord>> runs(AccountId account, std::size_t limit) override {
+    return step("runs", inner_.runs(account, limit));
+  }
+  Task<std::optional<RunRecord>> run(AccountId account, RunId run) override {
+    return step("run", inner_.run(account, run));
+  }
+  Task<std::vector<MessageRow>> rows_of_run(FolderId folder, RunId run, MessageKey after,
+                                            std::size_t limit) override {
+    return step("rows_of_run", inner_.rows_of_run(folder, run, std::move(after), limit));
+  }
+  Task<void> accept_failures(FolderId folder) override {
+    return step("accept_failures", inner_.accept_failures(folder));
   }
   Task<bool> is_new(AccountId account) override { return step("is_new", inner_.is_new(account)); }
   Task<std::vector<FolderRecord>> folders(AccountId account) override {

@@ -476,8 +476,98 @@ TEST_CASE("A run begins, ends and can be made durable") {
   const Crossing ann = begin_crossing(run, *journal.journal);
   const RunId second = run(journal->begin_run(ann.account, 1'700'000'100, "copy --json"));
   CHECK(second != ann.run);
-  run(journal->end_run(ann.run, 1'700'000'050, "complete", "{}"));
+  run(journal->end_run(ann.run, 1'700'000'050, Ledger{}));
   run(journal->make_durable());
   const Error error = error_of([&] { run(journal->begin_run(AccountId{99}, 0, "copy")); });
   CHECK(error.kind() == ErrorKind::journal);
+}
+
+TEST_CASE("A run is remembered with its whole ledger, the newest first") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  Ledger ledger;
+  ledger.outcome = Outcome::partial;
+  ledger.seconds = 1.25;
+  ledger.error = Error(ErrorKind::quota, "over quota", "target new.example");
+  FolderTally folder;
+  folder.source = name("a/b");
+  folder.target = name("c");
+  folder.messages = {9, 1, 2, 1, 2, 1, 1, 1, 3, 1};
+  folder.flags_updated = 4, folder.deleted = 5, folder.bytes_copied = 6, folder.flags_dropped = 7;
+  folder.removed = 8;
+  folder.error = Error(ErrorKind::rejected, "no", "folder a/b");
+  ledger.folders = {FolderTally{}, folder};
+  run(journal->end_run(ann.run, 1'700'000'050, ledger));
+  const RunId second = run(journal->begin_run(ann.account, 1'700'000'100, "retry"));
+  MessageRow mine = row(key(1), 5);
+  mine.run = second;
+  run(journal->record(record_of(ann, {mine, row(key(2), 6)})));
+
+  const std::vector<RunRecord> runs = run(journal->runs(ann.account, 10));
+  REQUIRE(runs.size() == 2);
+  CHECK(runs[0].id == second);
+  CHECK(runs[0].command == "retry");
+  CHECK_FALSE(runs[0].ended_at);
+  CHECK(runs[0].copied_so_far == 1);
+  const RunRecord& first = runs[1];
+  CHECK(first.started_at == 1'700'000'000);
+  CHECK(first.ended_at == 1'700'000'050);
+  CHECK(first.ledger.outcome == Outcome::partial);
+  CHECK(first.ledger.seconds == 1.25);
+  REQUIRE(first.ledger.error);
+  CHECK(first.ledger.error->kind() == ErrorKind::quota);
+  CHECK(first.ledger.error->message() == "over quota");
+  CHECK(first.ledger.error->context() == "target new.example");
+  REQUIRE(first.ledger.folders.size() == 2);
+  const FolderTally& got = first.ledger.folders[1];
+  CHECK(got.source == name("a/b"));
+  CHECK(got.target == name("c"));
+  CHECK(got.messages.seen == 9);
+  CHECK(got.messages.balances());
+  CHECK(got.messages.pending == 1);
+  CHECK(got.messages.twins == 3);
+  CHECK(got.messages.accepted == 1);
+  CHECK(got.flags_updated == 4);
+  CHECK(got.deleted == 5);
+  CHECK(got.bytes_copied == 6);
+  CHECK(got.flags_dropped == 7);
+  CHECK(got.removed == 8);
+  REQUIRE(got.error);
+  CHECK(got.error->kind() == ErrorKind::rejected);
+
+  CHECK(run(journal->runs(ann.account, 1)).size() == 1);
+  CHECK(run(journal->run(ann.account, ann.run))->ledger.folders.size() == 2);
+  CHECK_FALSE(run(journal->run(ann.account, RunId{99})));
+}
+
+TEST_CASE("What a run appended is told apart from what others did, and from what it adopted") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  MessageRow adopted = row(key(2), 6), other = row(key(3), 7);
+  adopted.origin = Origin::adopted;
+  other.run = RunId{2};
+  run(journal->record(record_of(ann, {row(key(1), 5), adopted, other, row(key(4), 8)})));
+  const auto rows = run(journal->rows_of_run(ann.folder.id, ann.run, MessageKey(), 10));
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].key == key(1));
+  CHECK(rows[1].key == key(4));
+  CHECK(run(journal->rows_of_run(ann.folder.id, ann.run, key(1), 10)).size() == 1);
+}
+
+TEST_CASE("A failure that is accepted stays accepted when it is refused again") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal);
+  Record record = record_of(ann, {});
+  record.failures.push_back({key(1), 10, "NO", ann.run});
+  run(journal->record(record));
+  CHECK_FALSE(run(journal->failures(ann.folder.id)).at(0).accepted);
+  run(journal->accept_failures(ann.folder.id));
+  record.failures.push_back({key(2), 10, "NO", ann.run});
+  run(journal->record(record));
+  const std::vector<FailureRow> failures = run(journal->failures(ann.folder.id));
+  CHECK(failures.at(0).accepted);
+  CHECK_FALSE(failures.at(1).accepted);
 }

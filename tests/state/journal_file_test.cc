@@ -255,3 +255,19 @@ TEST_CASE("Where nothing can be written, the error says what and why") {
     open_error(directory / "j.db");
   }
 }
+
+TEST_CASE("Who holds a journal is told while it is held, and its runs can be read") {
+  TempDirectory directory;
+  const std::string path = directory / "j.db";
+  Runner run;
+  {
+    const std::unique_ptr<Journal> journal = open_journal(path);
+    const Crossing ann = begin_crossing(run, *journal);
+    CHECK(journal_holder(path) == std::to_string(getpid()));
+    const std::unique_ptr<Journal> reader = open_journal_read_only(path);
+    CHECK(run(reader->runs(ann.account, 9)).size() == 1);
+  }
+  CHECK_FALSE(journal_holder(path));
+  std::ofstream(path + ".lock") << "0\n";  // as no process ever wrote it
+  CHECK_FALSE(journal_holder(path));
+}

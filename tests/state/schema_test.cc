@@ -70,6 +70,9 @@ TEST_CASE("A journal of format 1 opens with its account, folders, messages and b
   }
 
   CHECK(run(journal->failures(folders[0].id)).at(0).text == "NO message contains NUL");
+  CHECK_FALSE(run(journal->failures(folders[0].id)).at(0).accepted);
+  for (const RunRecord& record : run(journal->runs(account, 9)))
+    CHECK(record.ledger.folders.empty());
   const std::vector<OpenBatch> batches = run(journal->open_batches(folders[0].target_folder));
   REQUIRE(batches.size() == 1);
   CHECK(batches[0].keys == std::vector<MessageKey>{key(9), key("x\"y")});

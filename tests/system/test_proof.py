@@ -149,3 +149,86 @@ def other_servers(world):
     world.copy(*ends, journal=journal).expect_code(0)
     verify(world, ends, journal, "bytes").expect_code(0)
     verify(world, ends, None, "bytes").expect_code(0)
+
+
+def run(world, command, ends, *options, journal, as_json=True, passwords=(None, None), **more):
+    return world.run(world.argv(*ends, *options, journal=journal, command=command, as_json=as_json,
+                                passwords=passwords), **more)
+
+
+@test("undo takes back exactly what a run appended; another copy brings it again")
+def undo(world):
+    user, here, there, ends, journal = copied(world, mailboxes.small(10))
+    with logged_in(here, user) as imap:
+        for n in range(5):
+            imap.append("INBOX", f"Subject: new {n}\r\nMessage-ID: <new{n}@sea.example>\r\n\r\nnew\r\n".encode())
+        imap.command("UID STORE 12 +FLAGS.SILENT (\\Flagged)")
+    with logged_in(there, user) as imap:
+        imap.append("INBOX", b"Subject: foreign\r\n\r\nforeign\r\n")
+    second = world.copy(*ends, journal=journal).expect_code(0).json["run"]
+    # As the target numbers them: ten, the foreign one, and five of the second run.
+    with logged_in(there, user) as imap:
+        imap.command("UID STORE 13 +FLAGS.SILENT (\\Answered)")
+        imap.command("CREATE Aside")
+        imap.command("UID MOVE 14 Aside")
+    with logged_in(here, user) as imap:
+        imap.command("UID STORE 15 +FLAGS.SILENT (\\Deleted)")
+        imap.command("UID EXPUNGE 15")
+    run(world, "undo", ends, second, journal=journal).expect_code(64)
+    look = run(world, "undo", ends, second, "--dry-run", journal=journal).expect_code(65).account["undo"]
+    expect({k: look[k] for k in ("appended", "removed", "kept", "gone")}
+           == {"appended": 5, "removed": 2, "kept": 2, "gone": 1}, "dry run:", look)
+    done = run(world, "undo", ends, "last", "--yes", journal=journal).expect_code(65).account["undo"]
+    expect(done["removed"] == 2 and done["run"] == second, "undo:", done)
+    reasons = [k["text"] for k in done["folders"][0]["kept"]]
+    expect("flags" in reasons[0] and "only copy" in reasons[1], "reasons:", reasons)
+    with logged_in(there, user) as imap:
+        left = imap.command("UID SEARCH ALL").lines
+        expect(any(b"1 2 3 4 5 6 7 8 9 10 11 13 16" in line for line in left), "left:", left)
+    again = world.copy(*ends, journal=journal).expect_code(0)
+    again.expect_counts(copied=2, present=12)
+    return "2 of 5 removed, 2 kept, 1 gone"
+
+
+@test("failed lists, exports and settles what was refused; retry tries it again")
+def refused(world):
+    source, target = world.dovecot(), world.cyrus()
+    user = world.user(source, target)
+    fill(source, user, mailboxes.awkward())
+    ends, journal = (url(source, user), url(target, user)), world.journal()
+    first = world.copy(*ends, journal=journal).expect_code(65)
+    many = first.messages["rejected"]
+    expect(many > 0, "Cyrus refused nothing")
+    listed = run(world, "failed", ends, journal=journal, passwords=(False, False)).expect_code(65).account["failed"]
+    expect(len(listed) == many and all(f["text"] and f["folder"] for f in listed), "failed:", listed)
+    folder = world.file("refused")
+    exported = run(world, "failed", ends, "--export", folder, journal=journal, passwords=(None, False)).expect_code(65)
+    files = sorted(folder.iterdir())
+    expect(len(files) == many, "exported:", files, exported)
+    expect(all(f.stat().st_mode & 0o777 == 0o600 and f.suffix == ".eml" for f in files), "modes:", files)
+    sizes = sorted(f["bytes"] for f in listed)
+    expect(sorted(f.stat().st_size for f in files) == sizes, "sizes:", sizes)
+    retry = run(world, "retry", ends, journal=journal).expect_code(65).expect_balance()
+    retry.expect_counts(rejected=many, copied=0)
+    verify(world, ends, journal).expect_code(65)
+    run(world, "failed", ends, "--accept", journal=journal, passwords=(False, False)).expect_code(0)
+    later = world.copy(*ends, journal=journal).expect_code(0).expect_balance()
+    later.expect_counts(rejected=many, accepted=many)
+    verify(world, ends, journal).expect_code(0)
+    return f"{many} refused"
+
+
+@test("status shows the runs; report has four forms")
+def history(world):
+    user, here, there, ends, journal = copied(world, mailboxes.small(10))
+    no_passwords = dict(journal=journal, passwords=(False, False))
+    runs = run(world, "status", ends, **no_passwords).expect_code(0).account["runs"]
+    expect([(r["command"], r["outcome"], r["messages"]["copied"]) for r in runs] == [("copy", "complete", 10)], runs)
+    run(world, "report", ends, "7", **no_passwords).expect_code(64)
+    report = run(world, "report", ends, "--format", "json", **no_passwords).expect_code(0).expect_balance()
+    report.expect_counts(seen=10, copied=10)
+    for form, word in (("text", "seen 10 = copied 10"), ("csv", '"INBOX"'), ("html", "copied 10")):
+        out = run(world, "report", ends, "last", "--format", form, as_json=False, **no_passwords).expect_code(0).out
+        expect(word in out, form, out[:500])
+    return f"run {runs[0]['run']}"
+

@@ -1,0 +1,63 @@
+#include "cli/commands/commands.h"
+#include "cli/commands/pair.h"
+#include "engine/async/block_on.h"
+#include "engine/async/manual_executor.h"
+#include "state/sqlite_journal.h"
+
+namespace postferry::cli {
+namespace {
+
+constexpr std::size_t kRunsShown = 1000;
+
+Task<std::vector<RunRecord>> all_runs(Journal& journal, AccountIdentity identity) {
+  const AccountId account =
+      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  co_return co_await journal.runs(account, kRunsShown);
+}
+
+Task<std::optional<RunRecord>> one_run(Journal& journal, AccountIdentity identity,
+                                       std::string run) {
+  const AccountId account =
+      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  if (run != "last") co_return co_await journal.run(account, RunId{std::stoll(run)});
+  std::vector<RunRecord> last = co_await journal.runs(account, 1);
+  if (last.empty()) co_return std::nullopt;
+  co_return std::move(last[0]);
+}
+
+Report report_of(const PairOptions& options) {
+  Report report;
+  report.source = options.source.to_string();
+  report.target = options.target.to_string();
+  report.ledger.account = account_name(options);
+  return report;
+}
+
+}  // namespace
+
+Report run_status(const PairOptions& options) {
+  ManualExecutor executor;
+  const std::string path = journal_path(options);
+  const std::unique_ptr<Journal> journal = open_pair_journal(path);
+  Report report = report_of(options);
+  report.history = RunHistory{path, block_on(executor, all_runs(*journal, identity_of(options))),
+                              journal_holder(path)};
+  return report;
+}
+
+Report run_report(const PairOptions& options) {
+  ManualExecutor executor;
+  const std::unique_ptr<Journal> journal = open_pair_journal(journal_path(options));
+  Report report = report_of(options);
+  report.past = block_on(executor, one_run(*journal, identity_of(options), options.run));
+  if (!report.past) throw Error(ErrorKind::usage, "the journal has no run " + options.run);
+  report.ledger = report.past->ledger;
+  report.ledger.account = account_name(options);
+  for (FailedMessage& failed : block_on(executor, failed_messages(*journal, options))) {
+    if (failed.row.run == report.past->id && !failed.row.accepted)
+      report.refusals.push_back({failed.folder, failed.row.key, failed.row.text});
+  }
+  return report;
+}
+
+}  // namespace postferry::cli

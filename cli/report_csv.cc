@@ -1,0 +1,51 @@
+#include "cli/report_csv.h"
+
+#include "engine/error.h"
+
+namespace postferry::cli {
+namespace {
+
+std::string numbers(const FolderTally& folder) {
+  const Tally& tally = folder.messages;
+  std::string text;
+  for (const std::uint64_t number :
+       {tally.seen, tally.copied, tally.present, tally.filtered, tally.rejected, tally.accepted,
+        tally.vanished, tally.unknown, tally.pending, tally.twins, folder.flags_updated,
+        folder.deleted, folder.removed, folder.bytes_copied})
+    text += "," + std::to_string(number);
+  return text;
+}
+
+}  // namespace
+
+std::string csv_field(std::string_view text) {
+  std::string out = "\"";
+  if (!text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos)
+    out += '\'';
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string report_csv(const Report& report) {
+  const std::string account = csv_field(report.ledger.account);
+  const std::string run = std::to_string(report.ledger.run);
+  std::string text =
+      "kind,run,account,folder,target,key,text,seen,copied,present,filtered,rejected,accepted,"
+      "vanished,unknown,pending,twins,flags_updated,deleted,removed,bytes_copied\r\n";
+  for (const FolderTally& folder : report.ledger.folders) {
+    text += "folder," + run + "," + account + "," + csv_field(folder.source.to_string()) + "," +
+            csv_field(folder.target.to_string()) + ",," +
+            csv_field(folder.error ? folder.error->what() : "") + numbers(folder) + "\r\n";
+  }
+  for (const Refusal& refusal : report.refusals) {
+    text += "refused," + run + "," + account + "," + csv_field(refusal.folder.to_string()) + ",," +
+            csv_field(refusal.key.to_string()) + "," + csv_field(printable(refusal.text)) +
+            std::string(14, ',') + "\r\n";
+  }
+  return text;
+}
+
+}  // namespace postferry::cli

@@ -1,0 +1,17 @@
+// One run as CSV: a line a folder, a line a refused message. For spreadsheets, which read some
+// texts as formulas.
+#pragma once
+
+#include <string>
+
+#include "cli/report.h"
+
+namespace postferry::cli {
+
+std::string report_csv(const Report& report);
+
+/// A field in quotes (RFC 4180). What a spreadsheet would take for a formula, a text that begins
+/// with = + - @, a tab or a CR, gets a ' before it.
+std::string csv_field(std::string_view text);
+
+}  // namespace postferry::cli

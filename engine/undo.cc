@@ -1,0 +1,339 @@
+#include "engine/undo.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "engine/async/task_group.h"
+#include "engine/async/timeout.h"
+#include "engine/retry.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 4000;
+constexpr std::size_t kKeptListed = 1000;
+constexpr std::chrono::seconds kGoodbye{5};
+
+/// Servers tell the same moment in a zone of their own.
+bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
+  return !a || !b || a->seconds == b->seconds;
+}
+
+std::string lower_ascii(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return text;
+}
+
+class Undo {
+ public:
+  Undo(Ends ends, AccountIdentity identity, RunId run, CrossingOptions options,
+       const StopRequest& stop)
+      : ends_(ends), identity_(std::move(identity)), options_(std::move(options)), stop_(stop) {
+    report_.run = run;
+    report_.dry_run = options_.dry_run;
+  }
+
+  Task<UndoReport> run() {
+    const AccountId account = co_await ends_.journal.account(
+        identity_.name, identity_.source_identity, identity_.target_identity);
+    const std::optional<RunRecord> known = co_await ends_.journal.run(account, report_.run);
+    if (!known)
+      throw Error(ErrorKind::usage, "the journal has no run " + std::to_string(report_.run.value));
+    for (const FolderRecord& folder : co_await ends_.journal.folders(account))
+      co_await collect(folder);
+    if (rows_.empty()) co_return std::move(report_);
+    Executor& executor = (co_await current_scope()).executor();
+    const TimePoint begun = executor.now();
+    RunId own;
+    if (!report_.dry_run)
+      own = co_await ends_.journal.begin_run(account, unix_time(executor),
+                                             "undo " + std::to_string(report_.run.value));
+    try {
+      for (std::size_t i = 0; i < rows_.size() && !report_.stopped; ++i) co_await take_back(i);
+      co_await say_goodbye();
+    } catch (const Error& error) {
+      report_.error = error;
+    }
+    if (!report_.dry_run) {
+      Ledger ledger;
+      ledger.error = report_.error;
+      ledger.outcome = report_.error || report_.stopped ? Outcome::interrupted : Outcome::complete;
+      ledger.seconds = std::chrono::duration<double>(executor.now() - begun).count();
+      co_await shielded(ends_.journal.end_run(own, unix_time(executor), std::move(ledger)));
+    }
+    co_return std::move(report_);
+  }
+
+ private:
+  struct FolderRows {
+    FolderRecord record;
+    std::vector<MessageRow> rows;
+  };
+
+  Task<void> collect(const FolderRecord& folder) {
+    FolderRows found{folder, {}};
+    for (MessageKey after;;) {
+      std::vector<MessageRow> rows =
+          co_await ends_.journal.rows_of_run(folder.id, report_.run, after, kRowsAtOnce);
+      if (rows.empty()) break;
+      after = rows.back().key;
+      std::ranges::move(rows, std::back_inserter(found.rows));
+    }
+    if (found.rows.empty()) co_return;
+    UndoneFolder& undone = report_.folders.emplace_back();
+    undone.source = folder.source;
+    undone.target = folder.target;
+    undone.appended = undone.pending = found.rows.size();
+    rows_.push_back(std::move(found));
+  }
+
+  Task<void> connect() {
+    co_await with_group([this](TaskGroup& group) -> Task<void> {
+      if (!source_)
+        group.spawn([this]() -> Task<void> { source_ = co_await ends_.source.connect(); });
+      if (!target_)
+        group.spawn([this]() -> Task<void> { target_ = co_await ends_.target.connect(); });
+      co_await group.join();
+    });
+    if (!target_->traits().uidplus)
+      throw Error(
+          ErrorKind::usage,
+          "the target has no UIDPLUS, so single messages cannot be removed; nothing was done",
+          ends_.target.describe());
+  }
+
+  /// One folder, again after a lost line: what was decided and forgotten then is only removed now.
+  Task<void> take_back(std::size_t index) {
+    UndoneFolder& undone = report_.folders[index];
+    std::vector<MessageRow> doomed;
+    bool decided = false;
+    for (int attempt = 1;; ++attempt) {
+      if (stop_.requested()) {
+        report_.stopped = true;
+        co_return;
+      }
+      std::optional<Error> failure;
+      try {
+        if (!source_ || !target_) co_await connect();
+        co_await take_back_once(rows_[index], undone, doomed, decided);
+        undone.error.reset();
+        co_return;
+      } catch (const Error& error) {
+        failure = error.in("folder " + undone.source.to_string());
+      }
+      source_.reset();
+      target_.reset();
+      undone.error = failure;
+      const Remedy remedy = remedy_for(*failure);
+      if (remedy == Remedy::stop || (remedy == Remedy::again && attempt > options_.retries))
+        throw Error(*failure);
+      if (remedy == Remedy::next_folder) co_return;
+      const auto delay = backoff(*failure, attempt);
+      ends_.observer.note(Level::warning, std::string(failure->what()) + "; trying again in " +
+                                              std::to_string((delay.count() + 999) / 1000) + " s");
+      co_await wait_unless_stopped(delay, stop_);
+    }
+  }
+
+  Task<void> take_back_once(const FolderRows& folder, UndoneFolder& undone,
+                            std::vector<MessageRow>& doomed, bool& decided) {
+    const FolderNumbers there = co_await target_->select(folder.record.target);
+    const TargetFolderRecord known =
+        co_await ends_.journal.target_folder(folder.record.target_folder);
+    const bool replaced = known.uid_validity != there.uid_validity.value_or(0);
+    if (!decided) {
+      UndoneFolder fresh;
+      fresh.source = undone.source;
+      fresh.target = undone.target;
+      fresh.appended = folder.rows.size();
+      doomed.clear();
+      co_await decide(folder, replaced, fresh, doomed);
+      (report_.dry_run ? fresh.removed : fresh.pending) = doomed.size();
+      undone = std::move(fresh);
+      if (report_.dry_run || doomed.empty()) co_return;
+      co_await forget(folder.record, known, doomed);
+      decided = true;
+    }
+    if (replaced)
+      throw Error(ErrorKind::rejected, "the target numbered its messages anew meanwhile");
+    co_await expunge(folder.record, undone, doomed);
+  }
+
+  Task<void> decide(const FolderRows& folder, bool replaced, UndoneFolder& undone,
+                    std::vector<MessageRow>& doomed) {
+    const FolderNumbers here = co_await source_->select(folder.record.source);
+    const Catalogue catalogue = co_await source_->catalogue();
+    const bool renumbered =
+        folder.record.source_uid_validity && folder.record.source_uid_validity != here.uid_validity;
+    std::vector<TargetEntry> entries;
+    if (!replaced) entries = co_await target_->look(Uid{1});
+    const std::set<std::string> keywords = keywords_in(entries);
+    const std::set<Uid> shared = co_await named_by_others(folder);
+    for (const MessageRow& row : folder.rows) {
+      const auto at = std::ranges::lower_bound(entries, row.target_uid, {}, &TargetEntry::uid);
+      if (replaced || !row.target_uid) {
+        keep(undone, row, "the target numbered its messages anew; run copy first");
+      } else if (at == entries.end() || at->uid != row.target_uid) {
+        ++undone.gone;
+      } else if (shared.contains(row.target_uid)) {
+        keep(undone, row, "it stands for another message, too");
+      } else if (renumbered) {
+        keep(undone, row, "the source numbered its messages anew; run copy first");
+      } else if (row.state >= MessageState::leaving || !catalogue.find(row.key)) {
+        keep(undone, row, "the source no longer has it: this may be the only copy");
+      } else if (std::string change = change_of(row, *at, keywords); !change.empty()) {
+        keep(undone, row, std::move(change));
+      } else {
+        doomed.push_back(row);
+      }
+    }
+  }
+
+  /// Keywords that the folder takes at all: others were never stored, and so nobody removed them.
+  static std::set<std::string> keywords_in(const std::vector<TargetEntry>& entries) {
+    std::set<std::string> out;
+    for (const TargetEntry& entry : entries)
+      for (const std::string& keyword : entry.flags.keywords) out.insert(lower_ascii(keyword));
+    return out;
+  }
+
+  static std::string change_of(const MessageRow& row, const TargetEntry& entry,
+                               const std::set<std::string>& keywords) {
+    if (entry.size_bytes != row.size_bytes || !same_instant(entry.date, row.date))
+      return "it is not what was copied";
+    Flags lost = row.flags.minus(entry.flags);
+    std::erase_if(lost.keywords, [&](const std::string& keyword) {
+      return !keywords.contains(lower_ascii(keyword));
+    });
+    if (!entry.flags.minus(row.flags).empty() || !lost.empty())
+      return "its flags were changed since";
+    return {};
+  }
+
+  /// UIDs that rows which stay name as well.
+  Task<std::set<Uid>> named_by_others(const FolderRows& folder) {
+    std::map<Uid, std::size_t> own;
+    std::vector<Uid> uids;
+    for (const MessageRow& row : folder.rows)
+      if (row.target_uid && ++own[row.target_uid] == 1) uids.push_back(row.target_uid);
+    std::map<Uid, std::size_t> all;
+    for (const MessageRow& row :
+         co_await ends_.journal.rows_at(folder.record.target_folder, std::move(uids)))
+      ++all[row.target_uid];
+    std::set<Uid> out;
+    for (const auto& [uid, count] : all)
+      if (count > own[uid]) out.insert(uid);
+    co_return out;
+  }
+
+  static void keep(UndoneFolder& undone, const MessageRow& row, std::string why) {
+    if (undone.kept.size() == kKeptListed) {
+      ++undone.kept_left_out;
+    } else {
+      undone.kept.push_back({row.key, row.target_uid, std::move(why)});
+    }
+  }
+
+  /// Before the messages go: a crash in between leaves messages that settle finds again.
+  Task<void> forget(const FolderRecord& folder, const TargetFolderRecord& known,
+                    const std::vector<MessageRow>& doomed) {
+    co_await ends_.journal.complete(folder.id, std::nullopt, folder.options_hash, 0);
+    Record record;
+    record.folder = folder.id;
+    record.target_folder = folder.target_folder;
+    Uid lowest = known.watermark;
+    for (const MessageRow& row : doomed) {
+      record.forget.push_back(row.key);
+      lowest = std::min(lowest, row.target_uid);
+    }
+    record.watermark = lowest;
+    co_await ends_.journal.record(std::move(record));
+    co_await ends_.journal.make_durable();
+  }
+
+  Task<void> expunge(const FolderRecord& folder, UndoneFolder& undone,
+                     const std::vector<MessageRow>& doomed) {
+    std::map<Uid, std::uint64_t> sizes;
+    for (const MessageRow& row : doomed) sizes[row.target_uid] = row.size_bytes;
+    std::vector<Uid> uids;
+    for (const TargetEntry& entry : co_await target_->look(sizes.begin()->first))
+      if (const auto at = sizes.find(entry.uid);
+          at != sizes.end() && at->second == entry.size_bytes)
+        uids.push_back(entry.uid);
+    std::optional<Error> refused;
+    try {
+      co_await target_->expunge(std::move(uids));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::rejected) throw;
+      refused = error;
+    }
+    if (!refused) {
+      undone.removed = std::exchange(undone.pending, 0);
+      co_return;
+    }
+    // Nothing went: the rows hold as they were.
+    Record record;
+    record.folder = folder.id;
+    record.target_folder = folder.target_folder;
+    record.rows = doomed;
+    co_await ends_.journal.record(std::move(record));
+    throw Error(*refused);
+  }
+
+  Task<void> say_goodbye() {
+    try {
+      if (source_) co_await with_timeout(kGoodbye, source_->logout());
+      if (target_) co_await with_timeout(kGoodbye, target_->logout());
+    } catch (const TimedOut&) {
+      ends_.observer.note(Level::debug, "a server did not answer the goodbye");
+    }
+  }
+
+  Ends ends_;
+  AccountIdentity identity_;
+  CrossingOptions options_;
+  const StopRequest& stop_;
+  UndoReport report_;
+  std::vector<FolderRows> rows_;
+  std::unique_ptr<SourceSession> source_;
+  std::unique_ptr<TargetSession> target_;
+};
+
+template <class Count>
+std::uint64_t sum(const UndoReport& report, Count count) {
+  std::uint64_t total = 0;
+  for (const UndoneFolder& folder : report.folders) total += count(folder);
+  return total;
+}
+
+}  // namespace
+
+std::uint64_t UndoReport::appended() const {
+  return sum(*this, [](const UndoneFolder& folder) { return folder.appended; });
+}
+std::uint64_t UndoReport::removed() const {
+  return sum(*this, [](const UndoneFolder& folder) { return folder.removed; });
+}
+std::uint64_t UndoReport::gone() const {
+  return sum(*this, [](const UndoneFolder& folder) { return folder.gone; });
+}
+std::uint64_t UndoReport::kept() const {
+  return sum(*this,
+             [](const UndoneFolder& folder) { return folder.kept.size() + folder.kept_left_out; });
+}
+std::uint64_t UndoReport::pending() const {
+  return sum(*this, [](const UndoneFolder& folder) { return folder.pending; });
+}
+
+Task<UndoReport> undo_run(Ends ends, AccountIdentity account, RunId run, CrossingOptions options,
+                          const StopRequest& stop) {
+  Undo undo(ends, std::move(account), run, std::move(options), stop);
+  co_return co_await undo.run();
+}
+
+}  // namespace postferry

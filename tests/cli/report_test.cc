@@ -1,0 +1,84 @@
+// A run as CSV and as HTML: whatever a server said stays data.
+#include <catch2/catch.hpp>
+
+#include "cli/proof_text.h"
+#include "cli/report_csv.h"
+#include "cli/report_html.h"
+
+using namespace postferry;
+using namespace postferry::cli;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Report hostile_report() {
+  Report report;
+  report.source = "imaps://ann@old.example";
+  report.target = "imaps://ann@new.example";
+  report.ledger.account = "imaps://ann@old.example";
+  report.ledger.run = 7;
+  FolderTally folder;
+  folder.source = FolderName(std::vector<std::string>{"<script>alert('x')</script>"});
+  folder.target = FolderName(std::vector<std::string>{"=HYPERLINK(\"http://evil\")"});
+  folder.messages.seen = 3;
+  folder.messages.copied = 2;
+  folder.messages.rejected = 1;
+  report.ledger.folders.push_back(folder);
+  report.refusals.push_back(
+      {FolderName(std::vector<std::string>{"@SUM(1)"}), MessageKey(Uid{4}), "-2+3\"\x1b[31m<b>&"});
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("a CSV field that a spreadsheet would take for a formula is text") {
+  for (const char* first : {"=", "+", "-", "@", "\t", "\r"})
+    CHECK(csv_field(std::string(first) + "1") == "\"'" + std::string(first) + "1\"");
+  CHECK(csv_field("a \"b\", c") == "\"a \"\"b\"\", c\"");
+  CHECK(csv_field("") == "\"\"");
+  const std::string csv = report_csv(hostile_report());
+  CHECK_THAT(csv, Contains("\"'=HYPERLINK(\"\"http:") && Contains("\"'@SUM(1)\"") &&
+                      Contains("\"'-2+3\"\"\\x1B[31m<b>&\"") && !Contains("\x1b"));
+}
+
+TEST_CASE("every line of the CSV has as many fields as its head") {
+  std::istringstream csv(report_csv(hostile_report()));
+  std::string line;
+  std::size_t columns = 0;
+  while (std::getline(csv, line)) {
+    bool quoted = false;
+    std::size_t fields = 1;
+    for (const char c : line) {
+      if (c == '"') quoted = !quoted;
+      if (c == ',' && !quoted) ++fields;
+    }
+    if (columns == 0) columns = fields;
+    CHECK(fields == columns);
+  }
+  CHECK(columns == 21);
+}
+
+TEST_CASE("the HTML page escapes all that a server said, and loads nothing") {
+  const std::string html = report_html(hostile_report());
+  CHECK_THAT(html, Contains("&lt;script&gt;") && !Contains("<script") && !Contains("\x1b") &&
+                       Contains("\\x1B[31m&lt;b&gt;&amp;"));
+  CHECK_THAT(html, !Contains("src=") && !Contains("href=") && Contains("default-src 'none'"));
+  CHECK_THAT(html, Contains("seen 3 = copied 2 + rejected 1; balanced"));
+  CHECK(html_escaped("a'b\"") == "a&#39;b&quot;");
+}
+
+TEST_CASE("status tells a run under way from one that died") {
+  RunHistory history;
+  history.journal = "j.db";
+  RunRecord open;
+  open.id = RunId{2};
+  open.command = "copy";
+  open.copied_so_far = 1234;
+  RunRecord dead = open;
+  dead.id = RunId{1};
+  history.runs = {open, dead};
+  history.holder = "4711";
+  const std::string text = status_text(history);
+  CHECK_THAT(text, Contains("under way, process 4711; 1,234 copied so far") &&
+                       Contains("ended without a word"));
+}
