@@ -133,10 +133,7 @@ class Undo {
       if (remedy == Remedy::stop || (remedy == Remedy::again && attempt > options_.retries))
         throw Error(*failure);
       if (remedy == Remedy::next_folder) co_return;
-      const auto delay = backoff(*failure, attempt);
-      ends_.observer.note(Level::warning, std::string(failure->what()) + "; trying again in " +
-                                              std::to_string((delay.count() + 999) / 1000) + " s");
-      co_await wait_unless_stopped(delay, stop_);
+      co_await wait_to_try_again(*failure, attempt, ends_.observer, stop_);
     }
   }
 
