@@ -308,19 +308,13 @@ class Settler {
     std::map<Uid, Suspect> suspects;
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id || !batch.uid_next) continue;
-      std::vector<std::size_t> copied;
-      for (const MessageKey& key : batch.keys)
-        if (const auto at = r_.catalogue.find(key);
-            at && (r_.standing[*at] == Standing::present || r_.standing[*at] == Standing::copied))
-          copied.push_back(*at);
-      const auto members = co_await by_print(std::move(copied));
+      const auto members = co_await copies_.by_print(r_.target, co_await rows_of(batch.keys));
       for (auto at = strangers_.lower_bound(batch.uid_next); at != strangers_.end(); ++at) {
         const auto group = members.find(at->second.likeness.print);
         if (group == members.end() || may_be_wanted(at->second)) continue;
         Suspect& suspect = suspects[at->first];
         suspect.entry = at->second.entry;
-        for (MessageRow& row : co_await rows_of(group->second))
-          suspect.rows.push_back(std::move(row));
+        suspect.rows.insert(suspect.rows.end(), group->second.begin(), group->second.end());
       }
     }
     std::vector<Suspect> list;
@@ -337,12 +331,12 @@ class Settler {
     if (removed) co_await r_.target.expunge(std::move(twins));
   }
 
-  Task<std::vector<MessageRow>> rows_of(std::vector<Likeness> members) {
-    std::vector<MessageKey> keys;
-    for (const Likeness& member : members) keys.push_back(r_.catalogue.key(member.index));
+  /// Of the members that have crossed, also where the source has them no longer.
+  Task<std::vector<MessageRow>> rows_of(std::vector<MessageKey> keys) {
     std::vector<MessageRow> rows = co_await r_.journal.rows_for(r_.folder.id, keys);
+    std::ranges::sort(keys);
     for (const MessageRow& row : rows_)
-      if (std::ranges::find(keys, row.key) != keys.end()) rows.push_back(row);
+      if (std::ranges::binary_search(keys, row.key)) rows.push_back(row);
     co_return rows;
   }
 
@@ -352,7 +346,7 @@ class Settler {
     std::vector<Likeness> strangers;
     for (const auto& [uid, stranger] : strangers_) strangers.push_back(stranger.likeness);
     const std::vector<Uid> equal = co_await equal_to_recorded(
-        r_.target, r_.journal, r_.target_folder.id, std::move(strangers), rows_);
+        r_.target, r_.journal, r_.target_folder.id, std::move(strangers), rows_, copies_);
     if (equal.empty()) co_return;
     result_.twins += equal.size();
     std::string uids;
@@ -401,6 +395,7 @@ class Settler {
   std::set<Uid> known_;
   std::map<Uid, Stranger> strangers_;
   std::map<std::size_t, Likeness> source_likeness_;
+  CopyHeaders copies_;
   std::map<std::size_t, std::uint64_t> source_header_;  // where keys are UIDLs
   std::int64_t now_ = 0;
   std::vector<MessageRow> rows_;

@@ -39,6 +39,25 @@ Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect
 
 }  // namespace
 
+Task<std::map<Fingerprint, std::vector<MessageRow>>> CopyHeaders::by_print(
+    TargetSession& target, std::vector<MessageRow> rows) {
+  std::set<Uid> unread;
+  for (const MessageRow& row : rows)
+    if (row.target_uid && !prints_.contains(row.target_uid)) unread.insert(row.target_uid);
+  while (!unread.empty()) {
+    std::vector<Uid> part;
+    while (!unread.empty() && part.size() < kHeadersAtOnce)
+      part.push_back(unread.extract(unread.begin()).value());
+    for (const HeaderEntry& header : co_await target.headers(std::move(part)))
+      prints_.emplace(header.key.uid(), fingerprint(header.fields));
+  }
+  std::map<Fingerprint, std::vector<MessageRow>> out;
+  for (MessageRow& row : rows)
+    if (const auto print = prints_.find(row.target_uid); print != prints_.end())
+      out[print->second].push_back(std::move(row));
+  co_return out;
+}
+
 Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
                                    bool dated) {
   std::set<Uid> wanted;
@@ -62,28 +81,14 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
 
 Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal,
                                          TargetFolderId folder, std::vector<Likeness> strangers,
-                                         std::vector<MessageRow> fresh) {
+                                         std::vector<MessageRow> fresh, CopyHeaders& copies) {
   std::set<std::uint64_t> sizes;
   for (const Likeness& stranger : strangers) sizes.insert(stranger.size_bytes);
   std::vector<MessageRow> rows = co_await journal.rows_sized(folder, {sizes.begin(), sizes.end()});
   for (MessageRow& row : fresh)
     if (row.target_uid && sizes.contains(row.size_bytes)) rows.push_back(std::move(row));
-  std::ranges::sort(rows, {}, &MessageRow::target_uid);
-
   // Equal sizes are common, equal headers are not: those are read before any body.
-  std::map<Fingerprint, std::vector<MessageRow>> by_print;
-  for (std::size_t at = 0; at < rows.size(); at += kHeadersAtOnce) {
-    const std::size_t end = std::min(at + kHeadersAtOnce, rows.size());
-    std::vector<Uid> part;
-    for (std::size_t i = at; i < end; ++i) part.push_back(rows[i].target_uid);
-    part.erase(std::ranges::unique(part).begin(), part.end());
-    std::map<Uid, Fingerprint> prints;
-    for (const HeaderEntry& header : co_await target.headers(std::move(part)))
-      prints.emplace(header.key.uid(), fingerprint(header.fields));
-    for (std::size_t i = at; i < end; ++i)
-      if (const auto print = prints.find(rows[i].target_uid); print != prints.end())
-        by_print[print->second].push_back(rows[i]);
-  }
+  const auto by_print = co_await copies.by_print(target, std::move(rows));
   std::vector<Suspect> suspects;
   for (const Likeness& stranger : strangers) {
     const auto group = by_print.find(stranger.print);

@@ -2,6 +2,7 @@
 // Only reads; what is done about them settle decides.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "engine/journal.h"
@@ -16,6 +17,17 @@ struct Suspect {
   std::vector<MessageRow> rows;
 };
 
+/// The headers of target copies, each read once.
+class CopyHeaders {
+ public:
+  /// Rows by what their copies look like; those whose copy is gone are left out.
+  Task<std::map<Fingerprint, std::vector<MessageRow>>> by_print(TargetSession& target,
+                                                                std::vector<MessageRow> rows);
+
+ private:
+  std::map<Uid, Fingerprint> prints_;
+};
+
 /// Of the suspects those that equal the copy a row names in flags, in date (if `dated`: else each
 /// copy got the moment of its arrival) and byte for byte, while that copy is still there.
 Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
@@ -25,6 +37,6 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
 /// `fresh` (rows about to be recorded) names.
 Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal,
                                          TargetFolderId folder, std::vector<Likeness> strangers,
-                                         std::vector<MessageRow> fresh);
+                                         std::vector<MessageRow> fresh, CopyHeaders& copies);
 
 }  // namespace postferry

@@ -50,6 +50,18 @@ TEST_CASE("late copies of mail without a date are removed too") {
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE("late copies are known as ours also when the source has the message no longer") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  for (std::uint32_t uid : {1u, 2u}) pair.source.folder("INBOX").remove(Uid{uid});
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
 TEST_CASE("a second copy that is not known to be ours is told as a twin, and stays") {
   Pair pair;
   pair.fill("INBOX", 3);
