@@ -201,6 +201,19 @@ TEST_CASE("a copy that was seen once may be filed away before its message is due
   CHECK(pair.target.appended == 2);
 }
 
+TEST_CASE("a copy that was lost with its folder keeps its message at the source") {
+  Pair pair(pop3());
+  pair.options.remove_after = std::chrono::days(7);
+  pair.fill("INBOX", 3);
+  pair.run();
+  pair.target.folder("INBOX").messages.clear();
+  pair.target.renumber(FolderName::parse("INBOX"), 9);
+  pair.options.max_size_bytes = 1;  // so that it is not copied again
+  later(pair, std::chrono::hours(24 * 8));
+  CHECK(pair.run().removed() == 0);
+  CHECK(at_source(pair) == 3);
+}
+
 TEST_CASE("delete-after counts from when a message was copied") {
   Pair pair(GENERATE(pop3(), modern()));
   pair.options.remove_after = std::chrono::days(3);
