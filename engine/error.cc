@@ -32,6 +32,8 @@ const char* to_string(ErrorKind kind) {
 
 namespace {
 
+constexpr std::size_t kLongestText = 4000;
+
 /// Length of the valid UTF-8 sequence at `at`, or 0 (RFC 3629 §4).
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -79,10 +81,11 @@ std::string printable(std::string_view text, std::size_t limit) {
 }
 
 Error::Error(ErrorKind kind, std::string message, std::string context)
-    : std::runtime_error(context.empty() ? message : context + ": " + message),
+    : std::runtime_error(
+          printable(context.empty() ? message : context + ": " + message, kLongestText)),
       kind_(kind),
-      message_(std::move(message)),
-      context_(std::move(context)) {}
+      message_(printable(message, kLongestText)),
+      context_(printable(context, kLongestText)) {}
 
 Error Error::in(const std::string& outer) const {
   Error wider(kind_, message_, context_.empty() ? outer : outer + ", " + context_);

@@ -28,7 +28,7 @@ enum class ErrorKind {
 const char* to_string(ErrorKind kind);
 
 /// An operation ended by this. `what()` is whole: context, then the message, in the server's own
-/// words where it said any; control characters escaped.
+/// words where it said any. All of it is printable().
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, std::string message, std::string context = {});

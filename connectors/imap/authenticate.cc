@@ -145,7 +145,10 @@ class Authenticator {
     session_.forget_capabilities();
     std::string tag = co_await session_.send(command.finish());
     std::optional<Error> broken;
-    for (int round = 0; round < kMaxRounds; ++round) {
+    for (int round = 0;; ++round) {
+      if (round == kMaxRounds) {
+        throw session_.error(ErrorKind::protocol, "the login does not end");
+      }
       const std::optional<std::string> challenge = co_await session_.continuation(tag);
       if (!challenge) break;
       std::string answer = "*";

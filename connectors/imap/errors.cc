@@ -134,7 +134,7 @@ std::string words(const StatusResponse& status) {
   }
   if (!status.text.empty()) said += (said.empty() ? "" : " ") + status.text;
   if (said.empty()) said = "(no reason given)";
-  return said;
+  return printable(said);
 }
 
 Error refusal(const StatusResponse& status, const Verdict& verdict, const std::string& what,

@@ -30,7 +30,7 @@ Verdict judge_login(const StatusResponse& status);
 /// pass. A BAD counts: Exchange answers so to lines that are too long.
 bool blames_message(const StatusResponse& status);
 
-/// The server's own words with their code: `[OVERQUOTA] Quota exceeded`.
+/// The server's own words with their code, printable: `[OVERQUOTA] Quota exceeded`.
 std::string words(const StatusResponse& status);
 
 /// `what` is the operation: "SELECT". The message reads `SELECT was refused: NO [..] words`.

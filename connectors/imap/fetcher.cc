@@ -202,7 +202,8 @@ class Fetcher {
     if (body.empty() && wanted_[*index].size_bytes > 0) return;
     if (session_.quirks.stub_bodies && is_stub(body)) {
       if (alone_)
-        stub_words_ = "the server gives only this: " + body.substr(0, body.find_first_of("\r\n"));
+        stub_words_ =
+            "the server gives only this: " + printable(body.substr(0, body.find_first_of("\r\n")));
       return;
     }
     Message message = describe(*index, fetch, body);

@@ -6,6 +6,7 @@
 
 #include "connectors/imap/authenticate.h"
 #include "connectors/imap/codec/lexer.h"
+#include "connectors/net/patience.h"
 #include "engine/async/timeout.h"
 
 namespace postferry::imap {
@@ -35,6 +36,8 @@ Task<std::unique_ptr<Session>> dial(Account& account) {
   } catch (const Error& failure) {
     throw failure.in(account.where);
   }
+  stream = std::make_unique<net::PatientStream>(std::move(stream),
+                                                net::kPatience * account.setup.timeout);
   co_return std::make_unique<Session>(std::move(stream), account.where);
 }
 

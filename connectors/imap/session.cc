@@ -13,6 +13,10 @@ namespace {
 constexpr std::size_t kBufferBytes = 256 << 10;
 constexpr std::size_t kInlineBodyBytes = 8 << 10;
 constexpr std::size_t kMaxEarly = 1000;
+// Responses in a row that answer no command: twice the messages of the folder, and as many as the
+// longest listing has.
+constexpr std::uint64_t kMaxUntagged = 1'100'000;
+constexpr std::uint64_t kMostMessages = 20'000'000;
 
 Limits session_limits() {
   Limits limits;
@@ -209,6 +213,9 @@ Task<std::optional<std::string>> Session::continuation(std::string tag) {
 }
 
 void Session::note(const Response& response) {
+  if (++untagged_ > kMaxUntagged + 2 * std::min(exists_, kMostMessages)) {
+    throw error(ErrorKind::protocol, "the server never comes to the end of its answer");
+  }
   if (const auto* status = std::get_if<StatusResponse>(&response)) {
     note_status(*status);
   } else if (const auto* exists = std::get_if<ExistsData>(&response)) {
@@ -233,6 +240,7 @@ void Session::note_status(const StatusResponse& status) {
   }
   if (status.has(Code::kAlert)) alert_ = status.text;
   if (status.tagged()) {
+    untagged_ = 0;
     settle_tag(status.tag);
   } else if (status.status == Status::kBad) {
     alert_ = words(status);

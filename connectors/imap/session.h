@@ -134,6 +134,7 @@ class Session {
   std::optional<StatusResponse> bye_;
   std::string alert_;
   std::uint64_t exists_ = 0, expunged_ = 0;
+  std::uint64_t untagged_ = 0;  // responses since the last that ended a command
   bool capabilities_told_ = false;
   bool leaving_ = false;
   bool in_body_ = false;

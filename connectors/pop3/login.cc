@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "connectors/net/patience.h"
 #include "connectors/pop3/authenticate.h"
 #include "engine/async/timeout.h"
 
@@ -35,6 +36,8 @@ Task<std::unique_ptr<Session>> dial(Account& account) {
   } catch (const Error& failure) {
     throw failure.in(account.where);
   }
+  stream = std::make_unique<net::PatientStream>(std::move(stream),
+                                                net::kPatience * account.setup.timeout);
   co_return std::make_unique<Session>(std::move(stream), account.where);
 }
 
