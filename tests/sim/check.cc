@@ -9,14 +9,21 @@
 namespace postferry::sim {
 namespace {
 
+/// All letters of one folder that are the same, byte for byte.
 struct Copies {
-  std::size_t source = 0, gone = 0, owners = 0, ours = 0;
+  std::size_t source = 0;            // to be on the target
+  std::size_t gone = 0;              // perhaps on the target
+  std::size_t taken = 0;             // perhaps no longer
+  std::size_t owners = 0, ours = 0;  // on the target
+  bool touched = false, comparable = true;
   std::vector<std::string> wanted, found;  // flags and date
 };
 
 std::string attributes(Flags flags, const std::optional<InternalDate>& date,
                        const Profile& target) {
   if (!target.keywords) flags.keywords.clear();
+  // Nobody sets \\Deleted here but the program, where a source lets it do no more.
+  flags.system &= static_cast<std::uint8_t>(~Flags::deleted);
   return fmt::format("({}) {} {}", flags.to_string(), date ? date->seconds : 0,
                      date ? date->zone_minutes : 0);
 }
@@ -37,14 +44,18 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const Guarantee guarantee = world.target->profile.guarantee;
   const std::size_t found = copies.owners + copies.ours;
   std::size_t least = std::max(copies.source, copies.owners);
-  const std::size_t most = std::max(copies.source + copies.gone, copies.owners);
+  const std::size_t most = std::max(copies.source + copies.gone, copies.owners + copies.taken);
   if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
-  const bool twins_allowed = guarantee == Guarantee::twins_remain && world.late_commits;
-  if (found < least || (found > most && !twins_allowed)) {
+  least -= std::min(least, copies.taken);
+  const bool more_allowed = (guarantee == Guarantee::twins_remain && world.late_commits) ||
+                            (world.pop3 && world.pop3->profile.no_identity());
+  if (found < least || (found > most && !more_allowed)) {
     return fmt::format("{} copies instead of {}{} of: {}", found, least,
                        most > least ? fmt::format(" to {}", most) : "", heading(bytes));
   }
-  if (copies.owners > 0 || copies.gone > 0 || found != copies.source) return "";
+  if (!copies.comparable || copies.touched || copies.taken > 0 || copies.owners > 0 ||
+      copies.gone > 0 || found != copies.source)
+    return "";
   std::ranges::sort(copies.wanted);
   std::ranges::sort(copies.found);
   if (copies.wanted == copies.found) return "";
@@ -59,21 +70,36 @@ std::string check_folder(World& world, const std::string& name) {
   const Profile& profile = world.target->profile;
   std::map<std::string, Copies> all;
   for (const Mail& mail : world.source_folder(name).mails) {
-    Copies& copies = all[as_stored(profile, *mail.bytes)];
+    Copies& copies = all[world.stored(*mail.bytes)];
     ++copies.source;
     copies.wanted.push_back(attributes(mail.flags, mail.date, profile));
   }
-  for (const std::string& bytes : world.gone[name]) ++all[as_stored(profile, bytes)].gone;
+  for (const std::string& bytes : world.crossed[name]) {
+    Copies& copies = all[world.stored(bytes)];
+    ++copies.source;
+    copies.comparable = false;
+  }
+  for (const std::string& bytes : world.gone[name]) ++all[world.stored(bytes)].gone;
+  for (const std::string& bytes : world.taken[name]) ++all[bytes].taken;
   MailFolder* there = world.target_folder(name);
   if (!there) return "the folder is missing";
   for (const Mail& mail : there->mails) {
     Copies& copies = all[*mail.bytes];
     ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
+    copies.touched = copies.touched || mail.touched;
     copies.found.push_back(attributes(mail.flags, mail.date, profile));
   }
   for (auto& [bytes, copies] : all) {
+    if (world.from_pop3()) copies.comparable = false;
     const std::string wrong = wrong_with(bytes, copies, world);
     if (!wrong.empty()) return wrong;
+  }
+  for (const Mail& mail : there->mails) {
+    const Copies& copies = all[*mail.bytes];
+    const bool foreign = mail.maker == Maker::owner && copies.source + copies.gone == 0;
+    if (foreign && !(mail.flags == mail.left_with))
+      return fmt::format("flags of foreign mail are ({}) instead of ({}): {}",
+                         mail.flags.to_string(), mail.left_with.to_string(), heading(*mail.bytes));
   }
   return "";
 }
@@ -84,6 +110,9 @@ std::string check(World& world) {
   for (const Mailstore* store : {&world.source_store, &world.target_store})
     if (!store->sins.empty()) return "the client must not: " + store->sins.front();
   if (world.source_store.appended != 0) return "something was appended to the source";
+  const auto most = static_cast<std::size_t>(world.options.sessions);
+  if (std::max(world.network.most_open(kSourcePort), world.network.most_open(kTargetPort)) > most)
+    return "more connections than sessions were allowed";
   for (const std::string& name : world.names) {
     const std::string wrong = check_folder(world, name);
     if (!wrong.empty()) return "folder " + name + ": " + wrong;

@@ -207,12 +207,15 @@ void ImapSession::store(const ClientCommand& command) {
   const std::string item = upper(command.arguments[1].text);
   std::size_t at = 2;
   const Flags flags = read_flags(command.arguments, at);
+  const bool source = server_.store.on_removal != nullptr;
+  if (source && !(item[0] == '+' && flags == Flags::parse("\\Deleted")))
+    server_.store.sins.push_back("flags are changed at the source");
   if (!item.starts_with('+') && !item.starts_with('-'))
     server_.store.sins.push_back("flags are replaced: " + item);
   for (const std::uint32_t uid : view_) {
     Mail* mail = set->contains(uid) ? folder_->find(uid) : nullptr;
     if (!mail) continue;
-    if (item[0] == '+' && (flags.system & Flags::deleted) && mail->maker == Maker::owner)
+    if (item[0] == '+' && (flags.system & Flags::deleted) && mail->maker == Maker::owner && !source)
       server_.store.sins.push_back(fmt::format("UID {} is not ours to remove", uid));
     Flags changed = mail->flags;
     if (item[0] == '+') {
@@ -231,7 +234,9 @@ void ImapSession::expunge(const ClientCommand& command) {
   if (!set) return sin(command, "a set");
   for (const std::uint32_t uid : std::vector<std::uint32_t>(view_)) {
     const Mail* mail = set->contains(uid) ? folder_->find(uid) : nullptr;
-    if (mail && (mail->flags.system & Flags::deleted)) folder_->remove(uid);
+    if (!mail || !(mail->flags.system & Flags::deleted)) continue;
+    if (server_.store.on_removal) server_.store.on_removal(*folder_, *mail);
+    folder_->remove(uid);
   }
   show_changes();
   ok(command.tag, "done");

@@ -36,6 +36,13 @@ void MailFolder::set_flags(Mail& mail, Flags flags) {
   mail.modseq = ++highest_modseq;
 }
 
+void MailFolder::restore_backup(std::size_t lost) {
+  while (lost-- > 0 && !mails.empty()) mails.pop_back();
+  uid_next = mails.empty() ? 1 : mails.back().uid + 1;
+  ++generation;
+  ++highest_modseq;
+}
+
 void MailFolder::rebuild() {
   uid_validity += 7;
   uid_next = 1;

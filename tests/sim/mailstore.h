@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +24,9 @@ struct Mail {
   std::optional<InternalDate> date;
   std::uint64_t modseq = 0;
   Maker maker = Maker::owner;
-  std::string uidl;  // POP3
+  std::string uidl;      // POP3
+  bool touched = false;  // its owner has changed its flags
+  Flags left_with;       // the flags that its owner last gave it
 
   std::string_view text() const { return *bytes; }
 };
@@ -41,6 +44,8 @@ struct MailFolder {
   Mail* find(std::uint32_t uid);
   Mail& add(Mail mail);
   void remove(std::uint32_t uid);
+  /// As it was some messages ago, UIDNEXT and all: a server restored from its backup.
+  void restore_backup(std::size_t lost);
   void set_flags(Mail& mail, Flags flags);
   /// Another UIDVALIDITY, and new UIDs from 1 on in the same order.
   void rebuild();
@@ -56,6 +61,8 @@ class Mailstore {
 
   /// Bytes that may still be stored; unset: any.
   std::optional<std::uint64_t> quota;
+  /// The program has a message removed for good: told just before.
+  std::function<void(const MailFolder&, const Mail&)> on_removal;
   /// Messages that the program appended, twins and all.
   std::uint64_t appended = 0;
   /// What the program did that it must never do.

@@ -6,7 +6,6 @@
 
 #include "engine/async/block_on.h"
 #include "state/sqlite_journal.h"
-#include "tests/sim/stepped_journal.h"
 
 namespace postferry::sim {
 namespace {
@@ -36,7 +35,7 @@ class Notes final : public Observer {
 struct Process {
   Process(Outside& outside, const Start& start)
       : journal(open_journal_on(outside.disk.name(), kJournalFile)),
-        stepped(make_stepped(*journal, outside.dice, outside.trace)),
+        stepped(make_stepped(*journal, outside.dice, outside.trace, outside.unsynced)),
         spool(make_disk_spool(blocking, "/tmp")),
         context{&outside.network, spool.get(), &blocking, "sim"},
         source(make_source(context, end_of(start.source_url))),
@@ -112,6 +111,7 @@ End run_program(Outside& outside, const Start& start) {
       outside.trace.say("-- the program dies at step {}", end.steps);
       if (start.death == Death::power_cut) {
         outside.disk.cut_power(outside.dice);
+        outside.unsynced.rows.clear();
       } else {
         outside.disk.kill();
       }

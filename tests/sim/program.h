@@ -12,6 +12,7 @@
 #include "tests/sim/dice.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/network.h"
+#include "tests/sim/stepped_journal.h"
 #include "tests/sim/trace.h"
 
 namespace postferry::sim {
@@ -23,6 +24,7 @@ struct Outside {
   Disk& disk;
   Dice& dice;
   Trace& trace;
+  Unsynced& unsynced;
 };
 
 enum class Death { none, killed, power_cut };

@@ -7,8 +7,9 @@
 #include <string>
 
 #include "tests/sim/disk.h"
-#include "tests/sim/mishap.h"
+#include "tests/sim/network.h"
 #include "tests/sim/program.h"
+#include "tests/sim/world.h"
 
 namespace postferry::sim {
 
@@ -26,5 +27,13 @@ struct Report {
 
 /// `image` is a disk with an empty journal.
 Report run_schedule(const Orders& orders, Disk& disk, const Disk::Files& image);
+
+// For schedules of other kinds.
+
+/// One run, and what no run may do; counted in the report.
+End run_once(World& world, const Start& start, Report& report);
+/// The servers get their peace: a run must complete, and a further one find nothing to do. Then
+/// the check.
+void calm_runs(World& world, Report& report);
 
 }  // namespace postferry::sim

@@ -10,8 +10,8 @@ namespace {
 
 class SteppedJournal final : public Journal {
  public:
-  SteppedJournal(Journal& inner, Dice& dice, Trace& trace)
-      : inner_(inner), dice_(dice), trace_(trace) {}
+  SteppedJournal(Journal& inner, Dice& dice, Trace& trace, Unsynced& unsynced)
+      : inner_(inner), dice_(dice), trace_(trace), unsynced_(unsynced) {}
 
   Task<AccountId> account(std::string name, std::string source, std::string target) override {
     return step("account", inner_.account(std::move(name), std::move(source), std::move(target)));
@@ -40,7 +40,7 @@ class SteppedJournal final : public Journal {
     return step("folders", inner_.folders(account));
   }
   Task<FolderRecord> folder(AccountId account, FolderName source, FolderName target) override {
-    return step("folder", inner_.folder(account, std::move(source), std::move(target)));
+    return know(step("folder", inner_.folder(account, std::move(source), std::move(target))));
   }
   Task<TargetFolderRecord> target_folder(TargetFolderId id) override {
     return step("target_folder", inner_.target_folder(id));
@@ -85,7 +85,10 @@ class SteppedJournal final : public Journal {
     return step("open_batch", inner_.open_batch(folder, std::move(batch)));
   }
   Task<void> record(Record record) override {
-    return step("record", inner_.record(std::move(record)));
+    std::set<std::string> rows;
+    for (const MessageRow& row : record.rows)
+      rows.insert(Unsynced::name(unsynced_.folders[record.folder.value], row.key));
+    return note(std::move(rows), step("record", inner_.record(std::move(record))));
   }
   Task<void> update_flags(FolderId folder,
                           std::vector<std::pair<MessageKey, Flags>> flags) override {
@@ -104,9 +107,24 @@ class SteppedJournal final : public Journal {
   Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t validity) override {
     return step("reset_target_folder", inner_.reset_target_folder(folder, validity));
   }
-  Task<void> make_durable() override { return step("make_durable", inner_.make_durable()); }
+  Task<void> make_durable() override { return settle(step("make_durable", inner_.make_durable())); }
 
  private:
+  Task<FolderRecord> know(Task<FolderRecord> call) {
+    FolderRecord record = co_await std::move(call);
+    unsynced_.folders[record.id.value] = record.source.to_string();
+    co_return record;
+  }
+  Task<void> note(std::set<std::string> rows, Task<void> call) {
+    unsynced_.rows.merge(rows);
+    co_await std::move(call);
+  }
+  Task<void> settle(Task<void> call) {
+    const std::set<std::string> before = unsynced_.rows;
+    co_await std::move(call);
+    for (const std::string& row : before) unsynced_.rows.erase(row);
+  }
+
   template <class T>
   Task<T> step(const char* name, Task<T> call) {
     co_await pause();
@@ -132,12 +150,14 @@ class SteppedJournal final : public Journal {
   Journal& inner_;
   Dice& dice_;
   Trace& trace_;
+  Unsynced& unsynced_;
 };
 
 }  // namespace
 
-std::unique_ptr<Journal> make_stepped(Journal& inner, Dice& dice, Trace& trace) {
-  return std::make_unique<SteppedJournal>(inner, dice, trace);
+std::unique_ptr<Journal> make_stepped(Journal& inner, Dice& dice, Trace& trace,
+                                      Unsynced& unsynced) {
+  return std::make_unique<SteppedJournal>(inner, dice, trace, unsynced);
 }
 
 }  // namespace postferry::sim

@@ -21,22 +21,47 @@ std::string spelled(const Profile& profile, const std::string& name) {
 World::World(std::uint64_t seed, bool loud, Disk& the_disk)
     : dice(seed), agenda(executor), network(agenda, dice, trace), disk(the_disk), letters(dice) {
   trace.set_loud(loud);
+  source_store.make("INBOX");
+  target_store.make("INBOX");
+  source_store.on_removal = [this](const MailFolder& folder, const Mail& mail) {
+    look_at_removal(folder, mail);
+  };
 }
 
 World::~World() { executor.clear(); }
 
-void World::open(Profile of_source, Profile of_target) {
-  source = std::make_unique<ImapServer>(source_store, std::move(of_source), agenda, dice, trace);
-  target = std::make_unique<ImapServer>(target_store, std::move(of_target), agenda, dice, trace);
+void World::open_source(Profile profile) {
+  source = std::make_unique<ImapServer>(source_store, std::move(profile), agenda, dice, trace);
   network.listen(kSourcePort, [this](auto wire) { return source->accept(std::move(wire)); });
+}
+
+void World::open_source(Pop3Profile profile) {
+  pop3 = std::make_unique<Pop3Server>(source_store, std::move(profile), agenda, dice, trace);
+  network.listen(kSourcePort, [this](auto wire) { return pop3->accept(std::move(wire)); });
+}
+
+void World::open_target(Profile profile) {
+  target = std::make_unique<ImapServer>(target_store, std::move(profile), agenda, dice, trace);
   network.listen(kTargetPort, [this](auto wire) { return target->accept(std::move(wire)); });
-  source_store.make("INBOX");
-  target_store.make("INBOX");
+}
+
+std::string World::describe() const {
+  return fmt::format("{} to {}", pop3 ? pop3->profile.name : source->profile.name,
+                     target->profile.name);
+}
+
+void World::clear_skies() {
+  if (source) source->misfortune.clear();
+  if (pop3) pop3->misfortune.clear();
+  target->misfortune.clear();
+  network.fate = nullptr;
+  disk.set_room(std::nullopt);
+  target_store.quota.reset();
 }
 
 MailFolder& World::source_folder(const std::string& name) {
   if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-  return source_store.make(spelled(source->profile, name));
+  return source_store.make(source ? spelled(source->profile, name) : name);
 }
 
 MailFolder* World::target_folder(const std::string& name) {
@@ -47,12 +72,89 @@ MailFolder& World::make_target_folder(const std::string& name) {
   return target_store.make(spelled(target->profile, name));
 }
 
-Outside World::outside() { return {executor, agenda, network, disk, dice, trace}; }
+std::string World::stored(std::string_view bytes) const {
+  return as_stored(target->profile, std::string(bytes));
+}
+
+Mail World::letter(std::string bytes) {
+  Mail mail;
+  mail.bytes = std::make_shared<const std::string>(std::move(bytes));
+  mail.flags = mail.left_with = letters.flags();
+  mail.date = letters.date();
+  return mail;
+}
+
+void World::deliver(const std::string& name, std::string bytes) {
+  MailFolder& folder = source_folder(name);
+  if (dice.one_in(6)) folder.uid_next += static_cast<std::uint32_t>(1 + dice.below(4));
+  Mail mail = letter(std::move(bytes));
+  mail.uidl = fmt::format("u{}", ++delivered);
+  folder.add(std::move(mail));
+}
+
+void World::deliver_to_target(const std::string& name, std::string bytes) {
+  make_target_folder(name).add(letter(stored(bytes)));
+}
+
+void World::remove_at_source(const std::string& name) {
+  MailFolder& folder = source_folder(name);
+  if (folder.mails.empty()) return;
+  const Mail& mail = folder.mails[dice.below(folder.mails.size())];
+  gone[name].push_back(*mail.bytes);
+  folder.remove(mail.uid);
+}
+
+void World::reflag_at_source(const std::string& name) {
+  MailFolder& folder = source_folder(name);
+  if (folder.mails.empty() || from_pop3()) return;
+  folder.set_flags(folder.mails[dice.below(folder.mails.size())], letters.flags());
+}
+
+void World::remove_at_target(const std::string& name) {
+  MailFolder* folder = target_folder(name);
+  if (!folder || folder->mails.empty()) return;
+  const Mail& mail = folder->mails[dice.below(folder->mails.size())];
+  taken[name].push_back(*mail.bytes);
+  folder->remove(mail.uid);
+}
+
+void World::reflag_at_target(const std::string& name) {
+  MailFolder* folder = target_folder(name);
+  if (!folder || folder->mails.empty()) return;
+  Mail& mail = folder->mails[dice.below(folder->mails.size())];
+  mail.touched = true;
+  folder->set_flags(mail, letters.flags());
+  mail.left_with = mail.flags;
+}
+
+/// A source message goes: its copies must all be there, and the journal must know it for good.
+void World::look_at_removal(const MailFolder& folder, const Mail& mail) {
+  const auto name = std::ranges::find_if(names, [&](const std::string& candidate) {
+    return source_store.find(source ? spelled(source->profile, candidate) : candidate) == &folder;
+  });
+  if (name == names.end()) return;
+  if (!options.remove_after) source_store.sins.push_back("a removal nobody asked for");
+  crossed[*name].push_back(*mail.bytes);
+  const std::string bytes = stored(*mail.bytes);
+  const auto due = std::ranges::count(crossed[*name], *mail.bytes);
+  const auto lost = std::ranges::count(taken[*name], bytes);
+  const MailFolder* there = target_folder(*name);
+  const auto found =
+      there ? std::ranges::count_if(there->mails, [&](const Mail& m) { return *m.bytes == bytes; })
+            : 0;
+  const auto needed = target->profile.folds_duplicates ? 1 : due - lost;
+  if (found < needed) source_store.sins.push_back("remove a message that has no copy");
+  const MessageKey key = pop3 ? MessageKey(mail.uidl) : MessageKey(Uid{mail.uid});
+  if (unsynced.rows.contains(Unsynced::name(*name, key)))
+    source_store.sins.push_back("remove a message whose row is not durable");
+}
+
+Outside World::outside() { return {executor, agenda, network, disk, dice, trace, unsynced}; }
 
 Start World::start() const {
   Start start;
-  start.source_url = fmt::format("imap://ann@source.example:{}?tls=none&sessions={}", kSourcePort,
-                                 source_sessions);
+  start.source_url = fmt::format("{}://ann@source.example:{}?tls=none&sessions={}",
+                                 pop3 ? "pop3" : "imap", kSourcePort, source_sessions);
   start.target_url = fmt::format("imap://ann@target.example:{}?tls=none&sessions={}", kTargetPort,
                                  target_sessions);
   start.options = options;

@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/sim/imap_server.h"
 #include "tests/sim/letters.h"
+#include "tests/sim/pop3_server.h"
 #include "tests/sim/program.h"
 
 namespace postferry::sim {
@@ -21,13 +23,30 @@ struct World {
   World& operator=(const World&) = delete;
   ~World();
 
-  /// Makes both servers. Profiles are final.
-  void open(Profile source, Profile target);
-  /// Makes a folder at the source, and at both ends knows how it is spelled.
+  // The servers: one of the first two, and the third.
+  void open_source(Profile profile);
+  void open_source(Pop3Profile profile);
+  void open_target(Profile profile);
+  bool from_pop3() const { return pop3 != nullptr; }
+  std::string describe() const;
+  /// No mishap is planned any more, anywhere.
+  void clear_skies();
+
+  /// A folder of the source, made if it is not there; its name has levels parted by '/'.
   MailFolder& source_folder(const std::string& name);
   /// The same folder at the target; null while it is not there.
   MailFolder* target_folder(const std::string& name);
   MailFolder& make_target_folder(const std::string& name);
+  /// The bytes as the target stores them.
+  std::string stored(std::string_view bytes) const;
+
+  // What people do. Each leaves the check what it must know.
+  void deliver(const std::string& name, std::string bytes);
+  void deliver_to_target(const std::string& name, std::string bytes);
+  void remove_at_source(const std::string& name);
+  void reflag_at_source(const std::string& name);
+  void remove_at_target(const std::string& name);
+  void reflag_at_target(const std::string& name);
 
   Outside outside();
   Start start() const;
@@ -38,17 +57,27 @@ struct World {
   Agenda agenda;
   SimNetwork network;
   Disk& disk;
+  Unsynced unsynced;
   Mailstore source_store, target_store;
-  std::unique_ptr<ImapServer> source, target;
+  std::unique_ptr<ImapServer> source;
+  std::unique_ptr<Pop3Server> pop3;
+  std::unique_ptr<ImapServer> target;
   LetterWriter letters;
   CrossingOptions options;
   int source_sessions = 4, target_sessions = 4;
 
-  // What was there once, and what was done to it; the check reads it.
+  // What the check must know.
   std::vector<std::string> names;  // levels parted by '/'
-  /// Letters that the source no longer has; they may have crossed or not.
-  std::map<std::string, std::vector<std::string>> gone;
+  using Letters = std::map<std::string, std::vector<std::string>>;
+  Letters gone;     // removed by their owner at the source: they may have crossed or not
+  Letters crossed;  // removed by the program at the source: they must have
+  Letters taken;    // removed by their owner from the target
+  std::uint64_t delivered = 0;
   bool late_commits = false;  // a line broke while something was under way
+
+ private:
+  Mail letter(std::string bytes);
+  void look_at_removal(const MailFolder& folder, const Mail& mail);
 };
 
 }  // namespace postferry::sim
