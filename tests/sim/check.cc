@@ -15,7 +15,10 @@ struct Copies {
   std::size_t gone = 0;              // perhaps on the target
   std::size_t taken = 0;             // perhaps no longer
   std::size_t owners = 0, ours = 0;  // on the target
-  bool touched = false, comparable = true;
+  bool touched = false;              // on the target
+  bool reflagged = false;            // on either side
+  bool removed = false;     // from the source, by the program
+  bool comparable = true;
   std::vector<std::string> wanted, found;  // flags and date
 };
 
@@ -47,8 +50,12 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const std::size_t most = std::max(copies.source + copies.gone, copies.owners + copies.taken);
   if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
   least -= std::min(least, copies.taken);
-  const bool more_allowed = (guarantee == Guarantee::twins_remain && world.late_commits) ||
-                            (world.pop3 && world.pop3->profile.no_identity());
+  // A late copy is only proved to be ours while the first one is as it was sent, and the source has
+  // it still.
+  const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged ||
+                        copies.gone > 0 || copies.removed;
+  const bool more_allowed =
+      (unproved && world.late_commits) || (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
     return fmt::format("{} copies instead of {}{} of: {}", found, least,
                        most > least ? fmt::format(" to {}", most) : "", heading(bytes));
@@ -72,11 +79,13 @@ std::string check_folder(World& world, const std::string& name) {
   for (const Mail& mail : world.source_folder(name).mails) {
     Copies& copies = all[world.stored(*mail.bytes)];
     ++copies.source;
+    copies.reflagged = copies.reflagged || mail.touched;
     copies.wanted.push_back(attributes(mail.flags, mail.date, profile));
   }
   for (const std::string& bytes : world.crossed[name]) {
     Copies& copies = all[world.stored(bytes)];
     ++copies.source;
+    copies.removed = true;
     copies.comparable = false;
   }
   for (const std::string& bytes : world.gone[name]) ++all[world.stored(bytes)].gone;
@@ -87,6 +96,7 @@ std::string check_folder(World& world, const std::string& name) {
     Copies& copies = all[*mail.bytes];
     ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
     copies.touched = copies.touched || mail.touched;
+    copies.reflagged = copies.reflagged || mail.touched;
     copies.found.push_back(attributes(mail.flags, mail.date, profile));
   }
   for (auto& [bytes, copies] : all) {

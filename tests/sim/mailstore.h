@@ -25,7 +25,7 @@ struct Mail {
   std::uint64_t modseq = 0;
   Maker maker = Maker::owner;
   std::string uidl;      // POP3
-  bool touched = false;  // its owner has changed its flags
+  bool touched = false;  // its owner has changed its flags since it came
   Flags left_with;       // the flags that its owner last gave it
 
   std::string_view text() const { return *bytes; }

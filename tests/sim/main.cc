@@ -1,12 +1,16 @@
 // postferry-sim: plays schedules by their seeds, and names those that went wrong.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <vector>
 
+#include "tests/sim/exhaust.h"
 #include "tests/sim/schedule.h"
 
 using namespace postferry::sim;
@@ -15,12 +19,21 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: postferry-sim [--seed S] [--count N] [--for SECONDS] [--profile P] [--loud]\n"
-    "Plays schedules S, S+1, ... and prints each that went wrong; replay one with --seed.\n";
+    "       postferry-sim --seeds FILE\n"
+    "       postferry-sim --exhaustive [--every N] [--only NAME]\n"
+    "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong; "
+    "--loud\n"
+    "shows every byte. --exhaustive plays every crash of small scenarios, and a cut after one in N\n"
+    "bytes of each line (1).\n";
 
 struct Arguments {
   Orders orders;
   std::uint64_t count = 1;
   std::optional<double> seconds;
+  std::string seeds;
+  std::string only;
+  bool exhaustive = false;
+  std::uint64_t every = 1;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -29,6 +42,10 @@ Arguments parse(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--loud") {
       arguments.orders.loud = true;
+      continue;
+    }
+    if (name == "--exhaustive") {
+      arguments.exhaustive = true;
       continue;
     }
     if (i + 1 >= argc) {
@@ -42,6 +59,12 @@ Arguments parse(int argc, char** argv) {
       arguments.count = std::strtoull(value, nullptr, 10);
     } else if (name == "--for") {
       arguments.seconds = std::strtod(value, nullptr);
+    } else if (name == "--seeds") {
+      arguments.seeds = value;
+    } else if (name == "--every") {
+      arguments.every = std::max<std::uint64_t>(1, std::strtoull(value, nullptr, 10));
+    } else if (name == "--only") {
+      arguments.only = value;
     } else if (name == "--profile") {
       arguments.orders.profile = value;
     } else {
@@ -52,35 +75,87 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
-}  // namespace
+class Swarm {
+ public:
+  Swarm(Disk& disk, const Disk::Files& image) : disk_(disk), image_(image) {}
 
-int main(int argc, char** argv) {
-  Arguments arguments = parse(argc, argv);
-  Disk disk("sim");
-  const Disk::Files image = prebuilt_journal(disk);
-  const auto begun = std::chrono::steady_clock::now();
-  const auto passed = [&begun] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-  };
-  std::uint64_t played = 0, failed = 0, runs = 0, deaths = 0, messages = 0, steps = 0;
-  Orders& orders = arguments.orders;
-  for (; arguments.seconds ? passed() < *arguments.seconds : played < arguments.count;
-       ++played, ++orders.seed) {
-    Report report = run_schedule(orders, disk, image);
-    if (orders.seed % 100 == 0 && run_schedule(orders, disk, image).trace != report.trace)
+  void play(const Orders& orders) {
+    Report report = run_schedule(orders, disk_, image_);
+    // One in a hundred is played again, and must go the same way.
+    if (orders.seed % 100 == 0 && run_schedule(orders, disk_, image_).trace != report.trace)
       report.trouble += " the second time it went another way";
-    runs += report.runs;
-    deaths += report.deaths;
-    messages += report.messages;
-    steps += report.steps;
-    if (report.trouble.empty()) continue;
-    ++failed;
+    ++played_;
+    sum_.runs += report.runs;
+    sum_.deaths += report.deaths;
+    sum_.messages += report.messages;
+    sum_.steps += report.steps;
+    if (report.trouble.empty()) return;
+    ++failed_;
     fmt::print("seed {}: {}\n", orders.seed, report.trouble);
     std::fflush(stdout);
   }
-  const double seconds = passed();
-  fmt::print(
-      "{} schedules, {} failed; {} runs, {} deaths, {} messages, {} steps; {:.0f} schedules/s\n",
-      played, failed, runs, deaths, messages, steps, static_cast<double>(played) / seconds);
-  return failed == 0 ? 0 : 1;
+
+  std::uint64_t played() const { return played_; }
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+  }
+  int conclude() const {
+    fmt::print(
+        "{} schedules, {} failed; {} runs, {} deaths, {} messages, {} steps; {:.0f} schedules/s\n",
+        played_, failed_, sum_.runs, sum_.deaths, sum_.messages, sum_.steps,
+        static_cast<double>(played_) / seconds());
+    return failed_ == 0 ? 0 : 1;
+  }
+
+ private:
+  Disk& disk_;
+  const Disk::Files& image_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::uint64_t played_ = 0, failed_ = 0;
+  Report sum_;
+};
+
+/// `SEED [PROFILE]` a line, and comments.
+std::vector<Orders> read_seeds(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<Orders> all;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line.substr(0, line.find('#')));
+    Orders orders;
+    if (!(words >> orders.seed)) continue;
+    words >> orders.profile;
+    all.push_back(std::move(orders));
+  }
+  return all;
+}
+
+int exhaust_all(Disk& disk, const Disk::Files& image, const Arguments& arguments) {
+  std::uint64_t failed = 0;
+  const std::uint64_t count =
+      exhaust(disk, image, arguments.only, arguments.every, [&failed](const std::string& name, const Report& report) {
+        ++failed;
+        fmt::print("{}: {}\n", name, report.trouble);
+      });
+  fmt::print("{} crashes and cuts, {} failed\n", count, failed);
+  return failed == 0 && count > 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = parse(argc, argv);
+  Disk disk("sim");
+  const Disk::Files image = prebuilt_journal(disk);
+  if (arguments.exhaustive) return exhaust_all(disk, image, arguments);
+  Swarm swarm(disk, image);
+  if (!arguments.seeds.empty()) {
+    for (const Orders& orders : read_seeds(arguments.seeds)) swarm.play(orders);
+    return swarm.conclude();
+  }
+  Orders orders = arguments.orders;
+  for (;
+       arguments.seconds ? swarm.seconds() < *arguments.seconds : swarm.played() < arguments.count;
+       ++orders.seed)
+    swarm.play(orders);
+  return swarm.conclude();
 }

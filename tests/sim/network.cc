@@ -63,6 +63,8 @@ struct SimNetwork::Connection final : Wire, std::enable_shared_from_this<SimNetw
       if (c.broken || c.stalled || c.told) return;
       const bool meets = c.meets_fate(true, c.up_seen, chunk);
       c.up_seen += chunk.size();
+      std::size_t& most_up = c.network.port(c.port_number).most_up;
+      most_up = std::max(most_up, c.up_seen);
       c.network.trace_.number(c.id);
       c.network.trace_.bytes(chunk);
       c.network.trace_.say("C{} {}", c.id, chunk);
@@ -80,6 +82,8 @@ struct SimNetwork::Connection final : Wire, std::enable_shared_from_this<SimNetw
       if (c.broken || c.stalled || c.client_gone || c.ended) return;
       const bool meets = c.meets_fate(false, c.down_seen, chunk);
       c.down_seen += chunk.size();
+      std::size_t& most_down = c.network.port(c.port_number).most_down;
+      most_down = std::max(most_down, c.down_seen);
       c.network.trace_.number(c.id + 1000);
       c.network.trace_.bytes(chunk);
       c.network.trace_.say("S{} {}", c.id, chunk);
@@ -254,7 +258,10 @@ class SimNetwork::ClientStream final : public net::Stream {
 };
 
 void SimNetwork::listen(std::uint16_t number, Accept accept) {
-  ports_.push_back({number, std::move(accept), 0, 0});
+  Port port;
+  port.number = number;
+  port.accept = std::move(accept);
+  ports_.push_back(std::move(port));
 }
 
 SimNetwork::Port& SimNetwork::port(std::uint16_t number) {
@@ -279,6 +286,10 @@ std::size_t SimNetwork::open_streams() const {
   return count;
 }
 
+std::size_t SimNetwork::most_carried(std::uint16_t number, bool upstream) const {
+  const Port& port = *std::ranges::find(ports_, number, &Port::number);
+  return upstream ? port.most_up : port.most_down;
+}
 std::size_t SimNetwork::most_open(std::uint16_t number) const {
   return std::ranges::find(ports_, number, &Port::number)->most_open;
 }

@@ -22,6 +22,9 @@ struct Pop3Profile {
   bool wrong_sizes = false;  // LIST tells the store's size
   bool locks = true;         // a second session is refused while one is open
 
+  /// A UIDL that was another message's before: then the new one passes for the old one, unless the
+  /// old one stays for ever.
+  bool reuses() const { return uidl == Uidl::repeated; }
   /// Without any identity that lasts, nobody can tell whether a message has crossed before: each
   /// run may bring all of it once more.
   bool no_identity() const { return uidl == Uidl::renumbered; }

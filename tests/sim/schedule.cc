@@ -48,7 +48,8 @@ class Schedule {
     world_.source_sessions = world_.target_sessions = static_cast<int>(1 + dice_.below(4));
     options.memory_bytes = 1000 + dice_.below(100'000);
     options.retries = static_cast<int>(1 + dice_.below(5));
-    if (dice_.one_in(5)) options.remove_after = std::chrono::days(dice_.one_in(3) ? 1 : 0);
+    if (dice_.one_in(5) && !source_reuses_names())
+      options.remove_after = std::chrono::days(dice_.one_in(3) ? 1 : 0);
     LineHabits& habits = world_.network.habits;
     if (dice_.one_in(6)) habits.chunk = 1 + dice_.below(200);
     if (dice_.one_in(40)) habits.chunk = 1 + dice_.below(4);
@@ -121,6 +122,8 @@ class Schedule {
     }
   }
 
+  bool source_reuses_names() const { return world_.pop3 && world_.pop3->profile.reuses(); }
+
   void somebody_acts(const std::string& name) {
     const auto act = dice_.below(6);
     world_.trace.say("-- somebody does {} in {}", act, name);
@@ -130,6 +133,7 @@ class Schedule {
       case 1:
         return world_.deliver_to_target(name, world_.letters.letter());
       case 2:
+        if (source_reuses_names()) return;
         return world_.remove_at_source(name);
       case 3:
         return world_.reflag_at_source(name);
@@ -228,8 +232,8 @@ void calm_runs(World& world, Report& report) {
     const End last = calm_run(world, report, "a further run");
     if (report.trouble.empty()) {
       const Tally tally = last.ledger->messages();
-      if (world.target_store.appended != appended) report.trouble = "a further run appends";
       if (tally.present != tally.seen) report.trouble = "in a further run not all are present";
+      if (world.target_store.appended != appended) report.trouble = "a further run appends";
     }
   }
   if (report.trouble.empty()) report.trouble = check(world);

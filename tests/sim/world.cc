@@ -107,7 +107,9 @@ void World::remove_at_source(const std::string& name) {
 void World::reflag_at_source(const std::string& name) {
   MailFolder& folder = source_folder(name);
   if (folder.mails.empty() || from_pop3()) return;
-  folder.set_flags(folder.mails[dice.below(folder.mails.size())], letters.flags());
+  Mail& mail = folder.mails[dice.below(folder.mails.size())];
+  mail.touched = true;
+  folder.set_flags(mail, letters.flags());
 }
 
 void World::remove_at_target(const std::string& name) {

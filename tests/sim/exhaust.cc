@@ -1,0 +1,150 @@
+// See exhaust.h.
+#include "tests/sim/exhaust.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace postferry::sim {
+namespace {
+
+struct Scenario {
+  const char* name;
+  const char* source;  // a profile, or "pop3"
+  const char* target;
+  std::uint64_t letters;
+  bool filled;  // the target has mail already
+  bool remove;  // what has crossed is removed from the source
+};
+
+constexpr Scenario kScenarios[] = {
+    {"multiappend", "dovecot", "dovecot", 3, false, false},
+    {"filled", "dovecot", "cyrus", 3, true, false},
+    {"pipelined", "cyrus", "exchange", 2, false, false},
+    {"bare", "bare", "bare", 2, false, false},
+    {"folding", "gmail", "gmail", 2, false, false},
+    {"removing", "dovecot", "dovecot", 2, false, true},
+    {"pop3", "pop3", "dovecot", 3, false, false},
+    {"pop3-removing", "pop3", "courier", 2, false, true},
+};
+
+/// What goes wrong, once, in the first run.
+struct Blow {
+  enum class Kind { none, kill, kill_and_stop, power, cut };
+  Kind kind = Kind::none;
+  std::uint64_t at = 0;  // a step, or a byte
+  bool upstream = false;
+  std::uint16_t port = kTargetPort;
+
+  std::string name() const {
+    switch (kind) {
+      case Kind::none:
+        return "calm";
+      case Kind::kill:
+        return fmt::format("kill-{}", at);
+      case Kind::kill_and_stop:
+        return fmt::format("stop-{}", at);
+      case Kind::power:
+        return fmt::format("power-{}", at);
+      case Kind::cut:
+        return fmt::format("cut-{}-{}-{}", port == kTargetPort ? "target" : "source",
+                           upstream ? "up" : "down", at);
+    }
+    return "";
+  }
+};
+
+struct Played {
+  Report report;
+  std::uint64_t steps = 0;  // of the first run
+  std::size_t bytes = 0;    // that the cut's direction carried, on one line
+};
+
+Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::Files& image,
+            bool loud) {
+  disk.reset(image);
+  World world(1, loud, disk);
+  const std::string source = scenario.source;
+  if (source == "pop3") {
+    world.open_source(Pop3Profile());
+  } else {
+    world.open_source(profile_named(source, world.dice));
+  }
+  world.open_target(profile_named(scenario.target, world.dice));
+  world.options.sessions = 1;
+  if (scenario.remove) world.options.remove_after = std::chrono::days(0);
+  for (std::uint64_t i = 0; i < scenario.letters; ++i)
+    world.deliver("INBOX", world.letters.letter());
+  if (scenario.filled) {
+    world.deliver_to_target("INBOX", *world.source_folder("INBOX").mails.front().bytes);
+    world.deliver_to_target("INBOX", world.letters.letter());
+  }
+  // What the server has in hand when its client dies, it stores, a little later; or never.
+  world.target->lateness = {300'000, 20'000, blow.kind == Blow::Kind::kill_and_stop ? 1u : ~0u};
+  Start start = world.start();
+  Played played;
+  switch (blow.kind) {
+    case Blow::Kind::none:
+      break;
+    case Blow::Kind::power:
+      start.death = Death::power_cut;
+      [[fallthrough]];
+    case Blow::Kind::kill:
+    case Blow::Kind::kill_and_stop:
+      start.die_at = blow.at;
+      break;
+    case Blow::Kind::cut:
+      world.network.fate = [&blow, met = false](std::uint16_t port) mutable {
+        LineFate fate;
+        if (port != blow.port || std::exchange(met, true)) return fate;
+        fate = {LineFate::Kind::cut, blow.upstream, static_cast<std::size_t>(blow.at)};
+        return fate;
+      };
+      break;
+  }
+  world.late_commits = blow.kind != Blow::Kind::none;
+  const End end = run_once(world, start, played.report);
+  played.steps = end.steps;
+  played.bytes = world.network.most_carried(blow.port, blow.upstream);
+  if (end.thrown) played.report.trouble = "the run threw: " + *end.thrown;
+  if (blow.kind == Blow::Kind::power) world.agenda.drain();
+  world.clear_skies();
+  calm_runs(world, played.report);
+  return played;
+}
+
+}  // namespace
+
+std::uint64_t exhaust(Disk& disk, const Disk::Files& image, const std::string& only,
+                      std::uint64_t every,
+                      const std::function<void(const std::string& name, const Report&)>& failed) {
+  std::uint64_t count = 0;
+  Dice dice_of_bytes(1);
+  for (const Scenario& scenario : kScenarios) {
+    const auto meet = [&](const Blow& blow) -> std::optional<Played> {
+      const std::string name = fmt::format("{}/{}", scenario.name, blow.name());
+      if (!only.empty() && name != only) return std::nullopt;
+      ++count;
+      Played played = play(scenario, blow, disk, image, !only.empty());
+      if (!played.report.trouble.empty()) failed(name, played.report);
+      return played;
+    };
+    meet({});
+    const std::uint64_t steps = play(scenario, {}, disk, image, false).steps;
+    for (const Blow::Kind kind : {Blow::Kind::kill, Blow::Kind::kill_and_stop, Blow::Kind::power})
+      for (std::uint64_t step = 0; step < steps; ++step) meet({kind, step});
+    for (const std::uint16_t port : {kSourcePort, kTargetPort})
+      for (const bool upstream : {false, true}) {
+        const std::size_t bytes =
+            play(scenario, {Blow::Kind::none, 0, upstream, port}, disk, image, false).bytes;
+        // The login is the same everywhere, and a line is a line: a part of the bytes will do, and
+        // each scenario takes another part.
+        for (std::size_t byte = dice_of_bytes.below(every); byte < bytes;
+             byte += 1 + dice_of_bytes.below(2 * every - 1))
+          meet({Blow::Kind::cut, byte, upstream, port});
+      }
+  }
+  return count;
+}
+
+}  // namespace postferry::sim
