@@ -21,9 +21,15 @@ bool is_whole(std::string_view header) {
 }
 
 /// The header out of the reply to a TOP or RETR; nullopt if that was -ERR, or TOP gave a part.
+/// Throws Error{transient} where -ERR only means "not now": a message that is there must not pass
+/// for one that is not.
 Task<std::optional<mail::HeaderScan>> read_header(Session& session, By by) {
   const StatusLine status = co_await session.status(Reply::multi);
-  if (!status.ok()) co_return std::nullopt;
+  if (!status.ok()) {
+    if (says_busy(status))
+      throw session.error(ErrorKind::transient, "a header was refused: " + words(status));
+    co_return std::nullopt;
+  }
   DotDecoder decoder;
   std::string header, dropped;
   try {

@@ -14,7 +14,8 @@
 namespace postferry::pop3 {
 
 /// Calls `take(index, header)` once for each of `entries` whose header the server gives, in any
-/// order; others are left out. Message bodies that come along are dropped on the way.
+/// order; others are left out. Throws Error{transient} where it will give one later. Message bodies
+/// that come along are dropped on the way.
 Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
                         std::function<void(std::size_t, const mail::HeaderScan&)> take);
 

@@ -162,6 +162,15 @@ TEST_CASE("a server without UIDL is read by its headers, by RETR where there is 
   CHECK(keys[1] == " unreadable");
 }
 
+TEST_CASE("a header that is refused for now is not a header that is not there") {
+  Dialogue dialogue({logged_in("USER",
+                               "C: UIDL\nS: -ERR unknown command\nC: LIST\nS: +OK\nS: 1 1\nS: .\n"
+                               "C: RETR 1\nS: -ERR [SYS/TEMP] the storage is away\n")});
+  const Error error = dialogue.session_failure(
+      kUrl, [](SourceSession& session) -> Task<void> { co_await session.catalogue(); });
+  CHECK(error.kind() == ErrorKind::transient);
+}
+
 TEST_CASE("a LIST that is refused ends the catalogue") {
   const auto failure = [](const std::string& words) {
     Dialogue dialogue({logged_in("", "C: UIDL\nS: +OK\nS: .\nC: LIST\nS: -ERR " + words + "\n")});

@@ -17,7 +17,7 @@ struct Copies {
   std::size_t owners = 0, ours = 0;  // on the target
   bool touched = false;              // on the target
   bool reflagged = false;            // on either side
-  bool removed = false;     // from the source, by the program
+  bool removed = false;              // from the source, by the program
   bool comparable = true;
   std::vector<std::string> wanted, found;  // flags and date
 };
@@ -52,8 +52,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   least -= std::min(least, copies.taken);
   // A late copy is only proved to be ours while the first one is as it was sent, and the source has
   // it still.
-  const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged ||
-                        copies.gone > 0 || copies.removed;
+  const bool unproved =
+      guarantee == Guarantee::twins_remain || copies.reflagged || copies.gone > 0 || copies.removed;
   const bool more_allowed =
       (unproved && world.late_commits) || (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {

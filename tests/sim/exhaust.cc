@@ -119,7 +119,9 @@ std::uint64_t exhaust(Disk& disk, const Disk::Files& image, const std::string& o
                       std::uint64_t every,
                       const std::function<void(const std::string& name, const Report&)>& failed) {
   std::uint64_t count = 0;
-  Dice dice_of_bytes(1);
+  // Each scenario leaves out others.
+  Dice dice(1);
+  const auto next = [&dice](std::uint64_t most) { return dice.below(most); };
   for (const Scenario& scenario : kScenarios) {
     const auto meet = [&](const Blow& blow) -> std::optional<Played> {
       const std::string name = fmt::format("{}/{}", scenario.name, blow.name());
@@ -132,13 +134,12 @@ std::uint64_t exhaust(Disk& disk, const Disk::Files& image, const std::string& o
     meet({});
     const std::uint64_t steps = play(scenario, {}, disk, image, false).steps;
     for (const Blow::Kind kind : {Blow::Kind::kill, Blow::Kind::kill_and_stop, Blow::Kind::power})
-      for (std::uint64_t step = 0; step < steps; ++step) meet({kind, step});
+      for (std::uint64_t step = next(every); step < steps; step += 1 + next(2 * every - 1))
+        meet({kind, step});
     for (const std::uint16_t port : {kSourcePort, kTargetPort})
       for (const bool upstream : {false, true}) {
         const std::size_t bytes =
             play(scenario, {Blow::Kind::none, 0, upstream, port}, disk, image, false).bytes;
-        // The login is the same everywhere, and a line is a line: a part of the bytes will do, and
-        // each scenario takes another part.
         for (std::size_t byte = dice_of_bytes.below(every); byte < bytes;
              byte += 1 + dice_of_bytes.below(2 * every - 1))
           meet({Blow::Kind::cut, byte, upstream, port});

@@ -9,7 +9,8 @@
 
 namespace postferry::sim {
 
-/// Plays each crash of each scenario, and a cut after one in `every` bytes of each line; tells of
+/// Plays one in `every` (1: all) of the crashes of each scenario, one at each step of the loop, and
+/// of the cuts, one after each byte in each direction; tells of
 /// each that goes wrong, under the name by which `only` plays it alone and loudly. Returns how many
 /// were played.
 std::uint64_t exhaust(Disk& disk, const Disk::Files& image, const std::string& only,

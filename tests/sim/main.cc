@@ -23,7 +23,8 @@ constexpr const char* kUsage =
     "       postferry-sim --exhaustive [--every N] [--only NAME]\n"
     "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong; "
     "--loud\n"
-    "shows every byte. --exhaustive plays every crash of small scenarios, and a cut after one in N\n"
+    "shows every byte. --exhaustive plays every crash of small scenarios, and a cut after one in "
+    "N\n"
     "bytes of each line (1).\n";
 
 struct Arguments {
@@ -131,11 +132,11 @@ std::vector<Orders> read_seeds(const std::string& path) {
 
 int exhaust_all(Disk& disk, const Disk::Files& image, const Arguments& arguments) {
   std::uint64_t failed = 0;
-  const std::uint64_t count =
-      exhaust(disk, image, arguments.only, arguments.every, [&failed](const std::string& name, const Report& report) {
-        ++failed;
-        fmt::print("{}: {}\n", name, report.trouble);
-      });
+  const std::uint64_t count = exhaust(disk, image, arguments.only, arguments.every,
+                                      [&failed](const std::string& name, const Report& report) {
+                                        ++failed;
+                                        fmt::print("{}: {}\n", name, report.trouble);
+                                      });
   fmt::print("{} crashes and cuts, {} failed\n", count, failed);
   return failed == 0 && count > 0 ? 0 : 1;
 }
