@@ -140,8 +140,7 @@ std::uint64_t exhaust(Disk& disk, const Disk::Files& image, const std::string& o
       for (const bool upstream : {false, true}) {
         const std::size_t bytes =
             play(scenario, {Blow::Kind::none, 0, upstream, port}, disk, image, false).bytes;
-        for (std::size_t byte = dice_of_bytes.below(every); byte < bytes;
-             byte += 1 + dice_of_bytes.below(2 * every - 1))
+        for (std::size_t byte = next(every); byte < bytes; byte += 1 + next(2 * every - 1))
           meet({Blow::Kind::cut, byte, upstream, port});
       }
   }
