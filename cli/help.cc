@@ -46,6 +46,7 @@ constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   imap://USER@HOST[:PORT]     IMAP, STARTTLS required
   pop3s://USER@HOST[:PORT]    POP3 over TLS; a source only
   pop3://USER@HOST[:PORT]     POP3, STLS required; a source only
+  maildir:PATH[?layout=fs]    a Maildir on this machine, as Dovecot keeps it
   A user may hold an @, as in imaps://ann@old.example@imap.old.example. More may
   follow after a ?, joined by &: tls=implicit|starttls|none, ca=FILE,
   pin=sha256:HEX, verify=no, auth=MECHANISM, sessions=N, as=USER (act for USER).
@@ -80,6 +81,9 @@ constexpr const char* kCopyExamples = R"(Examples:
   Collect a POP3 account every night:
     postferry copy pop3s://ann@old.example imaps://ann@new.example --quiet \
       --source-password-file old.pw --target-password-file new.pw
+
+  Back it up every night; the other way round restores it:
+    postferry copy imaps://ann@mail.example maildir:/backup/ann --quiet
 
   Only part of it, into another folder:
     postferry copy imaps://ann@old.example imaps://ann@new.example \
@@ -171,8 +175,8 @@ std::string wrap(const std::string& text, std::size_t width, std::size_t indent)
 
 std::string program_help() {
   std::string text = fmt::format(
-      "postferry {} carries mailboxes from POP3 or IMAP servers to IMAP servers,\n"
-      "exactly, and picks up where it stopped.\n\n",
+      "postferry {} carries mailboxes from POP3 or IMAP servers or Maildirs to\n"
+      "IMAP servers or Maildirs, exactly, and picks up where it stopped.\n\n",
       version());
   text += "  postferry copy SOURCE TARGET     copy what the target does not have\n";
   text += "  postferry check SOURCE TARGET    log in and show what a copy would meet\n";

@@ -219,8 +219,9 @@ std::string check_text(const Report& report) {
                        : "does not tell UIDs (no UIDPLUS), they are looked up",
         counted(traits.batch_messages, "message", "messages"),
         traits.append_limit_bytes ? human_bytes(*traits.append_limit_bytes) : "any size",
-        traits.delimiter == '\0'
-            ? std::string("folders have no levels")
+        traits.delimiter == '\0' ? std::string("folders have no levels")
+        : traits.delimiter < ' '
+            ? "any character in a name"
             : fmt::format("levels parted by {}", printable(std::string(1, traits.delimiter))));
   }
   text += fmt::format("sessions: up to {} at the source, {} at the target\n", check.source_sessions,

@@ -319,6 +319,13 @@ void check_together(const PairOptions& options) {
           fmt::format("--{0}-password-file and --{0}-password-command exclude each other", end));
     }
   }
+  const auto useless = [](const char* end, const Endpoint& endpoint, const PasswordOptions& given) {
+    if (!endpoint.in_files() || (!given.file && !given.command)) return;
+    throw UsageError(
+        fmt::format("the {} {} takes no password", end, printable(endpoint.to_string())));
+  };
+  useless("source", options.source, options.source_password);
+  useless("target", options.target, options.target_password);
   if (options.since && options.before && *options.since >= *options.before) {
     throw UsageError("no message arrived both since --since and before --before",
                      "--since must be the earlier of the two.");

@@ -20,7 +20,30 @@ void escape(std::string& out, char c) {
 }
 
 /// Levels that would be taken for a folder's own parts, with the layout fs.
-bool reserved(std::string_view level) { return level == "cur" || level == "new" || level == "tmp"; }
+bool reserved(std::string_view level) {
+  static constexpr std::string_view kParts[] = {"cur", "new", "tmp", "subscriptions"};
+  static constexpr std::string_view kStarts[] = {"dovecot", "maildir", "courier", "postferry"};
+  return std::ranges::find(kParts, level) != std::end(kParts) ||
+         std::ranges::any_of(kStarts,
+                             [&](std::string_view start) { return level.starts_with(start); });
+}
+
+std::string escape_level(const std::string& level, Layout layout, bool first) {
+  // What is no UTF-8 is kept byte for byte; escapes will hold it.
+  const std::string raw = mail::encode_mod_utf7(level).value_or(level);
+  std::string out;
+  for (const char c : raw) {
+    const bool plain = c >= 0x20 && c < 0x7f && c != '/' && c != '\\';
+    const bool home = c == '~' && first && out.empty();  // Dovecot would take it for one
+    const bool dot = c == '.' && (layout == Layout::maildirpp || out.empty());
+    if (plain && !dot && !home && !(out.empty() && layout == Layout::fs && reserved(raw))) {
+      out += c;
+    } else {
+      escape(out, c);
+    }
+  }
+  return out;
+}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -43,18 +66,10 @@ std::string shortened(std::string name) {
 
 }  // namespace
 
-std::string escape_level(const std::string& level, Layout layout) {
-  // What is no UTF-8 is kept byte for byte; escapes will hold it.
-  const std::string raw = mail::encode_mod_utf7(level).value_or(level);
-  std::string out;
-  for (const char c : raw) {
-    const bool plain = c >= 0x20 && c < 0x7f && c != '/' && c != '\\';
-    const bool dot = c == '.' && (layout == Layout::maildirpp || out.empty());
-    if (plain && !dot && !(out.empty() && layout == Layout::fs && reserved(raw))) {
-      out += c;
-    } else {
-      escape(out, c);
-    }
+std::vector<std::string> escape_levels(const FolderName& folder, Layout layout) {
+  std::vector<std::string> out;
+  for (const std::string& level : folder.levels()) {
+    out.push_back(escape_level(level, layout, out.empty()));
   }
   return out;
 }
@@ -77,11 +92,11 @@ std::string unescape_level(std::string_view level) {
 std::string directory_of(const FolderName& folder, Layout layout) {
   if (folder.is_inbox()) return {};
   std::string out;
-  for (const std::string& level : folder.levels()) {
+  for (std::string& level : escape_levels(folder, layout)) {
     if (layout == Layout::maildirpp) {
-      out += "." + escape_level(level, layout);
+      out += "." + level;
     } else {
-      out += (out.empty() ? "" : "/") + shortened(escape_level(level, layout));
+      out += (out.empty() ? "" : "/") + shortened(std::move(level));
     }
   }
   return layout == Layout::maildirpp ? shortened(std::move(out)) : out;

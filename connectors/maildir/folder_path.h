@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/model.h"
 
@@ -24,8 +25,8 @@ std::string directory_of(const FolderName& folder, Layout layout);
 /// made are read as well as can be.
 FolderName folder_at(std::string_view directory, Layout layout);
 
-/// One level as it stands in a path, and back.
-std::string escape_level(const std::string& level, Layout layout);
+/// The levels as they stand in a path, and one of them back.
+std::vector<std::string> escape_levels(const FolderName& folder, Layout layout);
 std::string unescape_level(std::string_view level);
 
 }  // namespace postferry::maildir

@@ -128,9 +128,13 @@ std::vector<std::string> Root::directories() const {
   return out;
 }
 
+FolderName Root::name_of(const std::string& directory) const {
+  return read_note(absolute(directory)).name.value_or(folder_at(directory, layout_));
+}
+
 bool Root::exists() const { return Folder::exists(path_) || !directories().empty(); }
 
-std::vector<FolderInfo> Root::list(Moment now) {
+std::vector<FolderInfo> Root::list(Moment now) const {
   const std::set<FolderName> subscribed = subscriptions();
   std::vector<FolderInfo> out;
   std::set<FolderName> seen;
@@ -141,22 +145,22 @@ std::vector<FolderInfo> Root::list(Moment now) {
     info.role = role;
     info.subscribed = subscribed.contains(info.name);
     info.numbers = Folder::glance(absolute(directory), now);
-    if (directory_of(info.name, layout_) != directory) known_[info.name] = directory;
   };
   add(FolderName::parse("INBOX"), Role::inbox, {});
   for (const std::string& directory : directories()) {
-    const Note note = read_note(absolute(directory));
-    add(note.name.value_or(folder_at(directory, layout_)), note.role, directory);
+    add(name_of(directory), read_note(absolute(directory)).role, directory);
   }
   return out;
 }
 
 std::optional<std::string> Root::find(const FolderName& folder) const {
-  const auto known = known_.find(folder);
-  const std::string directory =
-      absolute(known != known_.end() ? known->second : directory_of(folder, layout_));
-  if (!Folder::exists(directory)) return std::nullopt;
-  return directory;
+  const std::string usual = absolute(directory_of(folder, layout_));
+  if (Folder::exists(usual)) return usual;
+  // Another program may have written the name in its own way.
+  for (const std::string& directory : directories()) {
+    if (name_of(directory) == folder) return absolute(directory);
+  }
+  return std::nullopt;
 }
 
 void Root::create(const FolderName& folder, Role role) {
@@ -199,6 +203,7 @@ std::set<FolderName> Root::subscriptions() const {
 
 bool Root::subscribe(const FolderName& folder) const {
   if (subscriptions().contains(folder)) return true;
+  files::make_directories(path_);
   const std::string path = path_ + "/subscriptions";
   const std::optional<files::DotLock> lock = files::DotLock::try_take(path + ".lock");
   if (!lock) return false;
@@ -206,9 +211,9 @@ bool Root::subscribe(const FolderName& folder) const {
   if (text.empty()) text = kVersion2;
   const char delimiter = text.starts_with(kVersion2) ? '\t' : layout_ == Layout::fs ? '/' : '.';
   std::string line;
-  for (const std::string& level : folder.levels()) {
+  for (const std::string& level : escape_levels(folder, layout_)) {
     if (!line.empty()) line += delimiter;
-    line += tab_escaped(escape_level(level, layout_));
+    line += tab_escaped(level);
   }
   files::replace(path, text + line + "\n", ".tmp");
   return true;

@@ -2,7 +2,6 @@
 // Must not know what is in a folder.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,7 +20,7 @@ class Root {
   /// Whether there is a Maildir, or folders of one.
   bool exists() const;
   /// All folders, INBOX among them whether or not it is there, with what can be told at a glance.
-  std::vector<FolderInfo> list(Moment now);
+  std::vector<FolderInfo> list(Moment now) const;
   /// The directory of a folder that is there; nothing else.
   std::optional<std::string> find(const FolderName& folder) const;
   /// Makes a folder, and remembers its role. Throws Error{local}; Error{rejected} when the name
@@ -33,13 +32,13 @@ class Root {
  private:
   std::string absolute(const std::string& directory) const;
   std::vector<std::string> directories() const;
+  FolderName name_of(const std::string& directory) const;
   void add_directories_below(const std::string& directory, int depth,
                              std::vector<std::string>& out) const;
   std::set<FolderName> subscriptions() const;
 
   std::string path_;
   Layout layout_;
-  std::map<FolderName, std::string> known_;  // directories, where the name alone would not tell
 };
 
 }  // namespace postferry::maildir

@@ -20,6 +20,8 @@ namespace {
 TargetTraits maildir_traits() {
   TargetTraits traits;
   traits.uidplus = true;
+  // Any character can be in a name: the separator is one that no name has.
+  traits.delimiter = '\x1f';
   traits.batch_messages = 500;
   traits.batch_bytes = 8 << 20;
   return traits;

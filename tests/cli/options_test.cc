@@ -240,6 +240,15 @@ TEST_CASE("mirrored deletions and deletion after the copy exclude each other") {
   CHECK(refusal_of_copy_with({"--deletions", "mirror", "--after-copy", "keep"}) == "(taken)");
 }
 
+TEST_CASE("a password for a Maildir is refused, as nobody asks for it") {
+  for (const char* option : {"--target-password-file", "--target-password-command"}) {
+    CHECK_THAT(refusal({"copy", kSource, "maildir:/backup/ann", option, "x"}).first,
+               Contains("maildir:/backup/ann takes no password"));
+  }
+  CHECK(refusal({"copy", kSource, "maildir:/backup/ann", "--source-password-file", "x"}).first ==
+        "(taken)");
+}
+
 TEST_CASE("help shows every option of its command and no others, in lines of 80 columns") {
   const std::string copy = parse_command_line({"copy", "--help"}).print;
   const std::string check = parse_command_line({"check", "-h"}).print;
