@@ -18,6 +18,8 @@ namespace postferry {
 namespace {
 
 constexpr std::chrono::seconds kGoodbye{5};
+constexpr std::uint64_t kSmallFolder = 64;  // messages
+constexpr std::size_t kForksAtMost = 12;    // of a lane
 
 /// One source session and one target session, used together on a folder at a time.
 struct Lane {
@@ -231,6 +233,8 @@ class Crossing {
                           of_b = ledger_.folders[b].messages.seen;
       return of_a != of_b ? of_a > of_b : a < b;
     });
+    rank_.resize(folders_.size());
+    for (std::size_t i = 0; i < queue_.size(); ++i) rank_[queue_[i]] = i;
     ends_.observer.planned(folders_.size(), messages);
   }
 
@@ -252,28 +256,134 @@ class Crossing {
   }
 
   /// The next folder whose target folder nobody is filling: what several send to one goes there one
-  /// after the other, or each would take the others' new mail for a stranger's. The lane that fills
-  /// it goes on with those left out here.
-  std::optional<std::size_t> take() {
+  /// after the other, or each would take the others' new mail for a stranger's. Whoever fills it
+  /// goes on with those left out here.
+  std::optional<std::size_t> next() const {
+    if (halted_ || stop_.requested()) return std::nullopt;
     const auto at = std::ranges::find_if(
         queue_, [this](std::size_t index) { return !filling_.contains(folders_[index].target); });
-    if (at == queue_.end()) return std::nullopt;
-    const std::size_t index = *at;
-    queue_.erase(at);
-    filling_.insert(folders_[index].target);
-    return index;
+    return at == queue_.end() ? std::nullopt : std::optional(*at);
   }
 
+  void claim(std::size_t index) {
+    std::erase(queue_, index);
+    filling_.insert(folders_[index].target);
+  }
+  /// To where it stood in the queue.
+  void put_back(std::size_t index) {
+    const auto before = [this](std::size_t other, std::size_t of) {
+      return rank_[other] < rank_[of];
+    };
+    queue_.insert(std::ranges::lower_bound(queue_, index, before), index);
+  }
+  void release(std::size_t index) { filling_.erase(folders_[index].target); }
+
   Task<void> work(Lane lane) {
-    while (!halted_ && !stop_.requested()) {
-      const std::optional<std::size_t> index = take();
-      if (!index) break;
+    while (const std::optional<std::size_t> index = next()) {
+      if (lane.whole() && small(*index)) {
+        const bool lost = co_await carry_small(lane);
+        if (lost) lane = {};
+        continue;
+      }
+      claim(*index);
       const bool lane_ends = co_await carry_folder(lane, *index);
-      filling_.erase(folders_[*index].target);
+      release(*index);
       if (lane_ends) break;
     }
     --lanes_alive_;
     co_await say_goodbye(lane);
+  }
+
+  /// Little mail, so that its crossing is mostly waiting for answers.
+  bool small(std::size_t index) const {
+    const auto messages = folders_[index].source.numbers.messages;
+    return messages && *messages <= kSmallFolder && !alone_.contains(index);
+  }
+
+  /// Crosses the small folders, several at a time over the lane's two connections. True: a
+  /// connection was lost. What was on it is back in the queue, and goes alone from now on.
+  Task<bool> carry_small(Lane& lane) {
+    const std::size_t share = (queue_.size() + lanes_alive_ - 1) / lanes_alive_;
+    const std::size_t room = memory_per_lane_ / kHoldLimit;
+    const std::size_t wanted = std::min({kForksAtMost, share, room});
+    std::vector<Lane> forks;
+    while (forks.size() < wanted) {
+      Lane fork{lane.source->fork(), lane.target->fork()};
+      if (!fork.whole()) break;
+      forks.push_back(std::move(fork));
+    }
+    if (forks.size() < 2) {
+      if (const auto index = next()) alone_.insert(*index);
+      co_return false;
+    }
+    bool lost = false;
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      const std::uint64_t memory = memory_per_lane_ / forks.size();
+      for (Lane& fork : std::exchange(forks, {}))
+        group.spawn(work_on_fork(std::move(fork), memory, lost));
+      co_await group.join();
+    });
+    co_return lost;
+  }
+
+  Task<void> work_on_fork(Lane fork, std::uint64_t memory, bool& lost) {
+    Windows windows;                       // neither of them has work here
+    PoisonHunt hunt(condemned_in_a_row_);  // what fails goes alone
+    while (const auto first = next()) {
+      const std::size_t index = *first;
+      if (lost || !small(index)) break;
+      claim(index);
+      FolderTally& tally = ledger_.folders[index];
+      ends_.observer.folder_begun(tally.source, tally.target);
+      FolderCrossingResult result;
+      const std::optional<Error> failure =
+          co_await cross(fork, index, memory, hunt, windows, result);
+      release(index);
+      if (failure && remedy_for(*failure) == Remedy::again) {
+        lost = true;
+        alone_.insert(index);
+        put_back(index);
+        co_return;
+      }
+      tally.error.reset();
+      if (!failure) lost_.reset();
+      if (failure) {
+        tally.error = failure->in("folder " + tally.source.to_string());
+        if (remedy_for(*failure) != Remedy::next_folder) halt(*tally.error);
+      }
+      ends_.observer.folder_ended(tally.source, tally);
+      lost = lost || result.stopped || result.source_over;
+      if (failure) co_return;
+    }
+  }
+
+  /// One attempt at one folder.
+  Task<std::optional<Error>> cross(Lane& lane, std::size_t index, std::uint64_t memory,
+                                   const PoisonHunt& hunt, Windows& windows,
+                                   FolderCrossingResult& result) {
+    std::optional<Error> failure;
+    try {
+      FolderCrossingRequest request{ends_,
+                                    *lane.source,
+                                    *lane.target,
+                                    options_,
+                                    account_,
+                                    run_,
+                                    folders_[index],
+                                    memory,
+                                    slowest_batch_,
+                                    hunt.at_once(),
+                                    hunt.condemned(),
+                                    first_run_ && tried_.insert(index).second,
+                                    [this] { return stop_.requested() || halted_; },
+                                    windows,
+                                    ledger_.folders[index]};
+      co_await cross_folder(std::move(request), result);
+    } catch (const Error& error) {
+      failure = error;
+    }
+    slowest_batch_ = std::max(slowest_batch_, result.slowest_batch);
+    co_return failure;
   }
 
   /// Crosses one folder, again and again while that may help. True: this lane has no place at the
@@ -292,26 +402,10 @@ class Crossing {
         connecting = !lane.whole();
         if (connecting) co_await connect(lane);
         connecting = false;
-        FolderCrossingRequest request{ends_,
-                                      *lane.source,
-                                      *lane.target,
-                                      options_,
-                                      account_,
-                                      run_,
-                                      folder,
-                                      memory_per_lane_,
-                                      slowest_batch_,
-                                      hunt.at_once(),
-                                      hunt.condemned(),
-                                      first_run_ && failures == 0,
-                                      [this] { return stop_.requested() || halted_; },
-                                      windows,
-                                      tally};
-        co_await cross_folder(std::move(request), result);
       } catch (const Error& error) {
         failure = error;
       }
-      slowest_batch_ = std::max(slowest_batch_, result.slowest_batch);
+      if (!failure) failure = co_await cross(lane, index, memory_per_lane_, hunt, windows, result);
       if (failure || result.stopped) lane = {};
       if (result.source_over || result.more_windows) co_await leave_source(lane);
       if (result.more_windows && !halted_ && !stop_.requested()) {
@@ -332,7 +426,7 @@ class Crossing {
           failure->kind() != ErrorKind::unreachable) {
         ends_.observer.note(Level::info,
                             std::string("going on with fewer sessions: ") + failure->what());
-        queue_.push_front(index);
+        put_back(index);
         co_return true;
       }
       tally.error = failure->in("folder " + folder.source.name.to_string());
@@ -388,7 +482,10 @@ class Crossing {
   std::map<FolderName, FolderRecord> records_;
   std::vector<FolderId> missing_;  // since their last completed crossing
   std::deque<std::size_t> queue_;
-  std::set<FolderName> filling_;  // target folders
+  std::set<FolderName> filling_;   // target folders
+  std::vector<std::size_t> rank_;  // of each folder in the queue
+  std::set<std::size_t> tried_;
+  std::set<std::size_t> alone_;  // small folders that share no connection, for good reasons
   std::uint64_t memory_per_lane_ = 0;
   std::size_t lanes_alive_ = 0;
   Duration slowest_batch_{};

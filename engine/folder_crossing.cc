@@ -36,11 +36,14 @@ class FolderCrosser {
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
     const Permit turn = co_await r_.ends.turns->take(record_.target_folder);
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
-    co_await with_group([this](TaskGroup& group) -> Task<void> {
-      group.spawn(read_source());
-      group.spawn(open_target());
+    // A refusal at one end must not cut the other end short: both sessions live on.
+    std::optional<Error> refused;
+    co_await with_group([this, &refused](TaskGroup& group) -> Task<void> {
+      group.spawn(unless_refused(read_source(), refused));
+      group.spawn(unless_refused(open_target(), refused));
       co_await group.join();
     });
+    if (refused) throw *refused;
     co_await note_validity();
     if (!catalogue_.by_uid()) {
       TargetSession* target = r_.options.dry_run ? nullptr : &r_.target;
@@ -82,9 +85,19 @@ class FolderCrosser {
   }
 
  private:
+  static Task<void> unless_refused(Task<void> task, std::optional<Error>& refused) {
+    try {
+      co_await std::move(task);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::rejected) throw;
+      refused = error;
+    }
+  }
+
   Task<void> read_source() {
-    begun_ = co_await r_.source.select(r_.folder.source.name);
-    catalogue_ = co_await r_.source.catalogue();
+    Opened opened = co_await r_.source.open_with_catalogue(r_.folder.source.name);
+    begun_ = opened.numbers;
+    catalogue_ = std::move(opened.catalogue);
     if (!catalogue_.remark.empty()) note(Level::warning, catalogue_.remark);
     standing_.assign(catalogue_.size(), Standing::due);
     count();

@@ -53,6 +53,11 @@ struct Removal {
   bool session_over = false;     // only logout() may follow
 };
 
+struct Opened {
+  FolderNumbers numbers;  // of the beginning
+  Catalogue catalogue;
+};
+
 /// One logged-in connection. Not reentrant: one call at a time. After any Error but `rejected` the
 /// session is dead; drop it. Cancelling a call leaves it dead too.
 class SourceSession {
@@ -67,6 +72,13 @@ class SourceSession {
   virtual bool windowed() const { return false; }
   /// The selected folder's messages, whole and unfiltered.
   virtual Task<Catalogue> catalogue() = 0;
+  /// select() and catalogue() in one; where the connector can, in one round trip.
+  virtual Task<Opened> open_with_catalogue(FolderName folder) {
+    Opened opened;
+    opened.numbers = co_await select(folder);
+    opened.catalogue = co_await catalogue();
+    co_return opened;
+  }
   /// Header fields of the given messages; those that are gone are left out. Any order of result.
   virtual Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) = 0;
   /// Fetches whole messages in the order given (entries with sizes, for windows planned by bytes),
@@ -77,7 +89,12 @@ class SourceSession {
   /// any other message, whatever is marked \Deleted. Where it throws, a new session shows what is
   /// left.
   virtual Task<Removal> remove(std::vector<MessageKey> keys) = 0;
-  /// Says goodbye; never throws but Cancelled.
+  /// Another session on the same connection, with a folder of its own, whose calls overlap with
+  /// this one's instead of waiting for them; null where that cannot be. They share their fate: when
+  /// one is dead, all are. For many small folders: each switch between them costs the server a
+  /// look.
+  virtual std::unique_ptr<SourceSession> fork() { return nullptr; }
+  /// Says goodbye, if no other session is on the connection; never throws but Cancelled.
   virtual Task<void> logout() = 0;
 };
 

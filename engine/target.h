@@ -98,6 +98,8 @@ class TargetSession {
   virtual Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) = 0;
   /// Removes just these by UID EXPUNGE; without UIDPLUS only marks them \Deleted.
   virtual Task<void> expunge(std::vector<Uid> uids) = 0;
+  /// As SourceSession::fork().
+  virtual std::unique_ptr<TargetSession> fork() { return nullptr; }
   virtual Task<void> logout() = 0;
 };
 

@@ -21,6 +21,30 @@ class Appender {
            std::uint64_t& dropped)
       : session_(session), folder_(folder), traits_(traits), feed_(feed), dropped_(dropped) {}
 
+  /// Batch by batch, each in a turn: the folder need not be open for it.
+  Task<void> run_in_turns(Party& party) {
+    while (!folder_refused_ && !full_) {
+      std::optional<Batch> batch = co_await feed_.next();
+      if (!batch) break;
+      std::unique_ptr<Under> under;
+      const auto send = [&](Turn& turn) -> Task<void> {
+        under = take_up(std::move(*batch));
+        if (traits_.literals != LiteralMode::kLiteralPlus) co_await turn.listen();
+        co_await under->commands.transmit();
+        turn.spoken();
+        co_await turn.listen();
+        co_await under->commands.collect(under->batch);
+      };
+      co_await party.in_turn(send);
+      if (needs_repair(under->batch)) {
+        const auto mend = [&]() { return repair(under->batch); };
+        co_await party.in_folder(mend);
+      }
+      if (!folder_refused_) co_await hand_over(under->batch);
+    }
+    throw_if_over();
+  }
+
   Task<void> run() {
     if (traits_.literals == LiteralMode::kLiteralPlus) {
       co_await with_group([this](TaskGroup& group) -> Task<void> {
@@ -31,11 +55,15 @@ class Appender {
     } else {
       co_await lockstep();
     }
+    throw_if_over();
+  }
+
+ private:
+  void throw_if_over() const {
     if (folder_refused_) throw session_.refused(*folder_refused_, "APPEND");
     if (full_) throw session_.refused(*full_, "APPEND");
   }
 
- private:
   struct Under {  // a batch under way
     Under(AppendBatch prepared, Session& session, const Selected& folder,
           const AppendTraits& traits)
@@ -283,6 +311,17 @@ Task<void> append_feed(Session& session, const Selected& folder, AppendTraits tr
                        AppendFeed& feed, std::uint64_t& dropped) {
   Appender appender(session, folder, traits, feed, dropped);
   co_await appender.run();
+}
+
+Task<void> append_feed(Party& party, AppendTraits traits, AppendFeed& feed,
+                       std::uint64_t& dropped) {
+  Appender appender(party.session(), party.folder(), traits, feed, dropped);
+  if (party.alone()) {
+    const auto all = [&appender]() { return appender.run(); };
+    co_await party.in_folder(all);
+  } else {
+    co_await appender.run_in_turns(party);
+  }
 }
 
 }  // namespace postferry::imap

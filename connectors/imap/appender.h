@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "connectors/imap/append_batch.h"
+#include "connectors/imap/party.h"
 #include "connectors/imap/selected.h"
 #include "connectors/imap/session.h"
 #include "engine/target.h"
@@ -21,5 +22,9 @@ namespace postferry::imap {
 /// session lives on. `dropped` counts flags left out.
 Task<void> append_feed(Session& session, const Selected& folder, AppendTraits traits,
                        AppendFeed& feed, std::uint64_t& dropped);
+
+/// The same into a party's folder. Where the line has other users, batch by batch, each in a turn
+/// of its own, so that none is waited for by the others.
+Task<void> append_feed(Party& party, AppendTraits traits, AppendFeed& feed, std::uint64_t& dropped);
 
 }  // namespace postferry::imap

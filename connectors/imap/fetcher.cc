@@ -44,8 +44,8 @@ bool is_whole_body(const FetchSection& section) { return section.name.empty() &&
 
 class Fetcher {
  public:
-  Fetcher(Session& session, std::vector<Catalogue::Entry> wanted, MessageSink& sink)
-      : session_(session), wanted_(std::move(wanted)), sink_(sink) {}
+  Fetcher(Party& party, std::vector<Catalogue::Entry> wanted, MessageSink& sink)
+      : party_(party), session_(party.session()), wanted_(std::move(wanted)), sink_(sink) {}
 
   Task<void> run() {
     std::vector<std::size_t> all;
@@ -59,8 +59,18 @@ class Fetcher {
     WindowLimits limits;
     limits.set_octets = session_.quirks.command_octets - 100;
     windows_ = plan_windows(wanted_, all, limits);
-    co_await pump();
-    if (!leftovers_.empty()) co_await ask_again();
+    const auto once = [this](Turn& turn) -> Task<void> {
+      std::optional<Opening> opening = co_await party_.reopen(turn);
+      co_await send_windows();
+      if (windows_.empty()) turn.spoken();
+      co_await turn.listen();
+      co_await party_.reopened(std::move(opening));
+      co_await pump();
+    };
+    co_await party_.in_turn(once);
+    if (leftovers_.empty()) co_return;
+    const auto again = [this]() { return ask_again(); };
+    co_await party_.in_folder(again);
   }
 
  private:
@@ -303,6 +313,7 @@ class Fetcher {
                        wanted_[alone.index].size_bytes);
   }
 
+  Party& party_;
   Session& session_;
   std::vector<Catalogue::Entry> wanted_;
   MessageSink& sink_;
@@ -327,9 +338,8 @@ class Fetcher {
 
 }  // namespace
 
-Task<void> fetch_messages(Session& session, std::vector<Catalogue::Entry> wanted,
-                          MessageSink& sink) {
-  Fetcher fetcher(session, std::move(wanted), sink);
+Task<void> fetch_messages(Party& party, std::vector<Catalogue::Entry> wanted, MessageSink& sink) {
+  Fetcher fetcher(party, std::move(wanted), sink);
   co_await fetcher.run();
 }
 

@@ -192,6 +192,13 @@ Task<LoggedIn> log_in(Account& account, std::optional<Numbers> listing) {
   co_return in;
 }
 
+Task<std::vector<FolderInfo>> list_from(Session& session, std::unique_ptr<Lister>& asked,
+                                        FolderNames& names, Numbers wanted) {
+  if (!asked) co_return co_await list_folders(session, names, wanted);
+  const std::unique_ptr<Lister> listing = std::move(asked);
+  co_return co_await listing->answer(names);
+}
+
 Task<void> log_out(Session& session) {
   const auto goodbye = [](Session& s) -> Task<void> {
     s.expect_bye();

@@ -24,6 +24,10 @@ struct LoggedIn {
 /// round trip of its own; a later one takes over what the first has learned.
 Task<LoggedIn> log_in(Account& account, std::optional<Numbers> listing = {});
 
+/// The answer to the listing that was asked for at the login, the first time; a new one after that.
+Task<std::vector<FolderInfo>> list_from(Session& session, std::unique_ptr<Lister>& asked,
+                                        FolderNames& names, Numbers wanted);
+
 /// Says LOGOUT and closes, within a moment. Never throws but Cancelled.
 Task<void> log_out(Session& session);
 

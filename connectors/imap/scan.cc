@@ -92,20 +92,29 @@ class CatalogueBuilder {
   std::set<std::uint32_t> left_out_;
 };
 
+Command ask_for(Session& session, const std::string& range, const CatalogueBuilder& builder) {
+  return session.command("UID FETCH").raw(range).raw(builder.items()).finish();
+}
+
+// The server worked downwards and stopped at some UID (RFC 9738 §3.1).
+std::optional<std::string> rest_after(const StatusResponse& status) {
+  const auto limit =
+      status.has(Code::kMessageLimit) ? code_message_limit(*status.code) : std::nullopt;
+  if (!limit || !limit->uid || *limit->uid <= 1) return std::nullopt;
+  return fmt::format("1:{}", *limit->uid - 1);
+}
+
 Task<void> fetch_all(Session& session, CatalogueBuilder& builder) {
-  std::string range = "1:*";
-  for (int page = 0; page < kMaxPages; ++page) {
-    std::string tag = co_await session.send(
-        session.command("UID FETCH").raw(range).raw(builder.items()).finish());
+  std::optional<std::string> range = "1:*";
+  for (int page = 0; range && page < kMaxPages; ++page) {
+    std::string tag = co_await session.send(ask_for(session, *range, builder));
     const StatusResponse status = co_await session.succeed(
         tag, "FETCH", [&builder](Response& response) { builder.take(response); });
-    if (!status.has(Code::kMessageLimit)) co_return;
-    // The server worked downwards and stopped at this UID (RFC 9738 §3.1).
-    const auto limit = code_message_limit(*status.code);
-    if (!limit || !limit->uid || *limit->uid <= 1) co_return;
-    range = fmt::format("1:{}", *limit->uid - 1);
+    range = rest_after(status);
   }
-  throw session.error(ErrorKind::protocol, "the server never comes to the end of the folder");
+  if (range) {
+    throw session.error(ErrorKind::protocol, "the server never comes to the end of the folder");
+  }
 }
 
 Task<std::vector<std::uint32_t>> search_all(Session& session) {
@@ -133,6 +142,55 @@ std::uint64_t expected(Session& session, std::uint64_t began_with) {
   return began_with - std::min(began_with, session.expunged());
 }
 
+Catalogue remarked(Catalogue catalogue, const Session& session, std::uint64_t began_with) {
+  const Quirks& quirks = session.quirks;
+  if (quirks.newest_only > 0 && began_with >= quirks.newest_only) {
+    catalogue.remark = fmt::format("{} shows only the newest {} messages of a folder here; {}",
+                                   quirks.software, quirks.newest_only, quirks.newest_only_advice);
+  }
+  return catalogue;
+}
+
+constexpr const char* kLookItems = " (UID FLAGS INTERNALDATE RFC822.SIZE)";
+
+// Collects what a target folder holds from a UID on.
+class Look {
+ public:
+  explicit Look(Uid from) : from_(std::max(from.value, 1u)) {}
+
+  std::uint32_t from() const { return from_; }
+
+  void take(const Response& response) {
+    const auto* fetch = std::get_if<FetchData>(&response);
+    // `n:*` gives the last message even when it lies below n.
+    if (!fetch || !fetch->uid || *fetch->uid < from_) return;
+    TargetEntry& entry = found_[*fetch->uid];
+    entry.uid = Uid{*fetch->uid};
+    if (fetch->rfc822_size) entry.size_bytes = *fetch->rfc822_size;
+    if (fetch->internal_date) entry.date = date_of(fetch->internal_date);
+    if (fetch->flags) entry.flags = flags_of(*fetch->flags);
+  }
+
+  // What is still to be asked for where the server cut its answer short.
+  std::optional<std::string> rest_after(const StatusResponse& status) const {
+    const auto limit =
+        status.has(Code::kMessageLimit) ? code_message_limit(*status.code) : std::nullopt;
+    if (!limit || !limit->uid || *limit->uid <= from_) return std::nullopt;
+    return fmt::format("{}:{}", from_, *limit->uid - 1);
+  }
+
+  std::vector<TargetEntry> entries() {
+    std::vector<TargetEntry> entries;
+    entries.reserve(found_.size());
+    for (auto& [uid, entry] : found_) entries.push_back(std::move(entry));
+    return entries;
+  }
+
+ private:
+  const std::uint32_t from_;
+  std::map<std::uint32_t, TargetEntry> found_;
+};
+
 }  // namespace
 
 std::optional<InternalDate> date_of(const std::optional<DateTime>& date) {
@@ -144,6 +202,41 @@ Flags flags_of(const std::vector<std::string>& names) {
   Flags flags;
   for (const std::string& name : names) flags.add(name);
   return flags;
+}
+
+Task<Catalogue> open_and_read(Party& party, FolderName name, std::string wire,
+                              const Labels* elsewhere) {
+  Session& session = party.session();
+  Scope& scope = co_await current_scope();
+  CatalogueBuilder builder(std::chrono::system_clock::to_time_t(scope.executor().wall_clock()),
+                           elsewhere);
+  bool whole = false;
+  const auto both = [&](Turn& turn) -> Task<void> {
+    Opening opening = co_await party.begin_opening(turn, std::move(name), std::move(wire));
+    std::string tag = co_await party.say(turn, ask_for(session, "1:*", builder));
+    turn.spoken();
+    co_await turn.listen();
+    std::exception_ptr refused;
+    try {
+      co_await party.end_opening(std::move(opening));
+    } catch (const Error& failure) {
+      if (failure.kind() != ErrorKind::rejected) throw;
+      refused = std::current_exception();
+    }
+    const StatusResponse status =
+        co_await session.finish(tag, [&builder](Response& response) { builder.take(response); });
+    if (refused) std::rethrow_exception(refused);
+    whole = status.status == Status::kOk && !rest_after(status) &&
+            builder.count() >= expected(session, party.folder().numbers.messages.value_or(0));
+  };
+  co_await party.in_turn(both);
+  if (lacks_numbers(party.folder())) co_await party.learn_numbers();
+  const std::uint64_t began_with = party.folder().numbers.messages.value_or(0);
+  if (began_with == 0) co_return Catalogue();
+  if (whole) co_return remarked(builder.finish(), session, began_with);
+  // Something is odd: more slowly, and alone.
+  const auto again = [&]() { return read_catalogue(session, party.folder(), elsewhere); };
+  co_return co_await party.in_folder(again);
 }
 
 Task<Catalogue> read_catalogue(Session& session, const Selected& folder, const Labels* elsewhere) {
@@ -167,43 +260,48 @@ Task<Catalogue> read_catalogue(Session& session, const Selected& folder, const L
                         fmt::format("the server says the folder has {} messages but lists only {}",
                                     expected(session, began_with), builder.count()));
   }
-  Catalogue catalogue = builder.finish();
-  const Quirks& quirks = session.quirks;
-  if (quirks.newest_only > 0 && began_with >= quirks.newest_only) {
-    catalogue.remark = fmt::format("{} shows only the newest {} messages of a folder here; {}",
-                                   quirks.software, quirks.newest_only, quirks.newest_only_advice);
-  }
-  co_return catalogue;
+  co_return remarked(builder.finish(), session, began_with);
 }
 
-Task<std::vector<TargetEntry>> look_from(Session& session, Uid from) {
-  // Not pipelined: Dovecot puts the sync off when it sees another command behind the NOOP.
-  co_await noop(session);
-  std::string range = fmt::format("{}:*", std::max(from.value, 1u));
-  std::map<std::uint32_t, TargetEntry> found;
-  for (int page = 0; page < kMaxPages; ++page) {
-    std::string tag = co_await session.send(
-        session.command("UID FETCH").raw(range + " (UID FLAGS INTERNALDATE RFC822.SIZE)").finish());
-    const StatusResponse status =
-        co_await session.succeed(tag, "FETCH", [&found, from](Response& response) {
-          const auto* fetch = std::get_if<FetchData>(&response);
-          // `n:*` gives the last message even when it lies below n.
-          if (!fetch || !fetch->uid || *fetch->uid < from.value || *fetch->uid == 0) return;
-          TargetEntry& entry = found[*fetch->uid];
-          entry.uid = Uid{*fetch->uid};
-          if (fetch->rfc822_size) entry.size_bytes = *fetch->rfc822_size;
-          if (fetch->internal_date) entry.date = date_of(fetch->internal_date);
-          if (fetch->flags) entry.flags = flags_of(*fetch->flags);
-        });
-    const auto limit =
-        status.has(Code::kMessageLimit) ? code_message_limit(*status.code) : std::nullopt;
-    if (!limit || !limit->uid || *limit->uid <= std::max(from.value, 1u)) break;
-    range = fmt::format("{}:{}", std::max(from.value, 1u), *limit->uid - 1);
+Task<std::vector<TargetEntry>> look_from(Party& party, Uid from) {
+  Session& session = party.session();
+  Look look(from);
+  const auto take = [&look](Response& response) { look.take(response); };
+  const auto ask = [&](std::string range) {
+    return session.command("UID FETCH").raw(range + kLookItems).finish();
+  };
+  std::optional<std::string> range = fmt::format("{}:*", look.from());
+  const auto rest = [&]() -> Task<void> {
+    for (int page = 0; range && page < kMaxPages; ++page) {
+      std::string tag = co_await session.send(ask(*range));
+      range = look.rest_after(co_await session.succeed(tag, "FETCH", take));
+    }
+  };
+  const auto after_noop = [&]() -> Task<void> {
+    // Not pipelined: Dovecot puts the sync off when it sees another command behind the NOOP.
+    co_await noop(session);
+    co_await rest();
+  };
+  const auto opened_again = [&](Turn& turn) -> Task<void> {
+    Opening opening = co_await party.begin_opening(turn, party.folder().name, party.folder().wire);
+    std::string tag = co_await party.say(turn, ask(*range));
+    turn.spoken();
+    co_await turn.listen();
+    co_await party.reopened(std::move(opening));
+    const StatusResponse status = co_await session.finish(tag, take);
+    range.reset();
+    // Some servers do not like `n:*` where there is nothing.
+    if (status.status != Status::kOk && session.exists() > 0)
+      throw session.refused(status, "FETCH");
+    range = look.rest_after(status);
+  };
+  if (party.alone()) {
+    co_await party.in_folder(after_noop);
+  } else {
+    co_await party.in_turn(opened_again);
+    if (range) co_await party.in_folder(rest);
   }
-  std::vector<TargetEntry> entries;
-  entries.reserve(found.size());
-  for (auto& [uid, entry] : found) entries.push_back(std::move(entry));
-  co_return entries;
+  co_return look.entries();
 }
 
 Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> uids) {

@@ -5,13 +5,16 @@
 #include <vector>
 
 #include "connectors/imap/gmail.h"
-#include "connectors/imap/selected.h"
-#include "connectors/imap/session.h"
+#include "connectors/imap/party.h"
 #include "engine/catalogue.h"
 #include "engine/source.h"
 #include "engine/target.h"
 
 namespace postferry::imap {
+
+/// Opens a folder, and reads its catalogue in the same breath.
+Task<Catalogue> open_and_read(Party& party, FolderName name, std::string wire,
+                              const Labels* elsewhere = nullptr);
 
 /// Every message of the open folder, ascending. Repeats the question where the server cuts its
 /// answer short ([MESSAGELIMIT], RFC 9738) or gives fewer messages than EXISTS; what UID SEARCH
@@ -20,8 +23,9 @@ namespace postferry::imap {
 Task<Catalogue> read_catalogue(Session& session, const Selected& folder,
                                const Labels* elsewhere = nullptr);
 
-/// Messages with UID >= from, ascending, after a NOOP: other sessions' doing included.
-Task<std::vector<TargetEntry>> look_from(Session& session, Uid from);
+/// Messages of the party's folder with UID >= from, ascending: other sessions' doing included,
+/// after a NOOP, or after opening it again where the line has other users.
+Task<std::vector<TargetEntry>> look_from(Party& party, Uid from);
 
 /// Recognisable header fields of the given messages; those that are gone are left out.
 Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> uids);

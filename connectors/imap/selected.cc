@@ -40,24 +40,6 @@ void take_code(const ResponseCode& code, Selected& folder) {
   }
 }
 
-// Courier says no UIDNEXT on SELECT. Servers that cannot say it at all leave it absent.
-Task<void> ask_missing(Session& session, Selected& folder) {
-  if (folder.numbers.uid_next && folder.numbers.uid_validity) co_return;
-  std::string tag = co_await session.send(
-      session.command("STATUS").string(folder.wire).raw("(UIDNEXT UIDVALIDITY)").finish());
-  const StatusResponse status = co_await session.finish(tag, [&folder](Response& response) {
-    const auto* data = std::get_if<StatusData>(&response);
-    if (!data) return;
-    const FolderNumbers told = numbers_of(*data);
-    if (!folder.numbers.uid_next) folder.numbers.uid_next = told.uid_next;
-    if (!folder.numbers.uid_validity) folder.numbers.uid_validity = told.uid_validity;
-  });
-  const ErrorKind kind = judge(status).kind;
-  if (status.status != Status::kOk && kind != ErrorKind::rejected && kind != ErrorKind::protocol) {
-    throw session.refused(status, "STATUS");
-  }
-}
-
 }  // namespace
 
 Flags Selected::storable(const Flags& flags, std::uint64_t& dropped) const {
@@ -89,30 +71,66 @@ Flags Selected::permanent(const Flags& flags, std::uint64_t& dropped) const {
   return kept;
 }
 
-Task<Selected> open_folder(Session& session, FolderName name, std::string wire, Access access) {
-  const char* verb =
-      access == Access::read && !session.quirks.select_not_examine ? "EXAMINE" : "SELECT";
-  Selected folder;
-  folder.name = std::move(name);
-  folder.wire = std::move(wire);
-  folder.deleted_hides = session.quirks.deleted_hides;
+Opening opening_of(const Session& session, FolderName name, std::string wire, Access access) {
+  Opening opening;
+  opening.folder.name = std::move(name);
+  opening.folder.wire = std::move(wire);
+  const bool examine = access == Access::read && !session.quirks.select_not_examine;
+  opening.verb = examine ? "EXAMINE" : "SELECT";
+  opening.access = access;
+  opening.folder.deleted_hides = session.quirks.deleted_hides;
+  return opening;
+}
+
+Command open_command(Session& session, const Opening& opening) {
+  return session.command(opening.verb).string(opening.folder.wire).finish();
+}
+
+Task<Selected> finish_opening(Session& session, Opening opening) {
+  Selected& folder = opening.folder;
   session.forget_folder();
   session.set_folder(printable(folder.name.to_string()));
-  std::string tag = co_await session.send(session.command(verb).string(folder.wire).finish());
-  const StatusResponse status = co_await session.finish(tag, [&](Response& response) {
+  const StatusResponse status = co_await session.finish(opening.tag, [&](Response& response) {
     const auto* untagged = std::get_if<StatusResponse>(&response);
     if (!untagged || !untagged->code) return;
     // What came before [CLOSED] spoke of the folder that was open before (RFC 7162 §3.2.11).
     if (untagged->has(Code::kClosed)) session.forget_folder();
     take_code(*untagged->code, folder);
   });
-  if (status.status != Status::kOk) throw session.refused(status, verb);
+  if (status.status != Status::kOk) throw session.refused(status, opening.verb);
   if (status.code) take_code(*status.code, folder);
   folder.numbers.messages = session.exists();
-  if (access == Access::write && folder.read_only) {
+  if (opening.access == Access::write && folder.read_only) {
     throw session.error(ErrorKind::rejected, "the server lets us only read this folder");
   }
-  co_await ask_missing(session, folder);
+  co_return std::move(folder);
+}
+
+bool lacks_numbers(const Selected& folder) {
+  return !folder.numbers.uid_next || !folder.numbers.uid_validity;
+}
+
+Task<void> ask_missing(Session& session, Selected& folder) {
+  std::string tag = co_await session.send(
+      session.command("STATUS").string(folder.wire).raw("(UIDNEXT UIDVALIDITY)").finish());
+  const StatusResponse status = co_await session.finish(tag, [&folder](Response& response) {
+    const auto* data = std::get_if<StatusData>(&response);
+    if (!data) return;
+    const FolderNumbers told = numbers_of(*data);
+    if (!folder.numbers.uid_next) folder.numbers.uid_next = told.uid_next;
+    if (!folder.numbers.uid_validity) folder.numbers.uid_validity = told.uid_validity;
+  });
+  const ErrorKind kind = judge(status).kind;
+  if (status.status != Status::kOk && kind != ErrorKind::rejected && kind != ErrorKind::protocol) {
+    throw session.refused(status, "STATUS");
+  }
+}
+
+Task<Selected> open_folder(Session& session, FolderName name, std::string wire, Access access) {
+  Opening opening = opening_of(session, std::move(name), std::move(wire), access);
+  opening.tag = co_await session.send(open_command(session, opening));
+  Selected folder = co_await finish_opening(session, std::move(opening));
+  if (lacks_numbers(folder)) co_await ask_missing(session, folder);
   co_return folder;
 }
 

@@ -29,9 +29,27 @@ struct Selected {
 
 enum class Access { read, write };
 
-/// EXAMINE or SELECT; where the answer lacks UIDNEXT or UIDVALIDITY, STATUS is asked for it. Throws
-/// refused() when the folder cannot be opened, Error{rejected} when Access::write gets a read-only
-/// folder. Sets the session's context to the folder.
+/// A folder being opened: the command is out.
+struct Opening {
+  Selected folder;
+  std::string tag;
+  const char* verb = "";
+  Access access = Access::read;
+};
+
+/// The command that opens it. Its literal may have to wait.
+Command open_command(Session& session, const Opening& opening);
+/// What is to be opened, in the server's way.
+Opening opening_of(const Session& session, FolderName name, std::string wire, Access access);
+/// Reads the answer, and sets the session's context to the folder. Throws refused() when the folder
+/// cannot be opened, Error{rejected} when Access::write gets a read-only folder.
+Task<Selected> finish_opening(Session& session, Opening opening);
+/// True where the answer lacked UIDNEXT or UIDVALIDITY (Courier says no UIDNEXT).
+bool lacks_numbers(const Selected& folder);
+/// STATUS for them. Servers that cannot say them at all leave them absent.
+Task<void> ask_missing(Session& session, Selected& folder);
+
+/// All of it.
 Task<Selected> open_folder(Session& session, FolderName name, std::string wire, Access access);
 
 }  // namespace postferry::imap

@@ -16,53 +16,99 @@ namespace {
 
 class ImapSourceSession final : public SourceSession {
  public:
-  ImapSourceSession(Account& account, LoggedIn in)
-      : account_(account), session_(std::move(in.session)), listing_(std::move(in.listing)) {}
+  ImapSourceSession(Account& account, std::shared_ptr<Line> line, std::unique_ptr<Lister> listing)
+      : account_(account), party_(std::move(line), Access::read), listing_(std::move(listing)) {}
 
   Task<std::vector<FolderInfo>> list() override { return list_all(); }
 
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
 
-  Task<Catalogue> catalogue() override {
-    const bool rest = selected_.name == account_.rest_folder;
-    return read_catalogue(*session_, selected_, rest ? &account_.carried : nullptr);
+  Task<Opened> open_with_catalogue(FolderName folder) override {
+    return open_all(std::move(folder));
   }
 
+  Task<Catalogue> catalogue() override { return read(); }
+
   Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) override {
-    std::vector<Uid> uids;
-    uids.reserve(keys.size());
-    for (const MessageKey& key : keys) uids.push_back(key.uid());
-    return read_headers(*session_, std::move(uids));
+    return read_fields(std::move(keys));
   }
 
   Task<void> fetch(std::vector<Catalogue::Entry> wanted, MessageSink& sink) override {
-    return fetch_messages(*session_, std::move(wanted), sink);
+    return fetch_messages(party_, std::move(wanted), sink);
   }
 
   Task<Removal> remove(std::vector<MessageKey> keys) override {
-    return remove_messages(*session_, selected_, std::move(keys));
+    return remove_from(std::move(keys));
   }
 
-  Task<void> logout() override { return log_out(*session_); }
+  std::unique_ptr<SourceSession> fork() override {
+    return std::make_unique<ImapSourceSession>(account_, party_.line(), nullptr);
+  }
+
+  Task<void> logout() override { return say_goodbye(); }
 
  private:
+  /// What a catalogue of this folder leaves out.
+  const Labels* elsewhere(const FolderName& folder) const {
+    return folder == account_.rest_folder ? &account_.carried : nullptr;
+  }
+
+  Task<Removal> remove_from(std::vector<MessageKey> keys) {
+    Selected folder = party_.folder();
+    const auto work = [&]() {
+      party_.line()->open_for = nullptr;  // it is opened anew, to write
+      return remove_messages(party_.session(), folder, std::move(keys));
+    };
+    co_return co_await party_.alone_on_line(work);
+  }
+
+  // Who leaves the line last says goodbye for all.
+  Task<void> say_goodbye() {
+    if (party_.alone()) co_await log_out(party_.session());
+  }
+
   Task<std::vector<FolderInfo>> list_all() {
-    if (!listing_) co_return co_await list_folders(*session_, account_.names, Numbers::with_modseq);
-    const std::unique_ptr<Lister> listing = std::move(listing_);
-    co_return co_await listing->answer(account_.names);
+    const auto ask = [this]() {
+      return list_from(party_.session(), listing_, account_.names, Numbers::with_modseq);
+    };
+    co_return co_await party_.alone_on_line(ask);
   }
 
   Task<FolderNumbers> open(FolderName folder) {
     if (listing_) co_await list_all();
     std::string wire = account_.names.wire(folder);
-    selected_ = co_await open_folder(*session_, std::move(folder), std::move(wire), Access::read);
-    co_return selected_.numbers;
+    co_await party_.open(std::move(folder), std::move(wire));
+    co_return party_.folder().numbers;
+  }
+
+  Task<Opened> open_all(FolderName folder) {
+    if (listing_) co_await list_all();
+    std::string wire = account_.names.wire(folder);
+    Opened opened;
+    const Labels* shown = elsewhere(folder);
+    opened.catalogue = co_await open_and_read(party_, std::move(folder), std::move(wire), shown);
+    opened.numbers = party_.folder().numbers;
+    co_return opened;
+  }
+
+  Task<Catalogue> read() {
+    const auto all = [this]() {
+      return read_catalogue(party_.session(), party_.folder(), elsewhere(party_.folder().name));
+    };
+    co_return co_await party_.in_folder(all);
+  }
+
+  Task<std::vector<HeaderEntry>> read_fields(std::vector<MessageKey> keys) {
+    std::vector<Uid> uids;
+    uids.reserve(keys.size());
+    for (const MessageKey& key : keys) uids.push_back(key.uid());
+    const auto ask = [&]() { return read_headers(party_.session(), std::move(uids)); };
+    co_return co_await party_.in_folder(ask);
   }
 
   Account& account_;
-  std::unique_ptr<Session> session_;
+  Party party_;
   std::unique_ptr<Lister> listing_;  // asked for at the login, not answered yet
-  Selected selected_;
 };
 
 class ImapSource final : public Source {
@@ -74,7 +120,8 @@ class ImapSource final : public Source {
 
   Task<std::unique_ptr<SourceSession>> connect() override {
     LoggedIn in = co_await log_in(account_, Numbers::with_modseq);
-    co_return std::make_unique<ImapSourceSession>(account_, std::move(in));
+    co_return std::make_unique<ImapSourceSession>(
+        account_, std::make_shared<Line>(std::move(in.session)), std::move(in.listing));
   }
 
   void carried(const std::vector<FolderInfo>& folders) override {

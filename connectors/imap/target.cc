@@ -73,11 +73,12 @@ TargetTraits traits_of(const Session& session, const FolderNames& names) {
 
 class ImapTargetSession final : public TargetSession {
  public:
-  ImapTargetSession(Account& account, LoggedIn in)
+  ImapTargetSession(Account& account, std::shared_ptr<Line> line, std::unique_ptr<Lister> listing)
       : account_(account),
-        session_(std::move(in.session)),
-        listing_(std::move(in.listing)),
-        traits_(traits_of(*session_, account_.names)) {}
+        party_(std::move(line), Access::write),
+        session_(party_.session()),
+        listing_(std::move(listing)),
+        traits_(traits_of(session_, account_.names)) {}
 
   const TargetTraits& traits() const override { return traits_; }
 
@@ -93,59 +94,89 @@ class ImapTargetSession final : public TargetSession {
 
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
 
-  Task<Uid> uid_next() override { return ask_uid_next(); }
+  Task<Uid> uid_next() override {
+    return in_folder([this]() { return ask_uid_next(); });
+  }
 
-  Task<std::vector<TargetEntry>> look(Uid from) override { return look_from(*session_, from); }
+  Task<std::vector<TargetEntry>> look(Uid from) override { return look_from(party_, from); }
 
   Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) override {
-    return read_headers(*session_, std::move(uids));
+    return in_folder([this, uids = std::move(uids)]() { return read_headers(session_, uids); });
   }
 
   Task<void> fetch(std::vector<Uid> uids, MessageSink& sink) override {
     std::vector<Catalogue::Entry> wanted;
     wanted.reserve(uids.size());
     for (const Uid uid : uids) wanted.push_back({MessageKey(uid), 0, std::nullopt, nullptr});
-    return fetch_messages(*session_, std::move(wanted), sink);
+    return fetch_messages(party_, std::move(wanted), sink);
   }
 
   Task<void> append(AppendFeed& feed) override {
     AppendTraits traits;
-    traits.literals = session_->capabilities.literals();
-    if (session_->quirks.distrust_literal_plus) {
+    traits.literals = session_.capabilities.literals();
+    if (session_.quirks.distrust_literal_plus) {
       traits.literals = std::min(traits.literals, LiteralMode::kLiteralMinus);
     }
-    traits.nul_ends_session = session_->quirks.nul_ends_session;
-    traits.multiappend = session_->capabilities.has("MULTIAPPEND");
+    traits.nul_ends_session = session_.quirks.nul_ends_session;
+    traits.multiappend = session_.capabilities.has("MULTIAPPEND");
     traits.uidplus = traits_.uidplus;
-    traits.binary = session_->capabilities.has("BINARY");
+    traits.binary = session_.capabilities.has("BINARY");
     traits.limit_bytes = traits_.append_limit_bytes;
-    return append_feed(*session_, selected_, traits, feed, flags_dropped_);
+    return append_feed(party_, traits, feed, flags_dropped_);
   }
 
   std::uint64_t flags_dropped() const override { return flags_dropped_; }
 
   Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) override {
     std::uint64_t dropped = 0;
-    const Flags storable = selected_.storable(flags, dropped);
+    const Flags storable = party_.folder().storable(flags, dropped);
     std::string names;
     for (const std::string& flag : check_flags(storable.names()).sendable) {
       names += (names.empty() ? "" : " ") + flag;
     }
-    return store_in_sets(*session_, sorted(std::move(uids)),
-                         add ? "+FLAGS.SILENT" : "-FLAGS.SILENT", names, false);
+    return in_folder([this, numbers = sorted(std::move(uids)), names, add]() {
+      return store_in_sets(session_, numbers, add ? "+FLAGS.SILENT" : "-FLAGS.SILENT", names,
+                           false);
+    });
   }
 
   Task<void> expunge(std::vector<Uid> uids) override {
-    return store_in_sets(*session_, sorted(std::move(uids)), "+FLAGS.SILENT", "\\Deleted",
-                         traits_.uidplus);
+    return in_folder([this, numbers = sorted(std::move(uids))]() {
+      return store_in_sets(session_, numbers, "+FLAGS.SILENT", "\\Deleted", traits_.uidplus);
+    });
   }
 
-  Task<void> logout() override { return log_out(*session_); }
+  std::unique_ptr<TargetSession> fork() override {
+    return std::make_unique<ImapTargetSession>(account_, party_.line(), nullptr);
+  }
+
+  Task<void> logout() override { return say_goodbye(); }
 
  private:
+  // Who leaves the line last says goodbye for all.
+  Task<void> say_goodbye() {
+    if (party_.alone()) co_await log_out(session_);
+  }
+
+  // Keeps `work` for as long as it runs.
+  template <class F>
+  auto in_folder(F work) -> std::invoke_result_t<F&> {
+    co_return co_await party_.in_folder(std::move(work));
+  }
+
+  /// A command that needs no folder open, in a turn of its own.
+  Task<StatusResponse> ask(Command command) {
+    const auto one = [&](Turn& turn) -> Task<StatusResponse> {
+      std::string tag = co_await party_.say(turn, std::move(command));
+      turn.spoken();
+      co_await turn.listen();
+      co_return co_await session_.finish(tag);
+    };
+    co_return co_await party_.in_turn(one);
+  }
+
   Task<void> subscribe_to(FolderName folder, std::string wire) {
-    std::string tag = co_await session_->send(session_->command("SUBSCRIBE").string(wire).finish());
-    const StatusResponse status = co_await session_->finish(tag);
+    const StatusResponse status = co_await ask(session_.command("SUBSCRIBE").string(wire).finish());
     if (status.status != Status::kOk) throw refused_for(folder, status, "SUBSCRIBE");
   }
 
@@ -158,16 +189,13 @@ class ImapTargetSession final : public TargetSession {
 
   Task<void> create_as(FolderName folder, std::string wire, Role role) {
     if (folder.is_inbox()) co_return;
-    const char* use =
-        session_->capabilities.has("CREATE-SPECIAL-USE") ? special_use(role) : nullptr;
-    CommandBuilder command = session_->command("CREATE").string(wire);
+    const char* use = session_.capabilities.has("CREATE-SPECIAL-USE") ? special_use(role) : nullptr;
+    CommandBuilder command = session_.command("CREATE").string(wire);
     if (use) command.raw(std::string("(USE (") + use + "))");
-    std::string tag = co_await session_->send(command.finish());
-    StatusResponse status = co_await session_->finish(tag);
+    StatusResponse status = co_await ask(command.finish());
     if (status.status != Status::kOk && use && !exists_already(status)) {
       // Another folder may have the role, or the server does not allow it: the folder matters more.
-      tag = co_await session_->send(session_->command("CREATE").string(wire).finish());
-      status = co_await session_->finish(tag);
+      status = co_await ask(session_.command("CREATE").string(wire).finish());
     }
     if (status.status != Status::kOk && !exists_already(status)) {
       throw refused_for(folder, status, "CREATE");
@@ -182,40 +210,41 @@ class ImapTargetSession final : public TargetSession {
   }
 
   Task<std::vector<FolderInfo>> list_all() {
-    if (!listing_)
-      co_return co_await list_folders(*session_, account_.names, Numbers::without_modseq);
-    const std::unique_ptr<Lister> listing = std::move(listing_);
-    co_return co_await listing->answer(account_.names);
+    const auto ask = [this]() {
+      return list_from(session_, listing_, account_.names, Numbers::without_modseq);
+    };
+    co_return co_await party_.alone_on_line(ask);
   }
 
   Task<FolderNumbers> open(FolderName folder) {
     if (listing_) co_await list_all();
     std::string wire = account_.names.wire(folder);
-    selected_ = co_await open_folder(*session_, std::move(folder), std::move(wire), Access::write);
-    traits_.uidplus = !selected_.uid_not_sticky && traits_of(*session_, account_.names).uidplus;
-    co_return selected_.numbers;
+    co_await party_.open(std::move(folder), std::move(wire));
+    traits_.uidplus =
+        !party_.folder().uid_not_sticky && traits_of(session_, account_.names).uidplus;
+    co_return party_.folder().numbers;
   }
 
   Task<Uid> ask_uid_next() {
-    std::string noop = co_await session_->send(session_->command("NOOP").finish());
+    std::string noop = co_await session_.send(session_.command("NOOP").finish());
     // A name that needs a waiting literal cannot follow before the answer.
-    Command ask = session_->command("STATUS").string(selected_.wire).raw("(UIDNEXT)").finish();
+    Command ask = session_.command("STATUS").string(party_.folder().wire).raw("(UIDNEXT)").finish();
     const bool alone = ask.pieces.size() > 1;
-    if (alone) co_await session_->succeed(noop, "NOOP");
-    std::string tag = co_await session_->send(std::move(ask));
-    if (!alone) co_await session_->succeed(noop, "NOOP");
+    if (alone) co_await session_.succeed(noop, "NOOP");
+    std::string tag = co_await session_.send(std::move(ask));
+    if (!alone) co_await session_.succeed(noop, "NOOP");
     std::optional<std::uint32_t> next;
-    co_await session_->succeed(tag, "STATUS", [&next](Response& response) {
+    co_await session_.succeed(tag, "STATUS", [&next](Response& response) {
       if (const auto* status = std::get_if<StatusData>(&response)) {
         next = numbers_of(*status).uid_next;
       }
     });
     if (next) co_return Uid{*next};
     // NetEase leaves UIDNEXT out. Behind the last message is the least it can be.
-    if (session_->exists() == 0) co_return Uid{1};
+    if (session_.exists() == 0) co_return Uid{1};
     std::uint32_t last = 0;
-    tag = co_await session_->send(session_->command("UID FETCH").raw("* (UID)").finish());
-    co_await session_->succeed(tag, "FETCH", [&last](Response& response) {
+    tag = co_await session_.send(session_.command("UID FETCH").raw("* (UID)").finish());
+    co_await session_.succeed(tag, "FETCH", [&last](Response& response) {
       const auto* fetch = std::get_if<FetchData>(&response);
       if (fetch && fetch->uid) last = std::max(last, *fetch->uid);
     });
@@ -223,10 +252,10 @@ class ImapTargetSession final : public TargetSession {
   }
 
   Account& account_;
-  std::unique_ptr<Session> session_;
+  Party party_;
+  Session& session_;
   std::unique_ptr<Lister> listing_;  // asked for at the login, not answered yet
   TargetTraits traits_;
-  Selected selected_;
   std::uint64_t flags_dropped_ = 0;
 };
 
@@ -239,7 +268,8 @@ class ImapTarget final : public Target {
 
   Task<std::unique_ptr<TargetSession>> connect() override {
     LoggedIn in = co_await log_in(account_, Numbers::without_modseq);
-    co_return std::make_unique<ImapTargetSession>(account_, std::move(in));
+    co_return std::make_unique<ImapTargetSession>(
+        account_, std::make_shared<Line>(std::move(in.session)), std::move(in.listing));
   }
 
   int max_sessions() const override {

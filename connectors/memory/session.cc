@@ -60,7 +60,7 @@ MemoryLine::Call::Call(MemoryLine& line, std::string_view name) : line_(line), n
 
 MemoryLine::Call::~Call() {
   line_.busy_ = false;
-  if (!done_) line_.dead_ = true;
+  if (!done_) line_.dead_ = line_.connection_->dead_ = true;
 }
 
 Task<void> MemoryLine::Call::travel() {
@@ -72,18 +72,22 @@ Task<void> MemoryLine::Call::travel() {
 }
 
 void MemoryLine::Call::check() const {
-  if (line_.line_number_ != line_.server_.line()) {
+  const Connection& connection = *line_.connection_;
+  if (connection.dead_ || connection.number_ != line_.server_.line()) {
     throw Error(ErrorKind::transient, "the connection was lost", line_.server_.options().name);
   }
 }
 
 // MemoryLine
 
-MemoryLine::MemoryLine(MemoryServer& server) : server_(server), line_number_(server.line()) {
+MemoryLine::Connection::Connection(MemoryServer& server) : server_(server), number_(server.line()) {
   server.open_session();
 }
 
-MemoryLine::~MemoryLine() { server_.close_session(); }
+MemoryLine::Connection::~Connection() { server_.close_session(); }
+
+MemoryLine::MemoryLine(std::shared_ptr<Connection> connection)
+    : connection_(std::move(connection)), server_(connection_->server_) {}
 
 MemoryFolder& MemoryLine::selected() {
   if (!selected_) throw std::logic_error("no folder is selected");
@@ -251,7 +255,7 @@ Task<Removal> MemoryLine::remove(std::vector<MessageKey> keys) {
 }
 
 Task<void> MemoryLine::logout() {
-  if (!dead_) {
+  if (!dead_ && connection_.use_count() == 1) {
     const Call call(*this, "logout");  // Never done: nothing comes after it.
     co_await sleep_for(server_.options().round_trip);
     if (!selected_ || server_.find(*selected_) == nullptr) co_return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,11 +17,27 @@ namespace postferry {
 /// Breaking the rules is a bug of the caller: std::logic_error.
 class MemoryLine {
  public:
-  /// Throws what MemoryServer::open_session throws.
-  explicit MemoryLine(MemoryServer& server);
+  /// What sessions share that were forked from one: when one of them dies, all do.
+  class Connection {
+   public:
+    /// Throws what MemoryServer::open_session throws.
+    explicit Connection(MemoryServer& server);
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection();
+
+   private:
+    friend class MemoryLine;
+    MemoryServer& server_;
+    std::uint64_t number_;
+    bool dead_ = false;
+  };
+
+  explicit MemoryLine(std::shared_ptr<Connection> connection);
   MemoryLine(const MemoryLine&) = delete;
   MemoryLine& operator=(const MemoryLine&) = delete;
-  ~MemoryLine();
+
+  const std::shared_ptr<Connection>& connection() const { return connection_; }
 
   /// One call, from its beginning; unless it is told done(), the session is dead afterwards.
   class Call {
@@ -62,8 +79,8 @@ class MemoryLine {
   MemoryMessage* find(const MessageKey& key);
   Task<void> hand_over(const MessageKey& key, MessageSink& sink, const Call& call);
 
+  std::shared_ptr<Connection> connection_;
   MemoryServer& server_;
-  std::uint64_t line_number_;
   std::optional<FolderName> selected_;
   std::vector<Uid> fetched_;
   bool busy_ = false;

@@ -13,7 +13,8 @@ namespace {
 
 class MemorySourceSession final : public SourceSession {
  public:
-  explicit MemorySourceSession(MemoryServer& server) : line_(server) {}
+  explicit MemorySourceSession(std::shared_ptr<MemoryLine::Connection> connection)
+      : line_(std::move(connection)) {}
 
   Task<std::vector<FolderInfo>> list() override { return line_.list(); }
   Task<FolderNumbers> select(const FolderName& folder) override { return line_.select(folder); }
@@ -47,6 +48,9 @@ class MemorySourceSession final : public SourceSession {
   Task<Removal> remove(std::vector<MessageKey> keys) override {
     return line_.remove(std::move(keys));
   }
+  std::unique_ptr<SourceSession> fork() override {
+    return std::make_unique<MemorySourceSession>(line_.connection());
+  }
   Task<void> logout() override { return line_.logout(); }
 
  private:
@@ -60,7 +64,8 @@ class MemorySource final : public Source {
   Task<std::unique_ptr<SourceSession>> connect() override {
     co_await sleep_for(server_.options().round_trip);
     ++server_.calls["connect"];
-    co_return std::make_unique<MemorySourceSession>(server_);
+    co_return std::make_unique<MemorySourceSession>(
+        std::make_shared<MemoryLine::Connection>(server_));
   }
   int max_sessions() const override { return server_.options().max_sessions; }
   std::string describe() const override { return "memory:" + server_.options().name; }

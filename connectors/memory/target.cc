@@ -21,7 +21,8 @@ std::vector<MessageKey> keys_of(const std::vector<Uid>& uids) {
 
 class MemoryTargetSession final : public TargetSession {
  public:
-  explicit MemoryTargetSession(MemoryServer& server) : line_(server), server_(server) {}
+  explicit MemoryTargetSession(std::shared_ptr<MemoryLine::Connection> connection)
+      : line_(std::move(connection)), server_(line_.server()) {}
 
   const TargetTraits& traits() const override { return server_.options().traits; }
   Task<std::vector<FolderInfo>> list() override { return line_.list(); }
@@ -83,6 +84,9 @@ class MemoryTargetSession final : public TargetSession {
       }
     }
     call.done();
+  }
+  std::unique_ptr<TargetSession> fork() override {
+    return std::make_unique<MemoryTargetSession>(line_.connection());
   }
   Task<void> logout() override { return line_.logout(); }
 
@@ -217,7 +221,8 @@ class MemoryTarget final : public Target {
   Task<std::unique_ptr<TargetSession>> connect() override {
     co_await sleep_for(server_.options().round_trip);
     ++server_.calls["connect"];
-    co_return std::make_unique<MemoryTargetSession>(server_);
+    co_return std::make_unique<MemoryTargetSession>(
+        std::make_shared<MemoryLine::Connection>(server_));
   }
   int max_sessions() const override { return server_.options().max_sessions; }
   std::string describe() const override { return "memory:" + server_.options().name; }

@@ -34,7 +34,8 @@ class CrossingSimulation {
  public:
   CrossingSimulation(std::uint64_t seed, Misfortunes misfortunes)
       : random_(seed), may_(misfortunes), source_(source_options()), target_(target_options()) {
-    options_.memory_bytes = 1000 + upto(200'000);
+    // With room, small folders cross over one connection.
+    options_.memory_bytes = one_in(2) ? 64 << 20 : 1000 + upto(200'000);
     options_.sessions = static_cast<int>(1 + upto(3));
     fill();
     plan();

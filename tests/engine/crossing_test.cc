@@ -413,3 +413,46 @@ TEST_CASE("an accepted refusal is not tried again and is no failure; retry tries
     CHECK(block_on(pair.executor, pair.journal->failures(folder.id)).size() == 1);
   }
 }
+
+TEST_CASE("small folders cross side by side over one connection") {
+  MemoryOptions far;
+  far.round_trip = std::chrono::milliseconds(40);
+  Pair pair(far, far);
+  for (int i = 0; i < 60; ++i)
+    pair.fill(("f" + std::to_string(i)).c_str(), 2, "f" + std::to_string(i) + "-");
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().copied == 120);
+  CHECK(pair.equal());
+  CHECK(pair.source.calls["connect"] == 1);
+  CHECK(pair.target.calls["connect"] == 1);
+  // Twelve at a time, and each folder some six round trips.
+  CHECK(ledger.seconds < 60 / 12 * 8 * 0.040);
+}
+
+TEST_CASE("a connection that is lost under many small folders costs them nothing but time") {
+  Pair pair;
+  for (int i = 0; i < 30; ++i)
+    pair.fill(("f" + std::to_string(i)).c_str(), 3, "f" + std::to_string(i) + "-");
+  int batches = 0;
+  pair.target.faults.on_call = [&](MemoryServer& server, std::string_view call) {
+    if (call == "batch" && ++batches % 9 == 0) server.drop_sessions();
+  };
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a small folder that cannot be opened does not hold up those beside it") {
+  Pair pair;
+  for (int i = 0; i < 20; ++i)
+    pair.fill(("f" + std::to_string(i)).c_str(), 2, "f" + std::to_string(i) + "-");
+  pair.source.faults.on_call = [&](MemoryServer& server, std::string_view call) {
+    const FolderName gone = FolderName::parse("f7");
+    if (call == "select" && server.find(gone)) server.remove_folder(gone);
+  };
+  const Ledger ledger = pair.run();
+  CHECK(ledger.folders_failed() == 1);
+  CHECK(ledger.messages().copied == 38);
+  CHECK(ledger.messages().pending == 2);
+  CHECK(pair.source.calls["connect"] == 1);
+}

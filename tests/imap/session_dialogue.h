@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "connectors/imap/login.h"
+#include "connectors/imap/party.h"
 #include "connectors/imap/selected.h"
 #include "connectors/imap/session.h"
 #include "connectors/net/memory_stream.h"
@@ -128,6 +129,24 @@ inline Client logged_in(std::vector<std::string> capabilities,
   };
 }
 
+inline Selected folder_selected(std::string wire = "INBOX", std::uint32_t uid_validity = 7) {
+  Selected folder;
+  folder.name = FolderName::parse(wire);
+  folder.wire = std::move(wire);
+  folder.numbers.uid_validity = uid_validity;
+  return folder;
+}
+
+/// A client alone on its line, with the folder `wire` open.
+inline Client in_open_folder(std::function<Task<void>(Party&)> talk,
+                             const std::string& wire = "INBOX") {
+  return [talk = std::move(talk), wire](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    auto session = std::make_unique<Session>(std::move(stream), "target imaps://ann@new.example");
+    Party party(std::make_shared<Line>(std::move(session)), Access::read, folder_selected(wire));
+    co_await talk(party);
+  };
+}
+
 /// The error that the task ends with; std::logic_error if it succeeds.
 inline Task<Error> failure_of(Task<void> task) {
   try {
@@ -141,14 +160,6 @@ inline Task<Error> failure_of(Task<void> task) {
 template <class T>
 Task<void> drop_value(Task<T> task) {
   co_await std::move(task);
-}
-
-inline Selected folder_selected(std::string wire = "INBOX", std::uint32_t uid_validity = 7) {
-  Selected folder;
-  folder.name = FolderName::parse(wire);
-  folder.wire = std::move(wire);
-  folder.numbers.uid_validity = uid_validity;
-  return folder;
 }
 
 }  // namespace postferry::imap::testing

@@ -52,8 +52,8 @@ Fetched fetch_by(const Dialogue& dialogue,
                  const Quirks& quirks = {}) {
   Fetched fetched;
   converse(
-      dialogue, logged_in({}, [&](Session& session) -> Task<void> {
-        session.quirks = quirks;
+      dialogue, in_open_folder([&](Party& party) -> Task<void> {
+        party.session().quirks = quirks;
         std::vector<Catalogue::Entry> entries;
         for (const auto& [uid, size] : wanted) {
           entries.push_back({MessageKey(Uid{uid}), size, InternalDate{1'000'000'000, 0}, nullptr});
@@ -62,7 +62,7 @@ Fetched fetch_by(const Dialogue& dialogue,
         co_await with_group([&](TaskGroup& group) -> Task<void> {
           Recorder recorder(group);
           try {
-            co_await fetch_messages(session, entries, recorder);
+            co_await fetch_messages(party, entries, recorder);
           } catch (const Error& error) {
             fetched.error = error;
           }

@@ -152,9 +152,9 @@ TEST_CASE("looking at a target from a UID ignores the last message below it") {
       "+0100\")");
   d.s("A4 OK");
   std::vector<TargetEntry> first, second;
-  converse(d, logged_in({}, [&](Session& session) -> Task<void> {
-             first = co_await look_from(session, Uid{50});
-             second = co_await look_from(session, Uid{50});
+  converse(d, in_open_folder([&](Party& party) -> Task<void> {
+             first = co_await look_from(party, Uid{50});
+             second = co_await look_from(party, Uid{50});
            }));
   CHECK(first.empty());
   REQUIRE(second.size() == 1);

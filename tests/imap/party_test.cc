@@ -1,0 +1,167 @@
+// Several sessions on one connection: their commands go out without waiting for each other's
+// answers, each finds its folder open, and they share their fate.
+#include <catch2/catch.hpp>
+
+#include "connectors/imap/fetcher.h"
+#include "connectors/imap/scan.h"
+#include "tests/imap/session_dialogue.h"
+
+using namespace postferry;
+using namespace postferry::imap;
+using namespace postferry::imap::testing;
+
+namespace {
+
+constexpr const char* kCatalogue = "UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)";
+
+Dialogue& opened(Dialogue& d, int tag, int exists, int uid_validity = 7) {
+  d.s(fmt::format("* {} EXISTS", exists)).s(fmt::format("* OK [UIDVALIDITY {}] ok", uid_validity));
+  return d.s("* OK [UIDNEXT 9] ok").s(fmt::format("A{} OK", tag));
+}
+
+struct Two {
+  explicit Two(std::unique_ptr<net::Stream> stream)
+      : line(std::make_shared<Line>(std::make_unique<Session>(std::move(stream), "source x"))),
+        first(line, Access::read),
+        second(line, Access::read) {}
+  std::shared_ptr<Line> line;
+  Party first, second;
+};
+
+Task<void> read_into(Party& party, const char* name, std::optional<Catalogue>& catalogue,
+                     std::optional<Error>& error) {
+  try {
+    catalogue = co_await open_and_read(party, FolderName({name}), name);
+  } catch (const Error& failure) {
+    error = failure;
+  }
+}
+
+struct BothRead {
+  std::optional<Catalogue> a, b;
+  std::optional<Error> a_error, b_error;
+};
+
+BothRead read_both(const Dialogue& dialogue) {
+  BothRead both;
+  converse(dialogue, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    both = {};
+    Two two(std::move(stream));
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      group.spawn(read_into(two.first, "A", both.a, both.a_error));
+      group.spawn(read_into(two.second, "B", both.b, both.b_error));
+      co_await group.join();
+    });
+  });
+  return both;
+}
+
+// All four commands are out before the first is answered.
+Dialogue both_asked() {
+  Dialogue d;
+  d.c("A1 EXAMINE \"A\"").c(std::string("A2 ") + kCatalogue);
+  d.c("A3 EXAMINE \"B\"").c(std::string("A4 ") + kCatalogue);
+  return d;
+}
+
+class Keys final : public MessageSink {
+ public:
+  Task<void> message(Message message) override {
+    told += std::to_string(message.key.uid().value) + "=" + std::string(message.body.bytes()) + " ";
+    co_return;
+  }
+  Task<void> missing(MessageKey, bool, std::string) override { co_return; }
+  std::string told;
+};
+
+}  // namespace
+
+TEST_CASE("two folders are read over one connection in one round trip") {
+  Dialogue d = both_asked();
+  opened(d, 1, 1).s("* 1 FETCH (UID 5 FLAGS () RFC822.SIZE 10)").s("A2 OK");
+  opened(d, 3, 2).s("* 1 FETCH (UID 6 FLAGS () RFC822.SIZE 10)");
+  d.s("* 2 FETCH (UID 8 FLAGS () RFC822.SIZE 10)").s("A4 OK");
+  const BothRead both = read_both(d);
+  REQUIRE((both.a && both.b));
+  CHECK(both.a->size() == 1);
+  CHECK(both.b->size() == 2);
+}
+
+TEST_CASE("a folder that cannot be opened is its own user's trouble alone") {
+  Dialogue d = both_asked();
+  d.s("A1 NO [NONEXISTENT] no such folder").s("A2 BAD no folder is open");
+  opened(d, 3, 0).s("A4 BAD there is nothing");
+  const BothRead both = read_both(d);
+  REQUIRE(both.a_error);
+  CHECK(both.a_error->kind() == ErrorKind::rejected);
+  CHECK(std::string(both.a_error->what()).find("no such folder") != std::string::npos);
+  REQUIRE(both.b);
+  CHECK(both.b->size() == 0);
+}
+
+TEST_CASE("a line that is lost is lost to all its users") {
+  Dialogue d = both_asked();
+  d.hangs_up();
+  const BothRead both = read_both(d);
+  REQUIRE((both.a_error && both.b_error));
+  CHECK(both.a_error->kind() == ErrorKind::transient);
+  CHECK(both.b_error->kind() == ErrorKind::transient);
+}
+
+TEST_CASE("a listing that comes short is asked for again, with its own folder open") {
+  Dialogue d = both_asked();
+  opened(d, 1, 2).s("* 1 FETCH (UID 5 FLAGS () RFC822.SIZE 10)").s("A2 OK");
+  opened(d, 3, 0).s("A4 OK");
+  d.c("A5 EXAMINE \"A\"");
+  opened(d, 5, 1);
+  d.c(std::string("A6 ") + kCatalogue).s("* 1 FETCH (UID 5 FLAGS () RFC822.SIZE 10)").s("A6 OK");
+  const BothRead both = read_both(d);
+  REQUIRE(both.a);
+  CHECK(both.a->size() == 1);
+}
+
+TEST_CASE("who comes back to a folder opens it again, and notes if it is another one") {
+  const bool same = GENERATE(true, false);
+  Dialogue d;
+  d.c("A1 EXAMINE \"A\"");
+  opened(d, 1, 1);
+  d.c("A2 EXAMINE \"B\"");
+  opened(d, 2, 1);
+  d.c("A3 EXAMINE \"A\"").c("A4 UID FETCH 5 (UID FLAGS INTERNALDATE BODY.PEEK[])");
+  opened(d, 3, 1, same ? 7 : 8);
+  d.raw("* 1 FETCH (UID 5 BODY[] {3}\r\nabc)\r\n").s("A4 OK");
+  Keys keys;
+  std::optional<Error> error;
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    keys.told.clear();
+    error.reset();
+    Two two(std::move(stream));
+    co_await two.first.open(FolderName({"A"}), "A");
+    co_await two.second.open(FolderName({"B"}), "B");
+    std::vector<Catalogue::Entry> wanted;
+    wanted.push_back({MessageKey(Uid{5}), 3, std::nullopt, nullptr});
+    try {
+      co_await fetch_messages(two.first, std::move(wanted), keys);
+    } catch (const Error& failure) {
+      error = failure;
+    }
+  });
+  CHECK(keys.told == (same ? "5=abc " : ""));
+  CHECK(error.has_value() == !same);
+}
+
+TEST_CASE("looking at a target through a shared line opens the folder again instead of a NOOP") {
+  Dialogue d;
+  d.c("A1 EXAMINE \"A\"");
+  opened(d, 1, 0);
+  d.c("A2 EXAMINE \"A\"").c("A3 UID FETCH 3:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+  opened(d, 2, 1).s("* 1 FETCH (UID 3 FLAGS () RFC822.SIZE 4)").s("A3 OK");
+  std::vector<TargetEntry> seen;
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    Two two(std::move(stream));
+    co_await two.first.open(FolderName({"A"}), "A");
+    seen = co_await look_from(two.first, Uid{3});
+  });
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].size_bytes == 4);
+}
