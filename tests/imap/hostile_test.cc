@@ -230,6 +230,16 @@ TEST_CASE("hostile: a folder called ../../etc/passwd is only levels of a name (C
   CHECK(got.error->message() == "EXAMINE was refused: NO \\x1B]0;owned\\x07 no\\x1B[2J");
 }
 
+TEST_CASE("hostile: a folder name with a NUL, which could not be said back, is no folder name") {
+  using namespace std::string_literals;
+  Dialogue d;
+  d.s("* PREAUTH [CAPABILITY IMAP4rev1] hi").c("A1 LIST \"\" \"\"");
+  d.c("A2 LIST \"\" \"*\"").c("A3 LSUB \"\" \"*\"");
+  d.s("* LIST () \"/\" \"\"").s("A1 OK");
+  check_refused(attack_source(d, says("* LIST () \"/\" {3}\r\na\0b\r\nA2 OK\r\nA3 OK\r\n"s)),
+                "a folder name with a NUL byte");
+}
+
 TEST_CASE("hostile: silence ends at the limit, at whatever moment it falls") {
   for (const Dialogue& script : {Dialogue(), login_of({}), until_catalogue("1"), until_fetch()}) {
     const Got got = attack_source(script, says(""));

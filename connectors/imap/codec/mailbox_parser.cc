@@ -113,6 +113,11 @@ void parse_status_items(Lexer& lexer, StatusData& data) {
   expect_end(lexer);
 }
 
+// No literal may hold one (RFC 9051 §4.3): a folder so named could never be spoken of.
+void refuse_nul(const Lexer& lexer, std::string_view name) {
+  if (name.find('\0') != name.npos) lexer.fail("a folder name with a NUL byte");
+}
+
 std::vector<NamespaceData::Entry> parse_namespaces(Lexer& lexer) {
   std::vector<NamespaceData::Entry> entries;
   lexer.spaces();
@@ -125,6 +130,7 @@ std::vector<NamespaceData::Entry> parse_namespaces(Lexer& lexer) {
     lexer.spaces();
     NamespaceData::Entry entry;
     entry.prefix = lexer.string().bytes;
+    refuse_nul(lexer, entry.prefix);
     lexer.spaces();
     entry.delimiter = parse_delimiter(lexer);
     for (lexer.spaces(); !lexer.accept(')'); lexer.spaces()) lexer.skip_value();
@@ -150,6 +156,7 @@ ListData parse_list(Lexer& lexer, ListData::Kind kind) {
     if (tail.peek() == '(') parse_extended(tail, data);
     expect_end(tail);
   });
+  refuse_nul(lexer, data.name);
   return data;
 }
 
