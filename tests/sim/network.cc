@@ -257,6 +257,11 @@ class SimNetwork::ClientStream final : public net::Stream {
   bool closed_ = false;
 };
 
+SimNetwork::~SimNetwork() {
+  for (const std::weak_ptr<Connection>& line : lines_)
+    if (const auto connection = line.lock()) connection->server.reset();
+}
+
 void SimNetwork::listen(std::uint16_t number, Accept accept) {
   Port port;
   port.number = number;
@@ -275,6 +280,7 @@ Task<std::unique_ptr<net::Stream>> SimNetwork::connect(net::ConnectOptions optio
       std::make_shared<Connection>(*this, ++last_id_, fate ? fate(options.port) : LineFate());
   connection->port_number = options.port;
   connection->server = to.accept(connection);
+  lines_.push_back(connection);
   if (!connection->server) throw Error(ErrorKind::unreachable, "nobody answers", options.host);
   to.most_open = std::max(to.most_open, ++to.open);
   co_return std::make_unique<ClientStream>(connection, options.io_limit);

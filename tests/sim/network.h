@@ -65,6 +65,7 @@ class SimNetwork final : public net::Network {
  public:
   SimNetwork(Agenda& agenda, Dice& dice, Trace& trace)
       : agenda_(agenda), dice_(dice), trace_(trace) {}
+  ~SimNetwork() override;
 
   void listen(std::uint16_t port, Accept accept);
   LineHabits habits;
@@ -96,6 +97,8 @@ class SimNetwork final : public net::Network {
   Trace& trace_;
   std::vector<Port> ports_;
   std::uint64_t last_id_ = 0;
+  /// A line and its server hold each other until the server has been told that it is down.
+  std::vector<std::weak_ptr<Connection>> lines_;
 };
 
 }  // namespace postferry::sim
