@@ -41,6 +41,7 @@ Disk::Files Disk::contents() const {
 }
 
 void Disk::kill() {
+  dead_ = true;
   for (auto& [name, file] : files_) {
     file->orphan = true;
     auto survivor = std::make_shared<File>();
@@ -82,6 +83,7 @@ void Disk::File::apply(std::size_t offset, std::string_view data) {
 }
 
 std::shared_ptr<Disk::File> Disk::open(const std::string& name, bool create) {
+  dead_ = false;
   if (name.empty()) return std::make_shared<File>();  // temporary, nobody else's
   const auto found = files_.find(name);
   if (found != files_.end()) return found->second;

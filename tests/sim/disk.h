@@ -58,7 +58,10 @@ class Disk {
   };
   std::shared_ptr<File> open(const std::string& name, bool create);
   bool exists(const std::string& name) const { return files_.contains(name); }
-  void remove(const std::string& name) { files_.erase(name); }
+  /// A dead program's connection, when it is closed, would remove the log that outlives it.
+  void remove(const std::string& name) {
+    if (!dead_) files_.erase(name);
+  }
   /// False: the disk is full.
   bool write(File& file, std::size_t offset, std::string_view data);
   void truncate(File& file, std::size_t size);
@@ -67,6 +70,7 @@ class Disk {
   std::string name_;
   std::unique_ptr<sqlite3_vfs> vfs_;
   std::map<std::string, std::shared_ptr<File>> files_;
+  bool dead_ = false;  // the program, until the next opens a file
   std::optional<std::uint64_t> room_;
   bool was_full_ = false;
   std::uint64_t writes_ = 0;

@@ -108,7 +108,10 @@ End run_program(Outside& outside, const Start& start) {
       }
     }
     if (!handle.done()) {
-      outside.trace.say("-- the program dies at step {}", end.steps);
+      outside.trace.say(
+          "-- {} at step {}",
+          start.death == Death::power_cut ? "the power is cut" : "the program is killed",
+          end.steps);
       if (start.death == Death::power_cut) {
         outside.disk.cut_power(outside.dice);
         outside.unsynced.rows.clear();
