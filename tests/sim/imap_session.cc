@@ -148,6 +148,12 @@ void ImapSession::obey(const ClientCommand& command) {
     server_.store.sins.push_back(fmt::format("a command of {} octets", command.line_octets));
     return goodbye("the line is too long");
   }
+  const bool opens = command.verb == "SELECT" || command.verb == "EXAMINE";
+  if (opens) {  // whatever comes of it, the folder that was open is so no longer
+    if (state_ == State::selected) state_ = State::member;
+    folder_ = nullptr;
+    opened_in_vain_ = true;
+  }
   if (command.verb != "APPEND" && meet(Moment::command, command.tag)) return;
   if (ended_) return;
   const std::string& verb = command.verb;
@@ -181,7 +187,11 @@ void ImapSession::obey(const ClientCommand& command) {
   if (verb == "LIST" || verb == "LSUB" || (verb == "XLIST" && profile_.offers("XLIST")))
     return list(command);
   if (verb == "STATUS") return status(command);
-  if (verb == "SELECT" || verb == "EXAMINE") return select(command, verb == "EXAMINE");
+  if (opens) {
+    select(command, verb == "EXAMINE");
+    opened_in_vain_ = state_ != State::selected;
+    return;
+  }
   if (verb == "CREATE") return create(command);
   if (verb == "SUBSCRIBE") {
     MailFolder* folder = server_.store.find(command.arguments.at(0).text);
@@ -190,7 +200,11 @@ void ImapSession::obey(const ClientCommand& command) {
     return ok(command.tag, "done");
   }
   if (verb == "APPEND") return append(command);
-  if (state_ != State::selected) return sin(command, "select first");
+  if (state_ != State::selected) {
+    // What only reads may have been sent before the refusal was heard; what changes, never.
+    if (opened_in_vain_ && verb == "UID FETCH") return say(command.tag + " BAD select first");
+    return sin(command, "select first");
+  }
   if (verb == "UID FETCH") return fetch(command);
   if (verb == "UID STORE") return store(command);
   if (verb == "UID SEARCH") return search(command);
