@@ -80,7 +80,8 @@ struct InternalDate {
 };
 
 /// What names a message in its folder: an IMAP UID or a POP3 UIDL. Where a server gives no UIDL, or
-/// one to several messages, the name is made of the header, and has a space in it, as no UIDL has.
+/// one to several messages, the name is made of the header, or of all of it, and has a space in it,
+/// as no UIDL has.
 class MessageKey {
  public:
   MessageKey() = default;

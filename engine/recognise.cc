@@ -29,7 +29,9 @@ struct Look {
 };
 
 Look look_of(const HeaderFields& fields) {
-  return {header_hash(fields), fingerprint(fields).fields >= kStrongFields,
+  // Look-alike mail (alarms, reports) may have nothing in its header by which to tell it apart.
+  const bool its_own = fields.message_id || fields.received;
+  return {header_hash(fields), its_own && fingerprint(fields).fields >= kStrongFields,
           fields.received.has_value()};
 }
 

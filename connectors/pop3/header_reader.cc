@@ -20,16 +20,19 @@ bool is_whole(std::string_view header) {
          header.find("\n\n") != std::string_view::npos || header.size() >= mail::kMaxHeaderBytes;
 }
 
-/// The header out of the reply to a TOP or RETR; nullopt if that was -ERR, or TOP gave a part.
-/// Throws Error{transient} where -ERR only means "not now": a message that is there must not pass
-/// for one that is not.
-Task<std::optional<mail::HeaderScan>> read_header(Session& session, By by) {
+/// Whether the reply to a TOP or RETR is +OK. Throws Error{transient} where -ERR only means "not
+/// now": a message that is there must not pass for one that is not.
+Task<bool> is_given(Session& session, std::string what) {
   const StatusLine status = co_await session.status(Reply::multi);
-  if (!status.ok()) {
-    if (says_busy(status))
-      throw session.error(ErrorKind::transient, "a header was refused: " + words(status));
-    co_return std::nullopt;
-  }
+  if (!status.ok() && says_busy(status))
+    throw session.error(ErrorKind::transient, what + " was refused: " + words(status));
+  co_return status.ok();
+}
+
+/// The header out of the reply to a TOP or RETR; nullopt if that was -ERR, or TOP gave a part.
+Task<std::optional<mail::HeaderScan>> read_header(Session& session, By by) {
+  const bool given = co_await is_given(session, "a header");
+  if (!given) co_return std::nullopt;
   DotDecoder decoder;
   std::string header, dropped;
   try {
@@ -74,6 +77,29 @@ Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
     co_await retrs.refill();
     const auto header = co_await read_header(session, By::retr);
     if (header) take(refused[retrs.current()], *header);
+    retrs.answered();
+  }
+}
+
+Task<void> read_digests(Session& session, std::vector<Maildrop::Entry> entries,
+                        std::function<void(std::size_t, const Sha256&)> take) {
+  Pipeline retrs(session, entries.size(),
+                 {.command = [&](std::size_t i) { return retr(entries[i].number); },
+                  .reply_bytes = [&](std::size_t i) { return entries[i].size_bytes; }});
+  while (!retrs.done()) {
+    co_await retrs.refill();
+    const bool given = co_await is_given(session, "a message");
+    if (given) {
+      DotDecoder decoder;
+      Digest digest;
+      std::string part;
+      while (!decoder.done()) {
+        part.clear();
+        co_await session.body(decoder, part);
+        digest.update(part);
+      }
+      take(retrs.current(), digest.finish());
+    }
     retrs.answered();
   }
 }

@@ -43,6 +43,12 @@ class Uids {
   std::size_t at_ = 0;
 };
 
+std::string short_hex(const Sha256& sum) {
+  std::string hex;
+  for (std::size_t i = 0; i < 12; ++i) hex += fmt::format("{:02x}", sum[i]);
+  return hex;
+}
+
 /// Of those fields by which a message is recognised; neither Status nor anything else that a server
 /// changes in a message has a part in it.
 std::string recognition(const mail::HeaderScan& header) {
@@ -56,10 +62,23 @@ std::string recognition(const mail::HeaderScan& header) {
     take(*field);
   }
   take(header.received.empty() ? std::nullopt : std::optional(header.received.front()));
-  const Sha256 sum = digest.finish();
-  std::string hex;
-  for (std::size_t i = 0; i < 12; ++i) hex += fmt::format("{:02x}", sum[i]);
-  return hex;
+  return short_hex(digest.finish());
+}
+
+/// Messages whose names would be alike are named by their bytes too: their order is no name, since
+/// a server may change it. Those that are equal to the byte may trade names.
+Task<void> tell_apart(Session& session, std::vector<Maildrop::Entry> entries,
+                      std::vector<std::string>& names) {
+  std::map<std::string, int> namesakes;
+  for (const std::string& name : names) ++namesakes[name];
+  std::vector<std::size_t> alike;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (namesakes[names[i]] > 1) alike.push_back(i);
+  std::vector<Maildrop::Entry> wanted;
+  for (const std::size_t i : alike) wanted.push_back(entries[i]);
+  co_await read_digests(session, std::move(wanted), [&](std::size_t i, const Sha256& digest) {
+    names[alike[i]] += " " + short_hex(digest);
+  });
 }
 
 Task<void> make_keys_unique(Session& session, Maildrop& maildrop) {
@@ -68,14 +87,16 @@ Task<void> make_keys_unique(Session& session, Maildrop& maildrop) {
   std::vector<Maildrop::Entry> entries;
   for (const std::size_t index : ambiguous) entries.push_back(maildrop[index]);
   // A message whose header is not to be had cannot be fetched either: any name will do.
-  std::vector<std::string> recognitions(ambiguous.size(), "unreadable");
-  co_await read_headers(session, std::move(entries),
-                        [&recognitions](std::size_t i, const mail::HeaderScan& header) {
-                          recognitions[i] = recognition(header);
-                        });
+  std::vector<std::string> names(ambiguous.size(), "unreadable");
+  co_await read_headers(session, entries, [&names](std::size_t i, const mail::HeaderScan& header) {
+    names[i] = recognition(header);
+  });
+  for (std::size_t i = 0; i < ambiguous.size(); ++i)
+    names[i] = std::string(maildrop.key(ambiguous[i])) + " " + names[i];
+  co_await tell_apart(session, std::move(entries), names);
   std::map<std::string, int> copies;
   for (std::size_t i = 0; i < ambiguous.size(); ++i) {
-    std::string key = std::string(maildrop.key(ambiguous[i])) + " " + recognitions[i];
+    std::string& key = names[i];
     const int copy = ++copies[key];
     if (copy > 1) key += fmt::format(" {}", copy);
     maildrop.set_key(ambiguous[i], key);

@@ -163,6 +163,20 @@ TEST_CASE("without header fields only equal bytes are proof") {
   CHECK(pair.target.appended == 3);
 }
 
+TEST_CASE("look-alike mail under another's name is told apart by its bytes") {
+  // Without Message-ID and Received a header may be that of many messages.
+  const auto alarm = [](const std::string& text) {
+    return "Date: Mon, 7 Nov 2016 10:00:00 +0100\r\nFrom: cron@example\r\nSubject: alarm\r\n\r\n" +
+           text + "\r\n";
+  };
+  Pair pair(pop3());
+  pair.add("INBOX", alarm("disk"));
+  pair.run();
+  pair.source.folder("INBOX").messages.at(0).bytes = alarm("another");
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
 TEST_CASE("what we removed and the server shows again is the same message, and goes again") {
   Pair pair(pop3());
   pair.options.remove_after = std::chrono::days(0);

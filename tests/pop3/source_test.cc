@@ -136,17 +136,39 @@ TEST_CASE("blank and repeated UIDLs get keys that follow the message, not its nu
   CHECK(std::set<std::string>(before.begin(), before.end()).size() == 4);
 }
 
-TEST_CASE("copies that nothing tells apart are counted") {
+namespace {
+
+/// Three messages with one UIDL and one header, and these texts.
+std::vector<std::string> keys_of_look_alikes(const std::vector<std::string>& texts) {
+  std::string tops, retrs;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string number = std::to_string(i + 1);
+    tops += "C: TOP " + number + " 0\nS: +OK\n" + header("a");
+    retrs += "C: RETR " + number + "\nS: +OK\nS: " + texts[i] + "\nS: .\n";
+  }
   Dialogue dialogue({logged_in("TOP",
                                "C: UIDL\nS: +OK\nS: 1 x\nS: 2 x\nS: 3 x\nS: .\n"
-                               "C: LIST\nS: +OK\nS: 1 1\nS: 2 1\nS: 3 1\nS: .\n"
-                               "C: TOP 1 0\nS: +OK\n" +
-                                   header("a") + "C: TOP 2 0\nS: +OK\n" + header("a") +
-                                   "C: TOP 3 0\nS: +OK\n" + header("a") + "C: QUIT\nS: +OK\n")});
-  const auto keys = catalogue_of(dialogue).keys;
+                               "C: LIST\nS: +OK\nS: 1 1\nS: 2 1\nS: 3 1\nS: .\n" +
+                                   tops + retrs + "C: QUIT\nS: +OK\n")});
+  return catalogue_of(dialogue).keys;
+}
+
+}  // namespace
+
+TEST_CASE("copies that nothing tells apart are counted") {
+  const auto keys = keys_of_look_alikes({"text", "text", "text"});
   REQUIRE(keys.size() == 3);
   CHECK(keys[1] == keys[0] + " 2");
   CHECK(keys[2] == keys[0] + " 3");
+}
+
+TEST_CASE("messages that only their texts tell apart have names that follow them") {
+  const auto before = keys_of_look_alikes({"one", "two", "three"});
+  const auto after = keys_of_look_alikes({"three", "one", "two"});
+  REQUIRE(before.size() == 3);
+  REQUIRE(after.size() == 3);
+  CHECK(std::set<std::string>(before.begin(), before.end()).size() == 3);
+  CHECK(after == std::vector<std::string>{before[2], before[0], before[1]});
 }
 
 TEST_CASE("a server without UIDL is read by its headers, by RETR where there is no TOP") {
