@@ -79,6 +79,7 @@ struct OpenBatch {
   std::uint32_t uid_validity = 0;
   Uid uid_next;  // of the target folder before the batch was sent
   std::vector<MessageKey> keys;
+  std::vector<Flags> flags;    // with which each was sent; empty where an earlier format kept none
   std::int64_t opened_at = 0;  // seconds since 1970 UTC
   bool settled = false;        // decided, kept only for late arrivals
   RunId run;                   // that sent it; once settled, that gave it up

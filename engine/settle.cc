@@ -55,10 +55,11 @@ class Settler {
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id) continue;
       nameless_batch_ = nameless_batch_ || (batch.keys.empty() && !batch.settled);
-      for (const MessageKey& key : batch.keys) {
-        const auto at = r_.catalogue.find(key);
+      for (std::size_t i = 0; i < batch.keys.size(); ++i) {
+        const auto at = r_.catalogue.find(batch.keys[i]);
         if (!at || r_.standing[*at] != Standing::due) continue;
-        member_run_[*at] = batch.run;
+        sent_[*at] = {batch.run,
+                      i < batch.flags.size() ? batch.flags[i] : *r_.catalogue[*at].flags};
         if (!batch.settled) members_.push_back(*at);
       }
     }
@@ -217,13 +218,13 @@ class Settler {
       row.flags = *source.flags;
       return row;
     }
-    const auto member = member_run_.find(index);
-    const bool ours = member != member_run_.end();
+    const auto member = sent_.find(index);
+    const bool ours = member != sent_.end();
     MessageRow row;
     row.key = source.key;
     row.size_bytes = target.size_bytes;
     row.flags = *source.flags;
-    row.run = ours ? member->second : r_.run;
+    row.run = ours ? member->second.run : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
     row.listed_bytes = source.size_bytes;
@@ -239,13 +240,11 @@ class Settler {
     const RunId run = row.run;
     row.target_uid = uid;
     row.date = target.date;
-    if (member_run_.contains(index) && !r_.unplaced.contains(index)) {
-      const Flags lost = row.flags.minus(target.flags);
-      if (!(lost == Flags{})) {
-        const Flags now = row.flags;
-        row.flags = now.minus(lost);
-        result_.flags.push_back({row.key, uid, row.flags, now});
-      }
+    if (const auto member = sent_.find(index);
+        member != sent_.end() && !r_.unplaced.contains(index)) {
+      const Flags now = row.flags, &sent = member->second.flags;
+      row.flags = sent.minus(sent.minus(target.flags));
+      if (!(row.flags == now)) result_.flags.push_back({row.key, uid, row.flags, now});
     }
     rows_.push_back(std::move(row));
     r_.standing[index] = ours && run == r_.run ? Standing::copied : Standing::present;
@@ -391,7 +390,11 @@ class Settler {
   std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at
   Uid from_{1};                        // what is below is accounted for
   bool nameless_batch_ = false;  // its keys became void: nothing tells when all of it has come
-  std::map<std::size_t, RunId> member_run_;
+  struct Sent {
+    RunId run;
+    Flags flags;
+  };
+  std::map<std::size_t, Sent> sent_;  // members of open batches, and of those given up
   std::set<Uid> known_;
   std::map<Uid, Stranger> strangers_;
   std::map<std::size_t, Likeness> source_likeness_;

@@ -99,7 +99,10 @@ Task<std::optional<Batch>> Transfer::next() {
   row.run = r_.run;
   Executor& executor = (co_await current_scope()).executor();
   row.opened_at = unix_time(executor);
-  for (const Message& message : batch.messages) row.keys.push_back(message.key);
+  for (const Message& message : batch.messages) {
+    row.keys.push_back(message.key);
+    row.flags.push_back(message.flags);
+  }
   batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(row));
   sent_at_[batch.id] = executor.now();
   co_return batch;

@@ -219,8 +219,13 @@ CREATE TABLE run_folder (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// batch.flags: a JSON array beside `keys`, of numbers in the table flags.
+constexpr const char* kVersion5 = R"sql(
+ALTER TABLE batch ADD COLUMN flags TEXT NOT NULL DEFAULT '[]';
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

@@ -193,10 +193,10 @@ std::vector<MessageRow> Store::rows_sized(TargetFolderId folder,
 
 std::vector<OpenBatch> Store::open_batches(TargetFolderId folder) {
   std::vector<OpenBatch> batches;
-  std::vector<std::string> keys;
+  std::vector<std::string> keys, flags;
   {
     Query query = database_.query(
-        "SELECT id, folder, uid_validity, uid_next, opened_at, settled, run, keys FROM batch"
+        "SELECT id, folder, uid_validity, uid_next, opened_at, settled, run, keys, flags FROM batch"
         " WHERE target_folder = ? ORDER BY id");
     query.bind({folder.value});
     while (query.step()) {
@@ -209,23 +209,29 @@ std::vector<OpenBatch> Store::open_batches(TargetFolderId folder) {
       batch.settled = query.integer(5) != 0;
       batch.run = RunId{query.integer(6)};
       keys.emplace_back(query.text(7));
+      flags.emplace_back(query.text(8));
     }
   }
   Query query = database_.query("SELECT value FROM json_each(?)");
   for (std::size_t i = 0; i < batches.size(); ++i) {
     query.bind({keys[i]});
     while (query.step()) batches[i].keys.push_back(read_key(query, 0));
+    query.bind({flags[i]});
+    while (query.step()) batches[i].flags.push_back(flags_.flags(query.integer(0)));
   }
   return batches;
 }
 
 std::int64_t Store::open_batch(TargetFolderId folder, const OpenBatch& batch) {
+  std::vector<std::int64_t> flags;
+  for (const Flags& each : batch.flags) flags.push_back(flags_.number(each));
   database_
       .query(
           "INSERT INTO batch (target_folder, folder, run, uid_validity, uid_next, opened_at,"
-          " settled, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+          " settled, keys, flags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind({folder.value, batch.folder.value, batch.run.value, batch.uid_validity,
-             batch.uid_next.value, batch.opened_at, batch.settled, to_json(batch.keys)})
+             batch.uid_next.value, batch.opened_at, batch.settled, to_json(batch.keys),
+             fmt::format("[{}]", fmt::join(flags, ","))})
       .run();
   return database_.last_insert_id();
 }

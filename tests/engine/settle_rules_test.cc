@@ -259,6 +259,20 @@ TEST_CASE("equal messages with other dates keep their dates when one of them is 
   CHECK(pair.equal());
 }
 
+TEST_CASE("flags that change while a batch is lost follow as gains and losses") {
+  Pair pair;
+  pair.add("INBOX", letter("a"), "\\Seen");
+  pair.options.retries = 0;
+  MemoryStop stop;
+  stop.fate = MemoryStop::Fate::whole;
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 1);
+  pair.source.folder("INBOX").messages[0].flags = Flags::parse("work");
+  pair.run();
+  CHECK(pair.equal());
+}
+
 TEST_CASE("a flag that a cut line left unset is set, and what a user took away is not") {
   Pair pair;
   pair.add("INBOX", letter("a"), "\\Flagged");

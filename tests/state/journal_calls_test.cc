@@ -388,6 +388,7 @@ TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {
   const TargetFolderId target = ann.folder.target_folder;
   OpenBatch batch;
   batch.keys = {key(4)};
+  batch.flags = {Flags::parse("\\Seen work")};
   batch.uid_next = Uid{10};
   batch.folder = ann.folder.id;
   run(journal->open_batch(target, batch));
@@ -424,6 +425,8 @@ TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {
   CHECK(open[0].uid_next == Uid{1});
   CHECK(open[1].folder == bob.folder.id);
   CHECK(open[1].keys == std::vector<MessageKey>{key(4)});
+  REQUIRE(open[1].flags.size() == 1);
+  CHECK(open[1].flags[0] == Flags::parse("\\Seen work"));
   CHECK(run(journal->rows(bob.folder.id, MessageKey(), 10)).size() == 1);
 }
 
