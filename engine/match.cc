@@ -18,10 +18,13 @@ bool may_be_same(const Likeness& source, const Likeness& target, bool target_add
          source.delivery == target.delivery;
 }
 
+bool same_date(const Likeness& source, const Likeness& target) {
+  return source.date && target.date && source.date->seconds == target.date->seconds;
+}
+
 /// Higher is liker, up to kAlike; sizes and dates only rank.
 int rank(const Likeness& source, const Likeness& target) {
-  return (source.size_bytes == target.size_bytes ? 2 : 0) +
-         (source.date && target.date && source.date->seconds == target.date->seconds ? 1 : 0);
+  return (source.size_bytes == target.size_bytes ? 2 : 0) + (same_date(source, target) ? 1 : 0);
 }
 
 /// Takes the best-ranking target for one source message out of `targets`.
@@ -105,7 +108,7 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
   for (const bool dated : {true, false}) {
     std::erase_if(sources, [&](const Likeness& source) {
       const auto at = std::ranges::find_if(targets, [&](const Likeness& target) {
-        return equal(source, target) && (!dated || rank(source, target) == kAlike);
+        return equal(source, target) && (!dated || same_date(source, target));
       });
       if (at == targets.end()) return false;
       pairs.emplace_back(source.index, at->index);
