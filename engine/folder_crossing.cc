@@ -237,11 +237,7 @@ class FolderCrosser {
     ++known_;
     if (ours && !r_.windows.shown(row.key)) bytes_copied_ += row.size_bytes;
     if (!catalogue_.by_uid()) return;
-    Flags now = *entry.flags;
-    // That one was set by us.
-    if (row.state >= MessageState::leaving)
-      now.system = static_cast<std::uint8_t>((now.system & ~Flags::deleted) |
-                                             (row.flags.system & Flags::deleted));
+    const Flags now = flags_to_follow(row, *entry.flags);
     if (!(now == row.flags)) flag_changes_.push_back({row.key, row.target_uid, row.flags, now});
   }
 

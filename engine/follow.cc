@@ -28,6 +28,13 @@ bool is_copy_of(const MessageRow& row, const TargetEntry& entry) {
   return entry.size_bytes == row.size_bytes && same_instant(entry.date, row.date);
 }
 
+Flags flags_to_follow(const MessageRow& row, Flags now) {
+  if (row.state >= MessageState::leaving)
+    now.system = static_cast<std::uint8_t>((now.system & ~Flags::deleted) |
+                                           (row.flags.system & Flags::deleted));
+  return now;
+}
+
 Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
                                  std::vector<FlagChange> changes) {
   std::map<std::string, std::vector<Uid>> gained, lost;

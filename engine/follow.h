@@ -24,6 +24,9 @@ struct FlagChange {
   Flags before, now;
 };
 
+/// The source's flags, but for the \Deleted that we have set there ourselves (--after-copy).
+Flags flags_to_follow(const MessageRow& row, Flags now);
+
 /// Applies gains as +FLAGS and losses as -FLAGS to the selected target folder, then records the new
 /// base. Returns how many messages were touched.
 Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,

@@ -207,6 +207,12 @@ class Settler {
         pair(index, Uid{static_cast<std::uint32_t>(uid)});
   }
 
+  /// Of the flags that a message was sent with those that its copy has: the line may have been cut
+  /// before the others were set.
+  static Flags arrived(const Flags& sent, const Flags& there) {
+    return sent.minus(sent.minus(there));
+  }
+
   /// A member of an open batch is ours; a row that lost its UID keeps its history.
   MessageRow row_of(std::size_t index, const TargetEntry& target) {
     if (const auto old = r_.unplaced.find(index); old != r_.unplaced.end()) return old->second;
@@ -215,7 +221,6 @@ class Settler {
       MessageRow row = old->second;
       row.key = source.key;
       row.listed_bytes = source.size_bytes;
-      row.flags = *source.flags;
       return row;
     }
     const auto member = sent_.find(index);
@@ -223,7 +228,7 @@ class Settler {
     MessageRow row;
     row.key = source.key;
     row.size_bytes = target.size_bytes;
-    row.flags = *source.flags;
+    row.flags = ours ? arrived(member->second.flags, target.flags) : *source.flags;
     row.run = ours ? member->second.run : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
@@ -240,10 +245,9 @@ class Settler {
     const RunId run = row.run;
     row.target_uid = uid;
     row.date = target.date;
-    if (const auto member = sent_.find(index);
-        member != sent_.end() && !r_.unplaced.contains(index)) {
-      const Flags now = row.flags, &sent = member->second.flags;
-      row.flags = sent.minus(sent.minus(target.flags));
+    if (r_.catalogue.by_uid()) {
+      // What was known of it, or how it was sent, is the base of what has changed since.
+      const Flags now = flags_to_follow(row, *r_.catalogue[index].flags);
       if (!(row.flags == now)) result_.flags.push_back({row.key, uid, row.flags, now});
     }
     rows_.push_back(std::move(row));

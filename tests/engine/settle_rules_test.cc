@@ -273,6 +273,19 @@ TEST_CASE("flags that change while a batch is lost follow as gains and losses") 
   CHECK(pair.equal());
 }
 
+TEST_CASE("flags that change together with a UIDVALIDITY follow all the same") {
+  MemoryOptions tracked;
+  tracked.condstore = true;
+  Pair pair(tracked, tracked);
+  pair.add("INBOX", letter("a"), "\\Seen");
+  pair.run();
+  pair.source.folder("INBOX").messages[0].flags = Flags::parse("work");
+  ++pair.source.folder("INBOX").highest_modseq;
+  (GENERATE(true, false) ? pair.source : pair.target).renumber(FolderName::parse("INBOX"), 77);
+  pair.run();
+  CHECK(pair.equal());
+}
+
 TEST_CASE("a flag that a cut line left unset is set, and what a user took away is not") {
   Pair pair;
   pair.add("INBOX", letter("a"), "\\Flagged");
