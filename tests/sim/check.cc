@@ -17,7 +17,6 @@ struct Copies {
   std::size_t owners = 0, ours = 0;  // on the target
   bool touched = false;              // on the target
   bool reflagged = false;            // on either side
-  bool removed = false;              // from the source, by the program
   bool comparable = true;
   std::vector<std::string> wanted, found;  // flags and date
 };
@@ -50,10 +49,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const std::size_t most = std::max(copies.source + copies.gone, copies.owners + copies.taken);
   if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
   least -= std::min(least, copies.taken);
-  // A late copy is only proved to be ours while the first one is as it was sent, and the source has
-  // it still.
-  const bool unproved =
-      guarantee == Guarantee::twins_remain || copies.reflagged || copies.gone > 0 || copies.removed;
+  // A late copy is only proved to be ours while the first one is as it was sent.
+  const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged;
   const bool more_allowed =
       (unproved && world.late_commits) || (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
@@ -63,6 +60,9 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   if (!copies.comparable || copies.touched || copies.taken > 0 || copies.owners > 0 ||
       copies.gone > 0 || found != copies.source)
     return "";
+  // What is found again without its row counts as somebody else's: its flags are let alone, and
+  // nothing tells equal ones apart.
+  if (world.forgot && (copies.reflagged || copies.source > 1)) return "";
   std::ranges::sort(copies.wanted);
   std::ranges::sort(copies.found);
   if (copies.wanted == copies.found) return "";
@@ -85,7 +85,6 @@ std::string check_folder(World& world, const std::string& name) {
   for (const std::string& bytes : world.crossed[name]) {
     Copies& copies = all[world.stored(bytes)];
     ++copies.source;
-    copies.removed = true;
     copies.comparable = false;
   }
   for (const std::string& bytes : world.gone[name]) ++all[world.stored(bytes)].gone;

@@ -174,13 +174,17 @@ class Schedule {
     if (end.thrown && !(narrow && end.thrown_kind == ErrorKind::journal))
       report_.trouble = "the run threw: " + *end.thrown;
     // A reboot outlasts what the server still had in hand.
-    if (!end.ledger && start.death == Death::power_cut) world_.agenda.drain();
+    if (!end.ledger && start.death == Death::power_cut) {
+      world_.agenda.drain();
+      world_.forgot = true;
+    }
     trouble_servers();
     if (!dice_.one_in(20)) return;
     // Somebody deletes the journal, but not while a server is still at work for it.
     world_.agenda.drain();
     world_.trace.say("-- somebody deletes the journal");
     world_.disk.reset(image_);
+    world_.forgot = true;
   }
 
   const Orders& orders_;

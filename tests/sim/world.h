@@ -74,6 +74,7 @@ struct World {
   Letters taken;    // removed by their owner from the target
   std::uint64_t delivered = 0;
   bool late_commits = false;  // a line broke while something was under way
+  bool forgot = false;        // the journal, or the end of it, was lost
 
  private:
   Mail letter(std::string bytes);
