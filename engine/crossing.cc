@@ -10,6 +10,7 @@
 #include "engine/async/timeout.h"
 #include "engine/folder_crossing.h"
 #include "engine/glob.h"
+#include "engine/lane.h"
 #include "engine/mapping.h"
 #include "engine/retry.h"
 
@@ -17,16 +18,8 @@ namespace postferry {
 
 namespace {
 
-constexpr std::chrono::seconds kGoodbye{5};
 constexpr std::uint64_t kSmallFolder = 64;  // messages
 constexpr std::size_t kForksAtMost = 12;    // of a lane
-
-/// One source session and one target session, used together on a folder at a time.
-struct Lane {
-  std::unique_ptr<SourceSession> source;
-  std::unique_ptr<TargetSession> target;
-  bool whole() const { return source && target; }
-};
 
 class Crossing {
  public:
@@ -70,23 +63,13 @@ class Crossing {
  private:
   // --- sessions
 
-  Task<void> connect(Lane& lane) {
-    co_await with_group([this, &lane](TaskGroup& group) -> Task<void> {
-      if (!lane.source) group.spawn(connect_source(lane));
-      if (!lane.target) group.spawn(connect_target(lane));
-      co_await group.join();
-    });
-  }
-  Task<void> connect_source(Lane& lane) { lane.source = co_await ends_.source.connect(); }
-  Task<void> connect_target(Lane& lane) { lane.target = co_await ends_.target.connect(); }
-
   /// The first sessions and the plan: a server that is busy or hangs up is waited for, one that
   /// cannot be reached is not.
   Task<void> begin(Lane& lane) {
     for (int attempt = 1;; ++attempt) {
       std::optional<Error> failure;
       try {
-        co_await connect(lane);
+        co_await connect(lane, ends_.source, ends_.target);
         co_await plan(lane);
         co_return;
       } catch (const Error& error) {
@@ -103,19 +86,6 @@ class Crossing {
   Task<void> leave_source(Lane& lane) {
     const std::unique_ptr<SourceSession> over = std::move(lane.source);
     if (over) co_await over->logout();
-  }
-
-  Task<void> say_goodbye(Lane& lane) {
-    try {
-      co_await with_timeout(kGoodbye, with_group([&lane](TaskGroup& group) -> Task<void> {
-                              if (lane.source) group.spawn(lane.source->logout());
-                              if (lane.target) group.spawn(lane.target->logout());
-                              co_await group.join();
-                            }));
-    } catch (const TimedOut&) {
-      ends_.observer.note(Level::debug, "a server did not answer the goodbye");
-    }
-    lane = {};
   }
 
   // --- the plan
@@ -291,7 +261,7 @@ class Crossing {
       if (lane_ends) break;
     }
     --lanes_alive_;
-    co_await say_goodbye(lane);
+    co_await say_goodbye(lane, ends_.observer);
   }
 
   /// Little mail, so that its crossing is mostly waiting for answers.
@@ -400,7 +370,7 @@ class Crossing {
       bool connecting = false;
       try {
         connecting = !lane.whole();
-        if (connecting) co_await connect(lane);
+        if (connecting) co_await connect(lane, ends_.source, ends_.target);
         connecting = false;
       } catch (const Error& error) {
         failure = error;

@@ -12,11 +12,6 @@ namespace {
 /// More than this share of a folder, and more than this many, need --force-deletions.
 constexpr std::uint64_t kMassShare = 10, kMassFloor = 20;
 
-/// Servers tell the same moment in a zone of their own.
-bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
-  return !a || !b || a->seconds == b->seconds;
-}
-
 void group_by_change(std::map<std::string, std::vector<Uid>>& groups, const Flags& changed,
                      Uid uid) {
   if (!changed.empty()) groups[changed.to_string()].push_back(uid);

@@ -159,6 +159,10 @@ Flags Flags::minus(const Flags& other) const {
   return left;
 }
 
+bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
+  return !a || !b || a->seconds == b->seconds;
+}
+
 std::string MessageKey::to_string() const {
   return is_uid() ? "UID " + std::to_string(uid_.value) : "UIDL " + text_;
 }

@@ -49,7 +49,7 @@ struct SettleResult {
   /// Recorded UIDs name other messages now, as after a backup was restored: nothing was recorded,
   /// the target folder must be reset.
   bool moved = false;
-  bool looked = false;      // false: there was nothing new to look at, and nothing was recorded
+  bool looked = false;          // false: there was nothing new to look at, and nothing was recorded
   std::uint64_t twins = 0;      // late arrivals of ours, found again and removed (or only reported)
   std::uint64_t adopted = 0;    // found on the target, not appended by us
   std::uint64_t recovered = 0;  // of open batches: appended, but not yet recorded

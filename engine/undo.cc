@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
-#include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
+#include "engine/lane.h"
 #include "engine/retry.h"
 
 namespace postferry {
@@ -16,12 +16,6 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
 constexpr std::size_t kKeptListed = 1000;
-constexpr std::chrono::seconds kGoodbye{5};
-
-/// Servers tell the same moment in a zone of their own.
-bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
-  return !a || !b || a->seconds == b->seconds;
-}
 
 std::string lower_ascii(std::string text) {
   for (char& c : text)
@@ -55,7 +49,7 @@ class Undo {
                                              "undo " + std::to_string(report_.run.value));
     try {
       for (std::size_t i = 0; i < rows_.size() && !report_.stopped; ++i) co_await take_back(i);
-      co_await say_goodbye();
+      co_await say_goodbye(lane_, ends_.observer);
     } catch (const Error& error) {
       report_.error = error;
     }
@@ -93,14 +87,8 @@ class Undo {
   }
 
   Task<void> connect() {
-    co_await with_group([this](TaskGroup& group) -> Task<void> {
-      if (!source_)
-        group.spawn([this]() -> Task<void> { source_ = co_await ends_.source.connect(); });
-      if (!target_)
-        group.spawn([this]() -> Task<void> { target_ = co_await ends_.target.connect(); });
-      co_await group.join();
-    });
-    if (!target_->traits().uidplus)
+    co_await postferry::connect(lane_, ends_.source, ends_.target);
+    if (!lane_.target->traits().uidplus)
       throw Error(
           ErrorKind::usage,
           "the target has no UIDPLUS, so single messages cannot be removed; nothing was done",
@@ -119,15 +107,14 @@ class Undo {
       }
       std::optional<Error> failure;
       try {
-        if (!source_ || !target_) co_await connect();
+        if (!lane_.whole()) co_await connect();
         co_await take_back_once(rows_[index], undone, doomed, decided);
         undone.error.reset();
         co_return;
       } catch (const Error& error) {
         failure = error.in("folder " + undone.source.to_string());
       }
-      source_.reset();
-      target_.reset();
+      lane_ = {};
       undone.error = failure;
       const Remedy remedy = remedy_for(*failure);
       if (remedy == Remedy::stop || (remedy == Remedy::again && attempt > options_.retries))
@@ -139,7 +126,7 @@ class Undo {
 
   Task<void> take_back_once(const FolderRows& folder, UndoneFolder& undone,
                             std::vector<MessageRow>& doomed, bool& decided) {
-    const FolderNumbers there = co_await target_->select(folder.record.target);
+    const FolderNumbers there = co_await lane_.target->select(folder.record.target);
     const TargetFolderRecord known =
         co_await ends_.journal.target_folder(folder.record.target_folder);
     const bool replaced = known.uid_validity != there.uid_validity.value_or(0);
@@ -163,12 +150,12 @@ class Undo {
 
   Task<void> decide(const FolderRows& folder, bool replaced, UndoneFolder& undone,
                     std::vector<MessageRow>& doomed) {
-    const FolderNumbers here = co_await source_->select(folder.record.source);
-    const Catalogue catalogue = co_await source_->catalogue();
+    const FolderNumbers here = co_await lane_.source->select(folder.record.source);
+    const Catalogue catalogue = co_await lane_.source->catalogue();
     const bool renumbered =
         folder.record.source_uid_validity && folder.record.source_uid_validity != here.uid_validity;
     std::vector<TargetEntry> entries;
-    if (!replaced) entries = co_await target_->look(Uid{1});
+    if (!replaced) entries = co_await lane_.target->look(Uid{1});
     const std::set<std::string> keywords = keywords_in(entries);
     const std::set<Uid> shared = co_await named_by_others(folder);
     for (const MessageRow& row : folder.rows) {
@@ -258,13 +245,13 @@ class Undo {
     std::map<Uid, std::uint64_t> sizes;
     for (const MessageRow& row : doomed) sizes[row.target_uid] = row.size_bytes;
     std::vector<Uid> uids;
-    for (const TargetEntry& entry : co_await target_->look(sizes.begin()->first))
+    for (const TargetEntry& entry : co_await lane_.target->look(sizes.begin()->first))
       if (const auto at = sizes.find(entry.uid);
           at != sizes.end() && at->second == entry.size_bytes)
         uids.push_back(entry.uid);
     std::optional<Error> refused;
     try {
-      co_await target_->expunge(std::move(uids));
+      co_await lane_.target->expunge(std::move(uids));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::rejected) throw;
       refused = error;
@@ -282,23 +269,13 @@ class Undo {
     throw Error(*refused);
   }
 
-  Task<void> say_goodbye() {
-    try {
-      if (source_) co_await with_timeout(kGoodbye, source_->logout());
-      if (target_) co_await with_timeout(kGoodbye, target_->logout());
-    } catch (const TimedOut&) {
-      ends_.observer.note(Level::debug, "a server did not answer the goodbye");
-    }
-  }
-
   Ends ends_;
   AccountIdentity identity_;
   CrossingOptions options_;
   const StopRequest& stop_;
   UndoReport report_;
   std::vector<FolderRows> rows_;
-  std::unique_ptr<SourceSession> source_;
-  std::unique_ptr<TargetSession> target_;
+  Lane lane_;
 };
 
 template <class Count>

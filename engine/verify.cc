@@ -4,8 +4,7 @@
 #include <map>
 #include <memory>
 
-#include "engine/async/task_group.h"
-#include "engine/async/timeout.h"
+#include "engine/lane.h"
 #include "engine/mapping.h"
 #include "engine/retry.h"
 #include "engine/verify_folder.h"
@@ -13,8 +12,6 @@
 namespace postferry {
 
 namespace {
-
-constexpr std::chrono::seconds kGoodbye{5};
 
 /// One target folder with everything that goes there.
 struct Group {
@@ -45,7 +42,7 @@ class Verification {
         if (stop_.requested()) throw StopVerify{};
         co_await verify_group(folder, group);
       }
-      co_await say_goodbye();
+      co_await say_goodbye(lane_, ends_.observer);
     } catch (const Error& error) {
       report_.error = error;
     } catch (const StopVerify&) {
@@ -74,11 +71,11 @@ class Verification {
   }
 
   Task<void> connect() {
-    if (!target_) target_ = co_await ends_.target.connect();
-    if (source_ || report_.against_journal) co_return;
+    if (!lane_.target) lane_.target = co_await ends_.target.connect();
+    if (lane_.source || report_.against_journal) co_return;
     std::optional<Error> gone;
     try {
-      source_ = co_await ends_.source.connect();
+      lane_.source = co_await ends_.source.connect();
     } catch (const Error& error) {
       const bool away = error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::auth;
       // Once both ends have been seen, a source that does not answer is a lost line.
@@ -93,11 +90,11 @@ class Verification {
 
   Task<void> plan() {
     groups_.clear();
-    std::vector<FolderInfo> target = co_await target_->list();
+    std::vector<FolderInfo> target = co_await lane_.target->list();
     if (report_.against_journal) {
       plan_by_journal(target);
     } else {
-      std::vector<FolderInfo> source = co_await source_->list();
+      std::vector<FolderInfo> source = co_await lane_.source->list();
       plan_by_listing(std::move(source), target);
     }
     find_extra_folders(target);
@@ -120,7 +117,7 @@ class Verification {
   void plan_by_listing(std::vector<FolderInfo> source, const std::vector<FolderInfo>& target) {
     std::erase_if(source,
                   [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
-    MappingRequest request{std::move(source), target, target_->traits(), options_.map, {}};
+    MappingRequest request{std::move(source), target, lane_.target->traits(), options_.map, {}};
     for (const auto& [name, record] : records_) request.decided.emplace(name, record.target);
     const Mapping mapping = map_folders(request);
     ends_.source.carried(sources_of(mapping.folders));
@@ -152,19 +149,18 @@ class Verification {
     for (int attempt = 1;; ++attempt) {
       std::optional<Error> failure;
       try {
-        if (!target_ || (!source_ && !report_.against_journal)) co_await connect();
+        if (!lane_.target || (!lane_.source && !report_.against_journal)) co_await connect();
         VerifyFolderRequest request{
-            source_.get(), *target_,      ends_.journal,
-            options_,      report_.level, folder,
-            group.exists,  group.parts,   [this] { return stop_.requested(); }};
+            lane_.source.get(), *lane_.target, ends_.journal,
+            options_,           report_.level, folder,
+            group.exists,       group.parts,   [this] { return stop_.requested(); }};
         std::vector<VerifiedFolder> verified = co_await verify_folder(std::move(request));
         std::ranges::move(verified, std::back_inserter(report_.folders));
         co_return;
       } catch (const Error& error) {
         failure = error.in("folder " + folder.to_string());
       }
-      source_.reset();
-      target_.reset();
+      lane_ = {};
       const Remedy remedy = remedy_for(*failure);
       if (remedy == Remedy::stop || (remedy == Remedy::again && attempt > options_.retries))
         throw Error(*failure);
@@ -183,19 +179,9 @@ class Verification {
   }
 
   Task<void> wait_to_retry(const Error& failure, int attempt) {
-    source_.reset();
-    target_.reset();
+    lane_ = {};
     co_await wait_to_try_again(failure, attempt, ends_.observer, stop_);
     if (stop_.requested()) throw StopVerify{};
-  }
-
-  Task<void> say_goodbye() {
-    try {
-      if (source_) co_await with_timeout(kGoodbye, source_->logout());
-      if (target_) co_await with_timeout(kGoodbye, target_->logout());
-    } catch (const TimedOut&) {
-      ends_.observer.note(Level::debug, "a server did not answer the goodbye");
-    }
   }
 
   Ends ends_;
@@ -205,8 +191,7 @@ class Verification {
   VerifyReport report_;
   std::map<FolderName, FolderRecord> records_;
   std::map<FolderName, Group> groups_;  // by target folder
-  std::unique_ptr<SourceSession> source_;
-  std::unique_ptr<TargetSession> target_;
+  Lane lane_;
 };
 
 }  // namespace

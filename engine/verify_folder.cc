@@ -17,11 +17,6 @@ constexpr std::size_t kHeadersAtOnce = 500;
 constexpr std::uint64_t kBytesAtOnce = 32u << 20;  // between two looks at the stop request
 constexpr std::size_t kFindings = 10'000;          // listed of one folder and kind
 
-/// Servers tell the same moment in a zone of their own.
-bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
-  return !a || !b || a->seconds == b->seconds;
-}
-
 std::string flags_text(const Flags& flags) { return flags.empty() ? "none" : flags.to_string(); }
 
 /// A message that should be on the target, and where it is.

@@ -1,0 +1,40 @@
+#include "engine/lane.h"
+
+#include <chrono>
+
+#include "engine/async/task_group.h"
+#include "engine/async/timeout.h"
+
+namespace postferry {
+
+namespace {
+
+constexpr std::chrono::seconds kGoodbye{5};
+
+Task<void> connect_source(Lane& lane, Source& source) { lane.source = co_await source.connect(); }
+Task<void> connect_target(Lane& lane, Target& target) { lane.target = co_await target.connect(); }
+
+}  // namespace
+
+Task<void> connect(Lane& lane, Source& source, Target& target) {
+  co_await with_group([&](TaskGroup& group) -> Task<void> {
+    if (!lane.source) group.spawn(connect_source(lane, source));
+    if (!lane.target) group.spawn(connect_target(lane, target));
+    co_await group.join();
+  });
+}
+
+Task<void> say_goodbye(Lane& lane, Observer& observer) {
+  try {
+    co_await with_timeout(kGoodbye, with_group([&lane](TaskGroup& group) -> Task<void> {
+                            if (lane.source) group.spawn(lane.source->logout());
+                            if (lane.target) group.spawn(lane.target->logout());
+                            co_await group.join();
+                          }));
+  } catch (const TimedOut&) {
+    observer.note(Level::debug, "a server did not answer the goodbye");
+  }
+  lane = {};
+}
+
+}  // namespace postferry

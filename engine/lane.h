@@ -1,0 +1,24 @@
+// One session at each end, used together: connecting them and leaving them.
+#pragma once
+
+#include <memory>
+
+#include "engine/observer.h"
+#include "engine/source.h"
+#include "engine/target.h"
+
+namespace postferry {
+
+struct Lane {
+  std::unique_ptr<SourceSession> source;
+  std::unique_ptr<TargetSession> target;
+  bool whole() const { return source && target; }
+};
+
+/// Connects what is not connected, both ends at once. Throws as their connect().
+Task<void> connect(Lane& lane, Source& source, Target& target);
+
+/// Leaves both ends at once, in bounded time; the lane is empty then. Throws only Cancelled.
+Task<void> say_goodbye(Lane& lane, Observer& observer);
+
+}  // namespace postferry
