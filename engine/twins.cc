@@ -48,8 +48,9 @@ Task<std::map<Fingerprint, std::vector<MessageRow>>> CopyHeaders::by_print(
     std::vector<Uid> part;
     while (!unread.empty() && part.size() < kHeadersAtOnce)
       part.push_back(unread.extract(unread.begin()).value());
-    for (const HeaderEntry& header : co_await target.headers(std::move(part)))
-      prints_.emplace(header.key.uid(), fingerprint(header.fields));
+    for (HeaderEntry& header : co_await target.headers(std::move(part)))
+      prints_.emplace(header.key.uid(),
+                      fingerprint(as_target_tells(std::move(header.fields), target.traits())));
   }
   std::map<Fingerprint, std::vector<MessageRow>> out;
   for (MessageRow& row : rows)

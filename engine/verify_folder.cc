@@ -253,6 +253,10 @@ class FolderVerifier {
     co_return match_by_bytes(group, by_index, by_place);
   }
 
+  HeaderFields as_told(HeaderFields fields) const {
+    return as_target_tells(std::move(fields), r_.target.traits());
+  }
+
   Task<std::vector<Likeness>> source_likenesses(std::vector<std::size_t> indices) {
     std::vector<Likeness> out;
     for (std::size_t at = 0; at < indices.size(); at += kHeadersAtOnce) {
@@ -260,10 +264,11 @@ class FolderVerifier {
       std::vector<MessageKey> keys;
       for (std::size_t i = at; i < std::min(at + kHeadersAtOnce, indices.size()); ++i)
         keys.push_back(catalogue_.key(indices[i]));
-      for (const HeaderEntry& header : co_await r_.source->headers(std::move(keys)))
+      for (HeaderEntry& header : co_await r_.source->headers(std::move(keys)))
         if (const auto index = catalogue_.find(header.key)) {
           const Catalogue::Entry entry = catalogue_[*index];
-          out.push_back(likeness(header.fields, entry.size_bytes, entry.date, *index));
+          out.push_back(
+              likeness(as_told(std::move(header.fields)), entry.size_bytes, entry.date, *index));
         }
     }
     std::ranges::sort(out, {}, &Likeness::index);
@@ -277,10 +282,11 @@ class FolderVerifier {
       std::vector<Uid> uids;
       for (std::size_t i = at; i < std::min(at + kHeadersAtOnce, places.size()); ++i)
         uids.push_back(entries_[places[i]].uid);
-      for (const HeaderEntry& header : co_await r_.target.headers(std::move(uids)))
+      for (HeaderEntry& header : co_await r_.target.headers(std::move(uids)))
         if (const auto place = find_on_target(header.key.uid())) {
           const TargetEntry& entry = entries_[*place];
-          out.push_back(likeness(header.fields, entry.size_bytes, entry.date, *place));
+          out.push_back(
+              likeness(as_told(std::move(header.fields)), entry.size_bytes, entry.date, *place));
         }
     }
     std::ranges::sort(out, {}, &Likeness::index);
@@ -389,7 +395,7 @@ class FolderVerifier {
         out[i] = "its header cannot be read on the target";
         continue;
       }
-      std::string different = header_difference(source->second, target->second);
+      std::string different = header_difference(as_told(source->second), as_told(target->second));
       if (!different.empty()) out[i] = std::move(different);
     }
     co_return out;

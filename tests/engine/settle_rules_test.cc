@@ -50,6 +50,19 @@ TEST_CASE("late copies of mail without a date are removed too") {
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE("late copies are known on a server that rewrites the Message-ID's domain, too") {
+  MemoryOptions domino;
+  domino.traits.rewrites_message_id = true;
+  Pair pair({}, domino);
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
 TEST_CASE("late copies are known as ours also when the source has the message no longer") {
   Pair pair;
   pair.fill("INBOX", 4);
