@@ -130,6 +130,7 @@ bool ImapSession::meet(Moment moment, const std::string& tag) {
       no(tag, "[THROTTLED] slower, please");
       return true;
     case Mishap::over_quota:
+      if (moment == Moment::after_append) return false;  // a definite NO stores nothing (RFC 3502)
       no(tag, "[OVERQUOTA] the mailbox is full");
       return true;
     case Mishap::refuse:
