@@ -239,13 +239,25 @@ class Recogniser {
       const Look& look = looks_.at(index);
       const bool same_size = listed_bytes(index) == listed_bytes(row);
       if (look.strong && (same_size || look.delivered)) co_return index;
-      if (look.strong || !same_size || !row.sha256) continue;
-      std::vector<Catalogue::Entry> wanted{r_.catalogue[index]};
-      const auto digests = co_await source_digests(
-          r_.source, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
-      if (!digests.empty() && digests.begin()->second == *row.sha256) co_return index;
+      if (look.strong || !same_size) continue;
+      const bool equal = co_await has_bytes_of(row, index);
+      if (equal) co_return index;
     }
     co_return std::nullopt;
+  }
+
+  /// Whether a listed message has the bytes that were sent, or those that were found.
+  Task<bool> has_bytes_of(const MessageRow& row, std::size_t index) {
+    if (!row.sha256 && !(r_.target && row.target_uid)) co_return false;
+    Comparison comparison{.ignore_final_crlf = false, .munged_header = false};
+    if (!row.sha256)
+      comparison = {.ignore_final_crlf = true, .munged_header = r_.target->traits().munges_8bit};
+    std::vector<Catalogue::Entry> wanted{r_.catalogue[index]};
+    const auto here = co_await source_digests(r_.source, std::move(wanted), comparison);
+    if (here.empty() || row.sha256) co_return !here.empty() && here.begin()->second == *row.sha256;
+    std::vector<Uid> copy{row.target_uid};
+    const auto there = co_await target_digests(*r_.target, std::move(copy), comparison);
+    co_return !there.empty() && there.begin()->second == here.begin()->second;
   }
 
   Task<void> record() {

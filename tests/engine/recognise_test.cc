@@ -177,6 +177,19 @@ TEST_CASE("look-alike mail under another's name is told apart by its bytes") {
   CHECK(pair.on_target("INBOX") == 2);
 }
 
+TEST_CASE("what was there before is known under a new name by the bytes of its copy") {
+  const std::string alarm =
+      "Date: Mon, 7 Nov 2016 10:00:00 +0100\r\nFrom: cron@example\r\nSubject: "
+      "alarm\r\n\r\ndisk\r\n";
+  Pair pair(pop3());
+  pair.add("INBOX", alarm);
+  pair.target.folder("INBOX").add(alarm);
+  CHECK(pair.run().messages().copied == 0);
+  pair.source.folder("INBOX").messages.at(0).uidl = "another-name";
+  CHECK(pair.run().messages().copied == 0);
+  CHECK(pair.on_target("INBOX") == 1);
+}
+
 TEST_CASE("what we removed and the server shows again is the same message, and goes again") {
   Pair pair(pop3());
   pair.options.remove_after = std::chrono::days(0);
