@@ -173,7 +173,8 @@ class Recogniser {
     row.key = r_.catalogue.key(index);
     row.listed_bytes = listed_bytes(index);
     if (const auto look = looks_.find(index); look != looks_.end()) row.header = look->second.hash;
-    if (sent_away(row)) row.state = MessageState::seen;  // it has not gone, or came back
+    // It has not gone, or came back: its copy must be seen again before it may go.
+    if (sent_away(row)) row.state = MessageState::copied;
     record_.rows.push_back(std::move(row));
   }
 

@@ -203,6 +203,18 @@ TEST_CASE("what we removed and the server shows again is the same message, and g
   CHECK(pair.target.appended == 3);
 }
 
+TEST_CASE("what came back stays, if its copy was taken from the target meanwhile") {
+  Crossed pair(2);
+  const MemoryMessage kept = pair.inbox().messages.at(0);
+  pair.options.remove_after = std::chrono::days(0);
+  pair.run();
+  CHECK(pair.inbox().messages.empty());
+  pair.inbox().messages.push_back(kept);
+  pair.target.folder("INBOX").remove(Uid{1});
+  pair.run();
+  CHECK(pair.inbox().messages.size() == 1);
+}
+
 TEST_CASE("a message under a made-up name leaves the source only when its bytes are those copied") {
   Pair pair(pop3());
   pair.add("INBOX", letter("a"));
