@@ -28,6 +28,9 @@ struct EndSetup {
   Credentials* credentials = nullptr;
   std::chrono::milliseconds timeout{120'000};
   int default_sessions = 4;
+
+  /// How many sessions this end may have at a time.
+  int sessions() const { return endpoint.sessions > 0 ? endpoint.sessions : default_sessions; }
 };
 
 /// Throws Error{usage} when the protocol cannot be a source (or a target).

@@ -130,10 +130,7 @@ class ImapSource final : public Source {
       if (folder.holds_rest) account_.rest_folder = folder.name;
   }
 
-  int max_sessions() const override {
-    const int asked = account_.setup.endpoint.sessions;
-    return asked > 0 ? asked : account_.setup.default_sessions;
-  }
+  int max_sessions() const override { return account_.setup.sessions(); }
 
   std::string describe() const override { return account_.setup.endpoint.to_string(); }
 

@@ -272,10 +272,7 @@ class ImapTarget final : public Target {
         account_, std::make_shared<Line>(std::move(in.session)), std::move(in.listing));
   }
 
-  int max_sessions() const override {
-    const int asked = account_.setup.endpoint.sessions;
-    return asked > 0 ? asked : account_.setup.default_sessions;
-  }
+  int max_sessions() const override { return account_.setup.sessions(); }
 
   std::string describe() const override { return account_.setup.endpoint.to_string(); }
 

@@ -80,9 +80,7 @@ class MaildirSource final : public Source {
     }
     co_return session;
   }
-  int max_sessions() const override {
-    return setup_.endpoint.sessions > 0 ? setup_.endpoint.sessions : setup_.default_sessions;
-  }
+  int max_sessions() const override { return setup_.sessions(); }
   std::string describe() const override { return setup_.endpoint.to_string(); }
 
  private:

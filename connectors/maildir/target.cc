@@ -214,9 +214,7 @@ class MaildirTarget final : public Target {
     const Endpoint& end = setup_.endpoint;
     co_return std::make_unique<MaildirTargetSession>(blocking_, end.path, layout_of(end));
   }
-  int max_sessions() const override {
-    return setup_.endpoint.sessions > 0 ? setup_.endpoint.sessions : setup_.default_sessions;
-  }
+  int max_sessions() const override { return setup_.sessions(); }
   std::string describe() const override { return setup_.endpoint.to_string(); }
 
  private:

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <utility>
 
-#include "connectors/net/patience.h"
+#include "connectors/dial.h"
 #include "connectors/pop3/authenticate.h"
 #include "engine/async/timeout.h"
 
@@ -14,31 +14,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kLogoutLimit{2000};
 
-net::TlsOptions tls_options(const Endpoint& endpoint) {
-  net::TlsOptions tls;
-  tls.host = endpoint.host;
-  tls.ca_file = endpoint.ca_file;
-  tls.pin_sha256 = endpoint.pin_sha256;
-  tls.verify = endpoint.verify;
-  return tls;
-}
-
-Task<std::unique_ptr<Session>> dial(Account& account) {
-  const Endpoint& endpoint = account.setup.endpoint;
-  net::ConnectOptions options;
-  options.host = endpoint.host;
-  options.port = endpoint.port;
-  options.io_limit = account.setup.timeout;
-  if (endpoint.tls == TlsMode::implicit) options.tls = tls_options(endpoint);
-  std::unique_ptr<net::Stream> stream;
-  try {
-    stream = co_await account.context.network->connect(std::move(options));
-  } catch (const Error& failure) {
-    throw failure.in(account.where);
-  }
-  stream = std::make_unique<net::PatientStream>(std::move(stream),
-                                                net::kPatience * account.setup.timeout);
-  co_return std::make_unique<Session>(std::move(stream), account.where);
+Task<std::unique_ptr<Session>> connect(Account& account) {
+  co_return std::make_unique<Session>(
+      co_await dial(*account.context.network, account.setup, account.where), account.where);
 }
 
 /// A refusal in the greeting comes from a server that is too busy, or does not want this address;
@@ -69,7 +47,7 @@ Task<void> turn_to_tls(Session& session, const Endpoint& endpoint) {
 
 Task<std::unique_ptr<Session>> log_in(Account& account) {
   const Endpoint& endpoint = account.setup.endpoint;
-  std::unique_ptr<Session> session = co_await dial(account);
+  std::unique_ptr<Session> session = co_await connect(account);
   co_await greeting(*session);
   co_await session->ask_capabilities();
   if (endpoint.tls == TlsMode::starttls) {
