@@ -81,15 +81,26 @@ void write_optional(JsonWriter& json, const char* key, const std::optional<std::
   }
 }
 
-void write_check(JsonWriter& json, const Findings& check) {
+void write_texts(JsonWriter& json, const char* key, const std::vector<std::string>& texts) {
+  json.begin_array(key);
+  for (const std::string& text : texts) json.string({}, text);
+  json.end_array();
+}
+
+void write_check(JsonWriter& json, const CheckReport& check) {
   json.begin_object("check");
   json.begin_array("mapping");
-  for (const PlannedFolder& folder : check.folders) {
+  for (const CheckedFolder& folder : check.folders) {
     json.begin_object();
     json.string("source", folder.source.to_string());
     json.string("target", folder.target.to_string());
-    write_optional(json, "messages", folder.messages);
-    write_optional(json, "bytes", folder.size_bytes);
+    json.number("messages", folder.messages);
+    json.number("bytes", folder.size_bytes);
+    json.number("present", folder.present);
+    json.number("filtered", folder.filtered);
+    json.number("due", folder.due);
+    json.number("due_bytes", folder.due_bytes);
+    json.number("too_big", folder.too_big);
     json.boolean("exists", folder.exists);
     json.end_object();
   }
@@ -97,9 +108,8 @@ void write_check(JsonWriter& json, const Findings& check) {
   json.begin_array("left_out");
   for (const FolderName& folder : check.left_out) json.string({}, folder.to_string());
   json.end_array();
-  json.begin_array("notes");
-  for (const std::string& note : check.notes) json.string({}, note);
-  json.end_array();
+  write_texts(json, "notes", check.notes);
+  write_texts(json, "problems", check.problems);
   if (check.traits) {
     const TargetTraits& traits = *check.traits;
     json.begin_object("target_traits");
@@ -111,8 +121,25 @@ void write_check(JsonWriter& json, const Findings& check) {
     json.number("batch_messages", static_cast<std::uint64_t>(traits.batch_messages));
     json.end_object();
   }
+  write_texts(json, "source_capabilities", check.source_offers);
+  write_texts(json, "target_capabilities", check.target_offers);
+  json.begin_array("target_quotas");
+  for (const Quota& quota : check.quotas) {
+    json.begin_object();
+    json.string("root", quota.root);
+    json.string("of", quota.of == Quota::Of::bytes ? "bytes" : "messages");
+    json.number("used", quota.used);
+    json.number("limit", quota.limit);
+    json.end_object();
+  }
+  json.end_array();
   json.number("source_sessions", std::int64_t{check.source_sessions});
   json.number("target_sessions", std::int64_t{check.target_sessions});
+  if (check.seconds_to_read) {
+    json.number("seconds_to_read", *check.seconds_to_read);
+  } else {
+    json.null("seconds_to_read");
+  }
   json.end_object();
 }
 

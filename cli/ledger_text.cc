@@ -187,45 +187,88 @@ std::string ledger_text(const Report& report, ExitCode code, bool brief) {
          (hint.empty() ? "" : hint + "\n");
 }
 
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + printable(word);
+  return text;
+}
+
+std::string check_row(const CheckedFolder& folder) {
+  std::string more;
+  const auto add = [&more](std::uint64_t number, const char* word) {
+    if (number > 0) more += fmt::format("  {} {}", with_commas(number), word);
+  };
+  add(folder.present, "copied before");
+  add(folder.filtered, "filtered");
+  add(folder.too_big, "too big");
+  return fmt::format("{} {:>9} {:>9}{}{}\n",
+                     padded(name_of(folder.source, folder.target), kNameColumns),
+                     with_commas(folder.messages), human_bytes(folder.size_bytes),
+                     folder.exists ? "" : "  to be made", more);
+}
+
+std::string target_text(const TargetTraits& traits) {
+  return fmt::format(
+      "\ntarget: {}; {} at a time; messages up to {}; {}\n",
+      traits.uidplus ? "tells the UIDs it gives (UIDPLUS)"
+                     : "does not tell UIDs (no UIDPLUS), they are looked up",
+      counted(traits.batch_messages, "message", "messages"),
+      traits.append_limit_bytes ? human_bytes(*traits.append_limit_bytes) : "any size",
+      traits.delimiter == '\0' ? std::string("folders have no levels")
+      : traits.delimiter < ' '
+          ? "any character in a name"
+          : fmt::format("levels parted by {}", printable(std::string(1, traits.delimiter))));
+}
+
+std::string quota_text(const Quota& quota) {
+  const auto number = [&quota](std::uint64_t value) {
+    return quota.of == Quota::Of::bytes ? human_bytes(value) : with_commas(value);
+  };
+  return fmt::format("quota {}: {} of {}{} used\n", printable(quota.root), number(quota.used),
+                     number(quota.limit), quota.of == Quota::Of::bytes ? "" : " messages");
+}
+
+}  // namespace
+
 std::string check_text(const Report& report) {
   std::string text;
   if (!report.check) return text;
-  const Findings& check = *report.check;
+  const CheckReport& check = *report.check;
   text +=
       fmt::format("source  {}\ntarget  {}\n\n", printable(report.source), printable(report.target));
   text += fmt::format("{} {:>9} {:>9}\n", padded("Folder", kNameColumns), "messages", "size");
-  std::uint64_t messages = 0, bytes = 0;
-  for (const PlannedFolder& folder : check.folders) {
-    messages += folder.messages.value_or(0);
-    bytes += folder.size_bytes.value_or(0);
-    text += fmt::format("{} {:>9} {:>9}{}\n",
-                        padded(name_of(folder.source, folder.target), kNameColumns),
-                        folder.messages ? with_commas(*folder.messages) : "?",
-                        folder.size_bytes ? human_bytes(*folder.size_bytes) : "?",
-                        folder.exists ? "" : "  to be made");
+  std::uint64_t messages = 0, bytes = 0, due = 0, due_bytes = 0;
+  for (const CheckedFolder& folder : check.folders) {
+    messages += folder.messages;
+    bytes += folder.size_bytes;
+    due += folder.due;
+    due_bytes += folder.due_bytes;
+    text += check_row(folder);
   }
   text += fmt::format("{} {:>9} {:>9}\n",
                       padded(counted(check.folders.size(), "folder", "folders"), kNameColumns),
-                      with_commas(messages), bytes > 0 ? human_bytes(bytes) : "?");
+                      with_commas(messages), human_bytes(bytes));
   for (const FolderName& folder : check.left_out) {
     text += fmt::format("left out: {}\n", printable(folder.to_string()));
   }
   for (const std::string& note : check.notes) text += fmt::format("note: {}\n", printable(note));
-  if (check.traits) {
-    const TargetTraits& traits = *check.traits;
-    text += fmt::format(
-        "\ntarget: {}; {} at a time; messages up to {}; {}\n",
-        traits.uidplus ? "tells the UIDs it gives (UIDPLUS)"
-                       : "does not tell UIDs (no UIDPLUS), they are looked up",
-        counted(traits.batch_messages, "message", "messages"),
-        traits.append_limit_bytes ? human_bytes(*traits.append_limit_bytes) : "any size",
-        traits.delimiter == '\0' ? std::string("folders have no levels")
-        : traits.delimiter < ' '
-            ? "any character in a name"
-            : fmt::format("levels parted by {}", printable(std::string(1, traits.delimiter))));
-  }
+  if (check.traits) text += target_text(*check.traits);
+  for (const Quota& quota : check.quotas) text += quota_text(quota);
   text += fmt::format("sessions: up to {} at the source, {} at the target\n", check.source_sessions,
                       check.target_sessions);
+  if (!check.source_offers.empty())
+    text += fmt::format("source offers: {}\n", joined(check.source_offers));
+  if (!check.target_offers.empty())
+    text += fmt::format("target offers: {}\n", joined(check.target_offers));
+  text += fmt::format(
+      "to copy: {}, {}{}\n", counted(due, "message", "messages"), human_bytes(due_bytes),
+      check.seconds_to_read ? fmt::format("; one session reads that in about {}, by a sample",
+                                          human_seconds(*check.seconds_to_read))
+                            : "");
+  for (const std::string& problem : check.problems)
+    text += fmt::format("would fail: {}\n", printable(problem));
   return text + "Nothing was written.\n";
 }
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/check.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/model.h"
-#include "engine/target.h"
 #include "engine/undo.h"
 #include "engine/verify.h"
 
@@ -31,22 +31,6 @@ struct FailedMessage {
   std::string not_exported;  // why it was not, where that was asked for
 };
 
-/// One line of the plan that `check` shows.
-struct PlannedFolder {
-  FolderName source, target;
-  std::optional<std::uint64_t> messages, size_bytes;
-  bool exists = false;  // on the target
-};
-
-/// What `check` found.
-struct Findings {
-  std::vector<PlannedFolder> folders;
-  std::vector<FolderName> left_out;
-  std::vector<std::string> notes;
-  std::optional<TargetTraits> traits;
-  int source_sessions = 0, target_sessions = 0;
-};
-
 /// What no Error tells: a bug, or a second signal.
 struct OtherFailure {
   std::string kind, message;
@@ -65,7 +49,7 @@ struct Report {
   Ledger ledger;
   std::vector<Refusal> refusals;
   std::map<FolderName, std::uint64_t> planned_bytes;  // of a dry run, by source folder
-  std::optional<Findings> check;
+  std::optional<CheckReport> check;
   std::optional<VerifyReport> verify;
   std::optional<std::vector<FailedMessage>> failed;
   std::optional<UndoReport> undo;

@@ -94,6 +94,8 @@ class SourceSession {
   /// one is dead, all are. For many small folders: each switch between them costs the server a
   /// look.
   virtual std::unique_ptr<SourceSession> fork() { return nullptr; }
+  /// What the server says it can do, in its own words, for people.
+  virtual std::vector<std::string> offers() const { return {}; }
   /// Says goodbye, if no other session is on the connection; never throws but Cancelled.
   virtual Task<void> logout() = 0;
 };

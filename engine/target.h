@@ -41,6 +41,14 @@ struct TargetEntry {
   Flags flags;
 };
 
+/// One limit of a server, which several folders may share, and how much of it is used.
+struct Quota {
+  enum class Of { bytes, messages };
+  std::string root;
+  Of of = Of::bytes;
+  std::uint64_t used = 0, limit = 0;
+};
+
 struct Stored {
   Uid uid;  // 0: the server does not say (no UIDPLUS); settle will learn it
 };
@@ -100,6 +108,13 @@ class TargetSession {
   virtual Task<void> expunge(std::vector<Uid> uids) = 0;
   /// As SourceSession::fork().
   virtual std::unique_ptr<TargetSession> fork() { return nullptr; }
+  /// As SourceSession::offers().
+  virtual std::vector<std::string> offers() const { return {}; }
+  /// The limits under which a folder that exists is filled; none where the server tells none.
+  virtual Task<std::vector<Quota>> quotas(FolderName folder) {
+    (void)folder;
+    co_return std::vector<Quota>{};
+  }
   virtual Task<void> logout() = 0;
 };
 

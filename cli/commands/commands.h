@@ -35,7 +35,8 @@ Report run_status(const PairOptions& options);
 /// Reads what one run came to. Throws Error; Error{usage} when there is no such run.
 Report run_report(const PairOptions& options);
 
-/// Logs in at both ends and looks. Throws Error. A SIGINT or SIGTERM ends it: interrupted.
+/// Logs in at both ends and looks (check_account); partial if anything would fail. Throws Error. A
+/// SIGINT or SIGTERM ends it: interrupted.
 Report run_check(const PairOptions& options, Observer& log);
 
 }  // namespace postferry::cli

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kMultiappendMessages = 100;
 constexpr std::size_t kPipelinedMessages = 50;
 constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::size_t kMaxQuotas = 100;  // of one folder
 
 const char* special_use(Role role) {
   switch (role) {
@@ -150,6 +151,12 @@ class ImapTargetSession final : public TargetSession {
     return std::make_unique<ImapTargetSession>(account_, party_.line(), nullptr);
   }
 
+  std::vector<std::string> offers() const override { return session_.capabilities.names(); }
+
+  Task<std::vector<Quota>> quotas(FolderName folder) override {
+    return ask_quotas(account_.names.wire(folder));
+  }
+
   Task<void> logout() override { return say_goodbye(); }
 
  private:
@@ -178,6 +185,35 @@ class ImapTargetSession final : public TargetSession {
   Task<void> subscribe_to(FolderName folder, std::string wire) {
     const StatusResponse status = co_await ask(session_.command("SUBSCRIBE").string(wire).finish());
     if (status.status != Status::kOk) throw refused_for(folder, status, "SUBSCRIBE");
+  }
+
+  // GETQUOTAROOT (RFC 9208 §4.1.3). A server that refuses has no limits to tell.
+  Task<std::vector<Quota>> ask_quotas(std::string wire) {
+    constexpr std::uint64_t kUnit = 1024;  // of STORAGE (RFC 9208 §5.1)
+    std::vector<Quota> quotas;
+    if (!session_.capabilities.has("QUOTA")) co_return quotas;
+    const auto take = [&quotas](Response& response) {
+      const auto* told = std::get_if<QuotaData>(&response);
+      if (!told || quotas.size() + told->resources.size() > kMaxQuotas) return;
+      for (const QuotaData::Resource& resource : told->resources) {
+        if (resource.name == "MESSAGE") {
+          quotas.push_back({told->root, Quota::Of::messages, resource.usage, resource.limit});
+        } else if (resource.name == "STORAGE") {
+          const auto bytes = [](std::uint64_t units) {
+            return std::min(units, UINT64_MAX / kUnit) * kUnit;
+          };
+          quotas.push_back(
+              {told->root, Quota::Of::bytes, bytes(resource.usage), bytes(resource.limit)});
+        }
+      }
+    };
+    const auto ask = [&]() -> Task<void> {
+      const std::string tag =
+          co_await session_.send(session_.command("GETQUOTAROOT").string(wire).finish());
+      co_await session_.finish(tag, take);
+    };
+    co_await party_.alone_on_line(ask);
+    co_return quotas;
   }
 
   // The folder spoken of need not be the one that is open.

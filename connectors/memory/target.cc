@@ -55,6 +55,12 @@ class MemoryTargetSession final : public TargetSession {
   Task<void> fetch(std::vector<Uid> uids, MessageSink& sink) override {
     return line_.fetch(keys_of(uids), sink);
   }
+  Task<std::vector<Quota>> quotas(FolderName) override {
+    std::vector<Quota> quotas;
+    if (const auto limit = server_.options().quota_bytes)
+      quotas.push_back({"all", Quota::Of::bytes, server_.stored_bytes(), *limit});
+    co_return quotas;
+  }
   Task<void> append(AppendFeed& feed) override {
     MemoryLine::Call call(line_, "append");
     co_await call.travel();

@@ -83,6 +83,8 @@ class Pop3SourceSession final : public SourceSession {
     co_return co_await remove_messages(*session_, maildrop_, std::move(keys));
   }
 
+  std::vector<std::string> offers() const override { return session_->capabilities.lines; }
+
   Task<void> logout() override {
     if (over_) {
       co_await session_->close();

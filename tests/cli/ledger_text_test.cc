@@ -106,11 +106,21 @@ TEST_CASE("check shows where folders go, what is unknown, and what the target ca
   Report report;
   report.source = "imaps://ann@old.example";
   report.target = "imaps://ann@new.example";
-  Findings findings;
-  findings.folders = {
-      {FolderName::parse("INBOX"), FolderName::parse("INBOX"), 1234, 5'000'000, true},
-      {FolderName::parse("Sent"), FolderName::parse("Sent Items"), std::nullopt, std::nullopt,
-       false}};
+  CheckReport findings;
+  CheckedFolder inbox, sent;
+  inbox.source = inbox.target = FolderName::parse("INBOX");
+  inbox.exists = true;
+  inbox.messages = 1234;
+  inbox.size_bytes = 5'000'000;
+  inbox.present = 1200;
+  inbox.due = 34;
+  sent.source = FolderName::parse("Sent");
+  sent.target = FolderName::parse("Sent Items");
+  findings.folders = {inbox, sent};
+  findings.quotas = {{"user root", Quota::Of::bytes, 1'000'000, 30'000'000}};
+  findings.target_offers = {"IMAP4REV1", "UID\033[2JPLUS"};
+  findings.problems = {"the target has no room"};
+  findings.seconds_to_read = 90;
   findings.left_out = {FolderName::parse("All Mail")};
   findings.notes = {"something to know"};
   findings.traits = TargetTraits{};
@@ -123,5 +133,10 @@ TEST_CASE("check shows where folders go, what is unknown, and what the target ca
   CHECK_THAT(text, Contains("left out: All Mail"));
   CHECK_THAT(text, Contains("note: something to know"));
   CHECK_THAT(text, Contains("messages up to 25 MB"));
+  CHECK_THAT(text, Contains("1,200 copied before"));
+  CHECK_THAT(text, Contains("1.0 MB of 30 MB used"));
+  CHECK_THAT(text, Contains("in about 1:30"));
+  CHECK_THAT(text, Contains("would fail: the target has no room"));
+  CHECK(text.find('\033') == std::string::npos);
   CHECK_THAT(text, Contains("Nothing was written."));
 }

@@ -155,6 +155,8 @@ def quota_raised_cyrus(world):
     target.add_user(user, quota_kib=300)
     fill(source, user, mailboxes.small(100, sizes=(5000, 6000)))
     journal, ends = world.journal(), (url(source, user), url(target, user))
+    check = world.run(world.argv(*ends, command="check", as_json=False)).expect_code(65)
+    expect("would fail" in check.out and "room" in check.out, "check does not foretell it:", check)
     first = world.copy(*ends, journal=journal).expect_code(65).expect_balance()
     expect("quota" in (first.err + first.out).lower(), "the words are not told:", first)
     expect(first.messages["pending"] > 0 and first.messages["rejected"] == 0, "quota is no refusal:", first.messages)

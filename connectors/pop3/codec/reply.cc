@@ -185,6 +185,7 @@ void Capabilities::add(std::string_view line) {
   const std::string_view whole = without_leading_space(line);
   const std::string name = upper(take_word(line));
   known = true;
+  if (lines.size() < kMaxCapabilities) lines.emplace_back(whole);
   top |= name == "TOP";
   uidl |= name == "UIDL";
   user |= name == "USER";

@@ -93,6 +93,7 @@ struct Capabilities {
   bool google = false;            // X-GOOGLE-RICO
   std::vector<std::string> sasl;  // upper case, in the server's order
   std::string implementation;
+  std::vector<std::string> lines;  // as they came
 
   /// Takes one line of the CAPA reply; unknown ones are passed over.
   void add(std::string_view line);
