@@ -1,10 +1,16 @@
 // The program: arguments in, exit status out.
+#include <sys/resource.h>
+
 #include <string>
 #include <vector>
 
 #include "cli/program.h"
 
 int main(int argc, char** argv) {
+  // Passwords and mail are in memory: a crash must not leave them on the disk. It cannot fail: a
+  // limit may always be lowered. To debug, attach; that needs the same rights.
+  constexpr rlimit kNoCore{0, 0};
+  ::setrlimit(RLIMIT_CORE, &kNoCore);
   return static_cast<int>(
       postferry::cli::run_program(std::vector<std::string>(argv + 1, argv + argc)));
 }

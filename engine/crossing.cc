@@ -158,6 +158,18 @@ class Crossing {
     }
   }
 
+  /// What was refused and settled is not on the target: among what a folder that is passed over has
+  /// there not.
+  Task<void> tell_accepted(FolderId folder, Tally& tally) {
+    if (tally.filtered == 0) co_return;
+    const std::vector<FailureRow> failures = co_await ends_.journal.failures(folder);
+    const auto accepted = static_cast<std::uint64_t>(
+        std::ranges::count_if(failures, [](const FailureRow& row) { return row.accepted; }));
+    tally.accepted = std::min(accepted, tally.filtered);
+    tally.rejected = tally.accepted;
+    tally.filtered -= tally.accepted;
+  }
+
   /// Whether --after-copy has something to remove from a folder that else is unchanged.
   Task<bool> removal_due(FolderId folder) {
     if (!options_.remove_after) co_return false;
@@ -187,6 +199,7 @@ class Crossing {
       const auto record = records_.find(folders_[i].source.name);
       const bool unchanged = record != records_.end() &&
                              nothing_to_do(folders_[i], record->second, hash_, ledger_.folders[i]);
+      if (unchanged) co_await tell_accepted(record->second.id, ledger_.folders[i].messages);
       const bool due = unchanged && co_await removal_due(record->second.id);
       if (unchanged && !due) {
         ends_.observer.folder_ended(folders_[i].source.name, ledger_.folders[i]);

@@ -482,7 +482,7 @@ class FolderCrosser {
       open = open || !over;
     }
     co_await r_.ends.journal.record(std::move(record));
-    const bool whole = tally.pending == 0 && tally.rejected == 0 && !open;
+    const bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open;
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
                                       r_.options.selection_hash(), tally.present + tally.copied);
   }

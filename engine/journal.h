@@ -49,6 +49,9 @@ enum class MessageState : std::uint8_t {
 
 /// A message that has crossed.
 struct MessageRow {
+  /// As listed_bytes: the source's last listing did not have the message.
+  static constexpr std::uint64_t kNotListed = 0x7fff'ffff'ffff'ffff;
+
   MessageKey key;
   std::uint64_t size_bytes = 0;
   std::optional<Sha256> sha256;      // of the bytes sent; none if adopted

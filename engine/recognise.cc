@@ -52,6 +52,7 @@ class Recogniser {
     }
     co_await find_moved();
     co_await record();
+    if (missing_ > 0 && !r_.source.windowed()) co_await note_who_left();
   }
 
  private:
@@ -74,17 +75,25 @@ class Recogniser {
   /// We asked for its removal, or know of it.
   static bool sent_away(const MessageRow& row) { return row.state >= MessageState::leaving; }
 
+  /// An earlier listing did not have it: whoever bears its name now may be another.
+  static bool was_away(const MessageRow& row) { return row.listed_bytes == MessageRow::kNotListed; }
+  /// Its message was at the source when it was last listed.
+  static bool was_listed(const MessageRow& row) {
+    return row.state != MessageState::removed && !was_away(row);
+  }
+
   void sort(const MessageRow& row) {
-    if (row.state != MessageState::removed) ++rows_;
+    if (was_listed(row)) ++rows_;
     const auto index = r_.catalogue.find(row.key);
     if (!index) {
-      if (row.state == MessageState::removed) return;
+      if (!was_listed(row)) return;
       ++missing_;
       missing_sizes_.insert(listed_bytes(row));
       return;
     }
     named_[*index] = true;
-    if (sent_away(row) || listed_bytes(row) != listed_bytes(*index)) doubtful_.push_back(row);
+    if (sent_away(row) || was_away(row) || listed_bytes(row) != listed_bytes(*index))
+      doubtful_.push_back(row);
   }
 
   /// Decides for rows whose key is listed whether it is their message.
@@ -274,6 +283,27 @@ class Recogniser {
     record_.folder = r_.folder.id;
     record_.target_folder = r_.folder.target_folder;
     co_await r_.journal.record(std::move(record_));
+  }
+
+  /// So that a message that comes under the name of one that left is looked at, whatever its size.
+  /// Names that are made of the message need no such care.
+  Task<void> note_who_left() {
+    MessageKey after;
+    for (;;) {
+      std::vector<MessageRow> rows = co_await r_.journal.rows(r_.folder.id, after, kRowsAtOnce);
+      if (rows.empty()) co_return;
+      after = rows.back().key;
+      std::erase_if(rows, [this](const MessageRow& row) {
+        return !was_listed(row) || row.key.is_made_up() || r_.catalogue.find(row.key);
+      });
+      if (rows.empty()) continue;
+      for (MessageRow& row : rows) row.listed_bytes = MessageRow::kNotListed;
+      Record left;
+      left.folder = r_.folder.id;
+      left.target_folder = r_.folder.target_folder;
+      left.rows = std::move(rows);
+      co_await r_.journal.record(std::move(left));
+    }
   }
 
   void note(const std::string& text) const {

@@ -23,7 +23,9 @@ std::uint64_t weight(const Message& message) {
 
 }  // namespace
 
-Transfer::Transfer(TransferRequest request) : r_(std::move(request)) {}
+Transfer::Transfer(TransferRequest request) : r_(std::move(request)) {
+  if (r_.target_uid_next) highest_ = Uid{r_.target_uid_next.value - 1};
+}
 
 Task<void> Transfer::message(Message message) {
   if (r_.stop()) throw StopTransfer{};
@@ -137,6 +139,10 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
     }
     bytes += message.body.size_bytes();
     MessageRow row = co_await row_for(message, uid);
+    const bool suspect = r_.traits.folds_duplicates || uid <= highest_;
+    const bool folded = suspect && co_await names_older(uid, record.rows);
+    if (folded) row.origin = Origin::folded;
+    highest_ = std::max(highest_, uid);
     if (index)
       decided.emplace_back(*index,
                            row.origin == Origin::folded ? Standing::present : Standing::copied);
@@ -164,7 +170,6 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
   if (message.fields) row.header = header_hash(*message.fields);
   const auto listed = r_.catalogue.find(message.key);
   if (listed) row.listed_bytes = r_.catalogue.size_bytes(*listed);
-  if (uid < r_.target_uid_next && co_await names_older(uid)) row.origin = Origin::folded;
   if (message.body.held()) {
     row.sha256 = sha256(message.body.bytes());
   } else if (message.body.streamed()) {
@@ -180,8 +185,10 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
   co_return row;
 }
 
-/// An OK with a UID that some row names already: the server folded a duplicate (Gmail).
-Task<bool> Transfer::names_older(Uid uid) {
+/// An OK with a UID that some row names already, or one about to be written: the server folded a
+/// duplicate (Gmail).
+Task<bool> Transfer::names_older(Uid uid, const std::vector<MessageRow>& fresh) {
+  if (std::ranges::find(fresh, uid, &MessageRow::target_uid) != fresh.end()) co_return true;
   const std::vector<MessageRow> rows = co_await r_.journal.rows_at(r_.target_folder, {uid});
   co_return !rows.empty();
 }

@@ -62,7 +62,7 @@ class Transfer final : public MessageSink, public AppendFeed {
 
  private:
   Task<MessageRow> row_for(const Message& message, Uid uid);
-  Task<bool> names_older(Uid uid);
+  Task<bool> names_older(Uid uid, const std::vector<MessageRow>& fresh);
   Task<bool> wait_for_more();
 
   TransferRequest r_;
@@ -73,6 +73,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   std::uint64_t held_ = 0;  // bytes on the belt and in unanswered batches
   bool source_waits_ = false;
   std::map<std::int64_t, TimePoint> sent_at_;
+  Uid highest_;  // that may have been given before, as far as is known
   Duration slowest_{};
   std::uint64_t bytes_copied_ = 0, appended_ = 0, rejected_ = 0, missing_ = 0;
 };

@@ -94,10 +94,47 @@ def self_test():
     for path, line in planted:
         if not list(faults_of(path, line)):
             sys.exit(f"the check is blind: {line} in {path} passes")
+    head = "# Rules\n\nof this\nhouse\n\n"
+    for wrong in ("Water is wet.\n", "Water is wet.\n- no such test\n", "- a test\n", "One.\n\nTwo.\n- a test\n"):
+        if not list(faults_of_rules(head + wrong, {"a test"})):
+            sys.exit(f"the check is blind: {wrong!r} passes")
+
+
+def names_of_tests(root):
+    """Every test's name as it stands in the code: Catch2's, the conformance suites' and the system tests'."""
+    names = set()
+    for path in sorted((root / "tests").rglob("*")):
+        if path.suffix in (".cc", ".h"):
+            for found in re.findall(r'TEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)', path.read_text()):
+                names.add("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', found)))
+        elif path.suffix == ".py":
+            names.update(re.findall(r'@test\(f?"([^"]*)"', path.read_text()))
+    return names
+
+
+def faults_of_rules(text, names):
+    """Rules without a test, and tests that are not there."""
+    rule, tested = None, True
+    for number, line in enumerate(text.splitlines(), 1):
+        where = f"tests/rules.md:{number}: "
+        if line.startswith("- "):
+            tested = True
+            if rule is None:
+                yield where + "a test without a rule"
+            if line[2:] not in names:
+                yield where + f"there is no test called {line[2:]}"
+        elif line and not line.startswith("#") and number > 5:
+            if not tested:
+                yield where + "the rule before has no test"
+            rule, tested = line, False
+    if not tested:
+        yield "tests/rules.md: the last rule has no test"
 
 
 if __name__ == "__main__":
     self_test()
     count, faults = check(ROOT)
+    rules = (ROOT / "tests" / "rules.md").read_text()
+    faults += faults_of_rules(rules, names_of_tests(ROOT))
     print("\n".join(faults) if faults else f"{count} files, every arrow points the right way")
     sys.exit(bool(faults))

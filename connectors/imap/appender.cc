@@ -40,7 +40,7 @@ class Appender {
         const auto mend = [&]() { return repair(under->batch); };
         co_await party.in_folder(mend);
       }
-      if (!folder_refused_) co_await hand_over(under->batch);
+      co_await hand_over(under->batch);
     }
     throw_if_over();
   }
@@ -59,6 +59,8 @@ class Appender {
   }
 
  private:
+  bool over() const { return full_ || folder_refused_; }
+
   void throw_if_over() const {
     if (folder_refused_) throw session_.refused(*folder_refused_, "APPEND");
     if (full_) throw session_.refused(*full_, "APPEND");
@@ -88,8 +90,8 @@ class Appender {
       co_await under->commands.transmit();
       co_await under->commands.collect(under->batch);
       co_await repair(under->batch);
-      if (folder_refused_) break;
       co_await hand_over(under->batch);
+      if (folder_refused_) break;
     }
   }
 
@@ -100,16 +102,17 @@ class Appender {
         room_.reset();
         co_await room_.wait();
       }
-      std::optional<Batch> batch = co_await feed_.next();
-      if (!batch) break;
+      if (over()) break;
+      waiting_ = co_await feed_.next();
+      if (!waiting_) break;
       // While the reader repairs, the line is his.
       while (repairing_) {
         repaired_.reset();
         co_await repaired_.wait();
       }
       writing_ = true;
-      unanswered_bytes_ += batch->bytes;
-      under_way_.push_back(take_up(std::move(*batch)));
+      unanswered_bytes_ += waiting_->bytes;
+      under_way_.push_back(take_up(*std::exchange(waiting_, std::nullopt)));
       arrived_.set();
       // The reader may be done with it, and it be gone, before the last write has returned.
       const std::shared_ptr<Under> under = under_way_.back();
@@ -136,8 +139,6 @@ class Appender {
       if (repairing_) {
         if (answered < under_way_.size()) continue;
         co_await repair_all();
-        // Ends the writer too, which may wait for a batch that will not come any more.
-        if (folder_refused_) throw session_.refused(*folder_refused_, "APPEND");
       }
       while (answered > 0) {
         AppendBatch& front = under_way_.front()->batch;
@@ -148,7 +149,10 @@ class Appender {
         --answered;
         room_.set();
       }
-      if (full_) throw session_.refused(*full_, "APPEND");
+      if (!over()) continue;
+      if (waiting_) co_await hand_back(*std::exchange(waiting_, std::nullopt));
+      // Ends the writer too, which may wait for a batch that will not come any more.
+      throw_if_over();
     }
   }
 
@@ -162,7 +166,7 @@ class Appender {
       co_await repair(under->batch);
       if (folder_refused_) break;
     }
-    if (full_) co_return;  // the writer has nothing more to say
+    if (over()) co_return;  // the writer has nothing more to say
     repairing_ = false;
     repaired_.set();
   }
@@ -271,14 +275,21 @@ class Appender {
     }
   }
 
-  // When there is no more room, what has been stored is told; the rest was refused, or never sent.
+  // Nothing of it has been sent, nor will be.
+  Task<void> hand_back(Batch batch) {
+    batch.messages.clear();
+    batch.bytes = 0;
+    co_await feed_.done(std::move(batch), {});
+  }
+
+  // When it is over, what has been stored is told; the rest was refused, or never sent.
   Task<void> hand_over(AppendBatch& batch) {
     std::vector<AppendResult> results;
     results.reserve(batch.results.size());
     Batch answered;
     answered.id = batch.batch.id;
     for (std::size_t i = 0; i < batch.results.size(); ++i) {
-      if (full_ && !batch.results[i]) continue;
+      if (over() && !batch.results[i]) continue;
       results.push_back(std::move(batch.results[i].value()));
       answered.bytes += batch.batch.messages[i].body.size_bytes();
       answered.messages.push_back(std::move(batch.batch.messages[i]));
@@ -294,6 +305,7 @@ class Appender {
 
   std::deque<std::shared_ptr<Under>> under_way_;
   std::uint64_t unanswered_bytes_ = 0;
+  std::optional<Batch> waiting_;  // taken from the feed, nothing of it sent
   std::optional<StatusResponse> folder_refused_;
   std::optional<StatusResponse> full_;  // why one message alone had no room
   bool writing_ = false;

@@ -17,7 +17,8 @@ namespace postferry::imap {
 /// one round trip a message. A refused batch is bisected once everything sent before has been
 /// answered; a refused message is tried again without its keywords, and after a BAD with a
 /// synchronising literal. A batch that has no room as a whole is bisected until one message alone
-/// has none: then Error{quota}, and done() has been told of all that was stored. Else throws as
+/// has none: then Error{quota}, and done() has been told of all that was stored, as also where the
+/// folder is refused: Error{rejected}. Else throws as
 /// AppendCommands::collect, and Error{rejected} when the folder takes nothing more; then the
 /// session lives on. `dropped` counts flags left out.
 Task<void> append_feed(Session& session, const Selected& folder, AppendTraits traits,

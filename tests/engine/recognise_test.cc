@@ -59,6 +59,32 @@ TEST_CASE("a UIDL given to another message is a new message") {
   CHECK(pair.run().messages().copied == 0);
 }
 
+TEST_CASE("a UIDL that was away and comes back is looked at, whatever its size") {
+  Crossed pair(5);
+  MemoryMessage back = pair.inbox().messages.at(2);
+  pair.inbox().remove(back.uid);
+  CHECK(pair.run().messages().present == 4);
+  back.uid = pair.inbox().uid_next;
+  ++pair.inbox().uid_next.value;
+  pair.forget_counts();
+  SECTION("as another message: it is new") {
+    back.bytes = letter("x2", "xx");
+    back.uidl = "uidl-3";
+    pair.inbox().messages.push_back(back);
+    CHECK(pair.run().messages().copied == 1);
+    CHECK(pair.target.appended == 6);
+  }
+  SECTION("as the same: it has crossed") {
+    back.uidl = "uidl-3";
+    pair.inbox().messages.push_back(back);
+    CHECK(pair.run().messages().copied == 0);
+    CHECK(pair.source.calls["headers"] == 1);
+    CHECK(pair.source.calls["fetch"] == 0);
+    CHECK(pair.run().messages().present == 5);
+    CHECK(pair.source.calls["headers"] == 1);
+  }
+}
+
 TEST_CASE("a server that reuses one UIDL is believed none") {
   Crossed pair(6);
   // Other messages under two old names, one of them as long as the former.

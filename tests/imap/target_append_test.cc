@@ -41,6 +41,7 @@ class ListFeed final : public AppendFeed {
     co_return batch;
   }
   Task<void> done(Batch batch, std::vector<AppendResult> results) override {
+    ++answered;
     for (const AppendResult& result : results) {
       const auto* stored = std::get_if<Stored>(&result);
       told += fmt::format(
@@ -51,6 +52,7 @@ class ListFeed final : public AppendFeed {
   }
   void never_end() { never_ends_ = true; }
 
+  int answered = 0;  // batches
   std::string told;  // "batch:uid " or "batch:'words' " for each message
 
  private:
@@ -68,6 +70,7 @@ AppendTraits all_extensions() {
 
 struct Outcome {
   std::string told;
+  int answered = 0;
   std::uint64_t dropped = 0;
   std::optional<Error> error;
 };
@@ -90,6 +93,7 @@ Outcome append(const Dialogue& dialogue, AppendTraits traits,
                outcome.error = error;
              }
              outcome.told = feed.told;
+             outcome.answered = feed.answered;
            }));
   return outcome;
 }
@@ -254,6 +258,32 @@ TEST_CASE("throttling and a folder that went stop the feed, each with its kind a
   CHECK(outcome.told.empty());
   if (std::string(given.answer).find("12345") != std::string::npos) {
     CHECK(outcome.error->retry_after() == std::chrono::milliseconds(12345));
+  }
+}
+
+TEST_CASE("a folder that the server forbids leaves no batch open") {
+  const char* const no = "NO [NOPERM] Permission denied";
+  const std::vector<std::vector<Message>> batches{{message("a"), message("b")}, {message("c")}};
+  SECTION("where all is sent at once") {
+    Dialogue d;
+    d.c("A1 APPEND \"Box\" {1+}").c("a {1+}").c("b").c("A2 APPEND \"Box\" {1+}").c("c");
+    d.s(fmt::format("A1 {}", no)).s(fmt::format("A2 {}", no));
+    const Outcome outcome = append(d, all_extensions(), batches, {}, true);
+    REQUIRE(outcome.error);
+    CHECK(outcome.error->kind() == ErrorKind::rejected);
+    CHECK(outcome.answered == 2);
+    CHECK(outcome.told.empty());
+  }
+  SECTION("where literals wait") {
+    AppendTraits traits;
+    traits.uidplus = true;
+    Dialogue d;
+    d.c("A1 APPEND \"Box\" {1}").s("+").c("a").s("A1 OK [APPENDUID 7 1]");
+    d.c("A2 APPEND \"Box\" {1}").s(fmt::format("A2 {}", no));
+    const Outcome outcome = append(d, traits, {batches[0]});
+    REQUIRE(outcome.error);
+    CHECK(outcome.answered == 1);
+    CHECK(outcome.told == "1:1 ");
   }
 }
 

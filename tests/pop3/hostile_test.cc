@@ -163,3 +163,10 @@ TEST_CASE("hostile POP3: terminal escapes in a refusal are told as text") {
   CHECK(text.find("\\x1B]0;owned\\x07") != std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
 }
+
+TEST_CASE("hostile POP3: a header line of megabytes is carried whole, and nothing is made of it") {
+  const std::string line(3 << 20, 'x');
+  const Got got = attack_source(
+      listed(), says("+OK\r\nSubject: s\r\nX-Long: " + line + "\r\n\r\nbody\r\n.\r\n"));
+  CHECK(got.messages == 1);
+}

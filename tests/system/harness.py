@@ -324,4 +324,4 @@ def sanitized(world):
 
 
 def set_no_core_dumps():
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

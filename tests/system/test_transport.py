@@ -237,6 +237,24 @@ def transcript(world):
     world.copy(url(source, user, "pop3"), url(target, user), "--transcript", path).expect_code(0)
 
 
+@test("no core is written of a process that knows passwords, and none of them shows in its arguments")
+def no_core(world):
+    source, target = world.dovecot(), world.target()
+    user, here, there = pair(world, source, target)
+    seen = world.file("seen")
+    # The password command is the program's child, and looks at its parent.
+    command = f"cat /proc/$PPID/limits /proc/$PPID/cmdline >{seen}; echo {source.password}"
+    script = world.file("command", f"#!/bin/sh\n{command}\n")
+    argv = world.argv(url(source, user), url(target, user), "--source-password-command", f". {script}",
+                      passwords=(False, None))
+    world.run(["sh", "-c", 'ulimit -S -c $(ulimit -H -c); exec "$@"', "sh", *argv]).expect_code(0)
+    text = seen.read_text(errors="replace")
+    limit = next(line for line in text.splitlines() if line.startswith("Max core file size"))
+    expect(limit.split()[4:6] == ["0", "0"], "a core could be written:", limit)
+    expect("copy" in text and source.password not in text, "the password is among the arguments")
+    expect_equal(here, there)
+
+
 HIDDEN = {
     "no LITERAL+": ("LITERAL+",),
     "no MULTIAPPEND": ("MULTIAPPEND",),
