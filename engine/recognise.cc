@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
 constexpr std::size_t kHeadersAtOnce = 500;
+/// More messages than these out of their order, and the order says nothing.
+constexpr std::size_t kFewOutOfOrder = 20;
 /// Enough header fields to know a message by.
 constexpr int kStrongFields = 2;
 
@@ -41,7 +43,9 @@ class Recogniser {
 
   Task<void> run() {
     named_.assign(r_.catalogue.size(), false);
+    places_.assign(r_.catalogue.size(), Uid{});
     co_await for_each_row([this](const MessageRow& row) { sort(row); });
+    co_await doubt_who_is_out_of_order();
     co_await examine(std::exchange(doubtful_, {}));
     if (!displaced_keys_.empty()) {
       // All other UIDLs of this server are in doubt, too.
@@ -92,8 +96,25 @@ class Recogniser {
       return;
     }
     named_[*index] = true;
+    places_[*index] = row.target_uid;
     if (sent_away(row) || was_away(row) || listed_bytes(row) != listed_bytes(*index))
       doubtful_.push_back(row);
+  }
+
+  /// Mail was copied in the order of the listing. What is listed behind mail that was copied after
+  /// it may be a new message under the name, and by chance of the size, of one that has gone since.
+  Task<void> doubt_who_is_out_of_order() {
+    std::vector<MessageKey> keys;
+    Uid highest;
+    for (std::size_t i = 0; i < places_.size() && keys.size() <= kFewOutOfOrder; ++i) {
+      if (places_[i] && places_[i] < highest) keys.push_back(r_.catalogue.key(i));
+      highest = std::max(highest, places_[i]);
+    }
+    std::vector<Uid>().swap(places_);
+    if (keys.empty() || keys.size() > kFewOutOfOrder) co_return;
+    for (const MessageRow& row : doubtful_) std::erase(keys, row.key);
+    for (MessageRow& row : co_await r_.journal.rows_for(r_.folder.id, std::move(keys)))
+      doubtful_.push_back(std::move(row));
   }
 
   /// Decides for rows whose key is listed whether it is their message.
@@ -312,6 +333,7 @@ class Recogniser {
 
   RecogniseRequest r_;
   std::vector<bool> named_;               // by entry: it has a row
+  std::vector<Uid> places_;               // by entry: its copy's UID, 0 without one
   std::uint64_t rows_ = 0, missing_ = 0;  // that are not removed; of these, with no such key listed
   std::set<std::uint64_t> missing_sizes_;
   std::vector<MessageRow> doubtful_, displaced_;

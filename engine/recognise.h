@@ -25,7 +25,7 @@ struct RecogniseRequest {
 /// listed, as far as headers and bytes tell.
 ///
 /// Nothing is read from the servers while the listing has the recorded keys with the recorded
-/// sizes. What is listed with another size, though an earlier listing did not have it, or though we
+/// sizes, in the recorded order. What is listed with another size, out of its order, though an earlier listing did not have it, or though we
 /// removed it, is known by its header, or by
 /// its bytes where that says too little; a server that is caught reusing a UIDL is believed none.
 /// What is listed under a new key, with the size of a message whose key is missing (or any, where

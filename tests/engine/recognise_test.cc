@@ -81,8 +81,36 @@ TEST_CASE("a UIDL that was away and comes back is looked at, whatever its size")
     CHECK(pair.source.calls["headers"] == 1);
     CHECK(pair.source.calls["fetch"] == 0);
     CHECK(pair.run().messages().present == 5);
-    CHECK(pair.source.calls["headers"] == 1);
+    CHECK(pair.source.calls["headers"] == 2);  // it is out of its order now
+    CHECK(pair.source.calls["fetch"] == 0);
   }
+}
+
+TEST_CASE("a UIDL given again between two runs, with the same size, hides no mail") {
+  Crossed pair(30);
+  MemoryMessage next = pair.inbox().messages.at(2);
+  pair.inbox().remove(next.uid);
+  next.uid = pair.inbox().uid_next;
+  ++pair.inbox().uid_next.value;
+  next.bytes = letter("x2", "xx");  // as long as the former
+  next.uidl = "uidl-3";
+  pair.inbox().messages.push_back(next);
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.target.appended == 31);
+}
+
+TEST_CASE("a POP3 listing in another order costs a look at few headers, or at none") {
+  Crossed pair(30);
+  const auto [few, looks] = GENERATE(std::pair(1, 1), std::pair(25, 0));
+  std::vector<MemoryMessage>& messages = pair.inbox().messages;
+  std::rotate(messages.begin(), messages.begin() + few, messages.end());
+  for (MemoryMessage& message : messages)
+    message.uidl = "uidl-" + std::to_string(message.uid.value);
+  Uid uid{100};
+  for (MemoryMessage& message : messages) message.uid = uid, ++uid.value;
+  CHECK(pair.run().messages().present == 30);
+  CHECK(pair.source.calls["headers"] == looks);
+  CHECK(pair.source.calls["fetch"] == 0);
 }
 
 TEST_CASE("a server that reuses one UIDL is believed none") {

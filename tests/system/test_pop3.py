@@ -6,7 +6,7 @@ import socket
 import threading
 
 import mailbox as mailboxes
-from harness import Endpoint, expect, expect_equal, fill, test, url
+from harness import Endpoint, expect, expect_equal, fill, logged_in, test, url
 from verify import Account
 from wire import Imap, ImapError
 
@@ -144,3 +144,27 @@ def source_untouched(world):
     with contextlib.closing(Account(Endpoint.of(source, user))) as account:
         after = [m[1:6] for m in account.messages(("INBOX",))]
     expect([(m[0], m[1]) for m in before] == [(m[0], m[1]) for m in after], "messages changed at the source")
+
+
+@test("a POP3 account all of whose UIDLs change is recognised: nothing is fetched again, nothing copied")
+def renumbered(world):
+    with world.private(extra="pop3_uidl_format = %08Xu%08Xv\n") as source:
+        target = world.target()
+        user = world.user(source, target)
+        fill(source, user, mailboxes.small(40))
+        journal, ends = world.journal(), (url(source, user, "pop3"), url(target, user))
+        world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=40)
+        with logged_in(Endpoint.of(target, user)) as imap:  # its copies are filed away: only the journal knows
+            imap.command("SELECT INBOX")
+            imap.command("STORE 1:* +FLAGS (\\Deleted)")
+            imap.command("EXPUNGE")
+        source.stop()
+        source.extra = "pop3_uidl_format = %v-%u\n"
+        source.start()
+        transcript = world.file("transcript")
+        world.copy(*ends, "--transcript", transcript, journal=journal).expect_code(0).expect_counts(copied=0, present=40)
+        said = transcript.read_text(errors="replace")
+        expect("UIDL" in said and "RETR" not in said, "it was fetched again:", said[-400:])
+        world.copy(*ends, "--transcript", transcript, journal=journal).expect_code(0).expect_counts(copied=0, present=40)
+        tops = transcript.read_text(errors="replace").count("TOP ")
+        expect(tops <= 41, "it was looked at once more:", tops)
