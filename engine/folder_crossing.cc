@@ -4,6 +4,7 @@
 #include <exception>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "engine/after_copy.h"
 #include "engine/async/task_group.h"
@@ -118,15 +119,16 @@ class FolderCrosser {
 
   /// Keys and UIDs that no longer mean what they meant are void before anything is joined.
   Task<void> note_validity() {
+    Record noted;
+    noted.folder = record_.id;
+    noted.target_folder = record_.target_folder;
     if (begun_.uid_validity && record_.source_uid_validity != begun_.uid_validity) {
       if (record_.source_uid_validity) {
         note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
         co_await keep_former_rows();
+      } else {
+        noted.source_uid_validity = begun_.uid_validity;
       }
-      if (!r_.options.dry_run)
-        co_await r_.ends.journal.source_uid_validity(record_.id, *begun_.uid_validity);
-      void_rows_ = record_.source_uid_validity.has_value();
-      record_.matched = record_.matched && !void_rows_;
     }
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
     if (r_.options.dry_run) co_return;
@@ -140,18 +142,20 @@ class FolderCrosser {
                                : "the target's UIDNEXT went back; its messages are matched anew");
       co_await r_.ends.journal.reset_target_folder(target_folder_.id, validity);
       record_.matched = false;
+      former_.clear();  // they were named by what the target's UIDs meant
     } else if (!target_folder_.uid_validity) {
-      Record record;
-      record.folder = record_.id;
-      record.target_folder = target_folder_.id;
-      record.target_uid_validity = validity;
-      co_await r_.ends.journal.record(std::move(record));
+      noted.target_uid_validity = validity;
     }
+    if (noted.source_uid_validity || noted.target_uid_validity)
+      co_await r_.ends.journal.record(std::move(noted));
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
   }
 
   /// A copy that is found again by its header keeps its history: who made it, and from which bytes.
+  /// The journal keeps the rows until then, too: what comes between must not cost their histories.
   Task<void> keep_former_rows() {
+    keys_void_ = void_rows_ = true;
+    record_.matched = false;
     MessageKey after;
     while (true) {
       std::vector<MessageRow> rows = co_await r_.ends.journal.rows(record_.id, after, kRowsAtOnce);
@@ -179,11 +183,8 @@ class FolderCrosser {
     if (!source_moved_ || void_rows_) co_return;
     note(Level::warning,
          "recorded UIDs name other messages at the source now; its messages are matched anew");
-    void_rows_ = true;
-    if (r_.options.dry_run) co_return;
     co_await keep_former_rows();
-    co_await r_.ends.journal.void_keys(record_.id);
-    record_.matched = false;
+    if (r_.options.dry_run) co_return;
     co_await join_anew();
   }
 
@@ -191,7 +192,7 @@ class FolderCrosser {
   Task<void> join_rows() {
     std::size_t at = 0;
     MessageKey after;
-    while (!(void_rows_ && r_.options.dry_run)) {
+    while (!keys_void_) {
       const std::vector<MessageRow> rows =
           co_await r_.ends.journal.rows(record_.id, after, kRowsAtOnce);
       if (rows.empty()) break;
@@ -246,7 +247,9 @@ class FolderCrosser {
   /// nowhere.
   Task<void> join_failures() {
     std::vector<MessageKey> gone;
-    for (FailureRow& row : co_await r_.ends.journal.failures(record_.id)) {
+    std::vector<FailureRow> failures;
+    if (!keys_void_) failures = co_await r_.ends.journal.failures(record_.id);
+    for (FailureRow& row : failures) {
       const auto index = catalogue_.find(row.key);
       if (!index) {
         if (!r_.source.windowed()) gone.push_back(std::move(row.key));
@@ -288,9 +291,10 @@ class FolderCrosser {
 
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
-    SettleRequest request{r_.source, r_.target, r_.ends.journal, r_.ends.observer, catalogue_,
-                          standing_, unplaced_, former_,         record_,          target_folder_,
-                          numbers,   batches_,  r_.run,          still()};
+    SettleRequest request{r_.source,  r_.target,      r_.ends.journal, r_.ends.observer,
+                          catalogue_, standing_,      unplaced_,       former_,
+                          record_,    target_folder_, numbers,         batches_,
+                          r_.run,     still(),        keys_void_,      begun_.uid_validity};
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
       note(Level::warning,
@@ -298,12 +302,14 @@ class FolderCrosser {
       co_await r_.ends.journal.reset_target_folder(target_folder_.id,
                                                    target_numbers_.uid_validity.value_or(0));
       record_.matched = false;
+      former_.clear();
       target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
       co_await join_anew();
       co_await settle_folder({});
       co_return;
     }
     target_folder_.watermark = settled.watermark;
+    if (std::exchange(keys_void_, false)) former_.clear();
     record_.matched = record_.matched || settled.looked;
     if (!settled.flags.empty()) {
       r_.tally.flags_updated +=
@@ -533,6 +539,7 @@ class FolderCrosser {
   std::size_t known_ = 0,
               handled_ = 0;  // messages that had crossed, that were due and no longer are
   bool void_rows_ = false;
+  bool keys_void_ = false;  // and the journal has not been told
   bool source_moved_ = false;
 };
 

@@ -130,7 +130,11 @@ struct TargetFolderRecord {
 struct Record {
   FolderId folder;
   TargetFolderId target_folder;
-  std::vector<MessageKey> forget;            // rows and failures deleted, before all else
+  /// The source's names mean other messages now. Before all else, the folder's rows, failures and
+  /// settled batches are deleted, it counts as not matched, and its open batches lose their keys.
+  bool void_keys = false;
+  std::optional<std::uint32_t> source_uid_validity;  // under which the keys hold
+  std::vector<MessageKey> forget;            // rows and failures deleted, before others are written
   std::vector<MessageRow> rows;              // inserted or replaced
   std::vector<FailureRow> failures;          // inserted or replaced
   std::vector<std::int64_t> close_batches;   // deleted
@@ -166,14 +170,6 @@ class Journal {
   /// Sets or (nullopt) clears FolderRecord::completed and what belongs to it.
   virtual Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers,
                               std::string options_hash, std::uint64_t present) = 0;
-  /// Notes the UIDVALIDITY under which the folder's keys hold. If another one was noted before, the
-  /// keys are void: the folder's rows and failures are deleted, it counts as not matched, and its
-  /// open batches lose their keys, so that settle waits and finds the messages again.
-  virtual Task<void> source_uid_validity(FolderId folder, std::uint32_t value) = 0;
-
-  /// The same, where a server gave its UIDs to other messages under one UIDVALIDITY.
-  virtual Task<void> void_keys(FolderId folder) = 0;
-
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
   virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                              std::size_t limit) = 0;

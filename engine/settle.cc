@@ -25,13 +25,16 @@ class Settler {
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;
     now_ = unix_time((co_await current_scope()).executor());
+    if (r_.void_keys)
+      for (OpenBatch& batch : r_.batches)
+        if (batch.folder == r_.folder.id) batch.keys.clear();
     collect_members();
     // Other folders may have filled the target folder, and their settling does not speak for ours.
     if (r_.folder.matched) from_ = r_.target_folder.watermark;
     const bool nothing_new =
         r_.target_numbers.uid_next && Uid{*r_.target_numbers.uid_next} <= from_;
     witnesses_ = co_await r_.journal.last_rows(r_.target_folder.id, kWitnesses);
-    if (nothing_new && r_.batches.empty() && witnesses_.empty()) co_return result_;
+    if (nothing_new && r_.batches.empty() && witnesses_.empty() && !r_.void_keys) co_return result_;
     co_await look_for_members();
     if (result_.moved) co_return result_;
     result_.looked = true;
@@ -113,6 +116,7 @@ class Settler {
       result_.watermark = std::max(result_.watermark, Uid{entries.back().uid.value + 1});
     std::vector<Uid> named;
     if (!entries.empty()) named = co_await r_.journal.named(r_.target_folder.id, from);
+    std::erase_if(named, [this](Uid uid) { return r_.void_keys && r_.former.contains(uid); });
     std::vector<Uid> unknown;
     for (const TargetEntry& entry : entries) {
       if (std::ranges::binary_search(named, entry.uid) || known_.contains(entry.uid)) continue;
@@ -139,8 +143,11 @@ class Settler {
   Task<void> look_for_members() {
     co_await look();
     if (result_.moved) co_return;
-    co_await find_twins(members_);
-    co_await match(members_);
+    // What is known to be there has the first claim to a copy with its bytes and its date.
+    std::vector<std::size_t> wanted = unplaced_due();
+    wanted.insert(wanted.end(), members_.begin(), members_.end());
+    co_await find_twins(wanted);
+    co_await match(std::move(wanted));
   }
 
   /// Source likenesses, read in parts and remembered: a wait matches the same members again.
@@ -370,6 +377,8 @@ class Settler {
     Record record;
     record.folder = r_.folder.id;
     record.target_folder = r_.target_folder.id;
+    record.void_keys = r_.void_keys;
+    record.source_uid_validity = r_.source_uid_validity;
     record.rows = std::move(rows_);
     record.run = r_.run;
     // Another account's batch is not ours to decide: its late commits must stay above the mark.

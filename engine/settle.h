@@ -42,6 +42,10 @@ struct SettleRequest {
   std::vector<OpenBatch> batches;  // of the target folder, any account's
   RunId run;
   Duration still;  // how long UIDNEXT must stand still before an open batch is given up
+  /// The folder's keys mean other messages than the journal's rows say: told with what is found,
+  /// so that a crash before leaves the rows to be found again.
+  bool void_keys = false;
+  std::optional<std::uint32_t> source_uid_validity;
 };
 
 struct SettleResult {

@@ -97,7 +97,8 @@ Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal
     Suspect suspect;
     suspect.entry.uid = Uid{static_cast<std::uint32_t>(stranger.index)};
     for (const MessageRow& row : group->second)
-      if (row.size_bytes == stranger.size_bytes) suspect.rows.push_back(row);
+      if (row.size_bytes == stranger.size_bytes && row.target_uid != suspect.entry.uid)
+        suspect.rows.push_back(row);
     suspects.push_back(std::move(suspect));
   }
   co_return co_await equal_in_bytes(target, std::move(suspects));

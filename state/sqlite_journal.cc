@@ -92,12 +92,6 @@ class SqliteJournal final : public Journal {
                       std::string options_hash, std::uint64_t present) override {
     co_await call([&](Store& store) { store.complete(folder, numbers, options_hash, present); });
   }
-  Task<void> void_keys(FolderId folder) override {
-    co_await call([&](Store& store) { store.void_keys(folder); });
-  }
-  Task<void> source_uid_validity(FolderId folder, std::uint32_t value) override {
-    co_await call([&](Store& store) { store.source_uid_validity(folder, value); });
-  }
 
   Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                      std::size_t limit) override {

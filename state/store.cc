@@ -141,20 +141,6 @@ void Store::complete(FolderId folder, const std::optional<FolderNumbers>& number
       .run();
 }
 
-void Store::source_uid_validity(FolderId folder, std::uint32_t value) {
-  std::optional<std::uint32_t> before;
-  {
-    Query query = database_.query("SELECT uid_validity FROM folder WHERE id = ?");
-    if (!query.bind({folder.value}).step()) fail("no such folder");
-    before = query.optional<std::uint32_t>(0);
-  }
-  if (before == value) return;
-  database_.query("UPDATE folder SET uid_validity = ? WHERE id = ?")
-      .bind({value, folder.value})
-      .run();
-  if (before) void_keys(folder);  // Told for the first time, the rows hold under it.
-}
-
 void Store::void_keys(FolderId folder) {
   database_.query("UPDATE folder SET completed = 0, matched = 0 WHERE id = ?")
       .bind({folder.value})

@@ -36,8 +36,6 @@ class Store {
   TargetFolderRecord target_folder(TargetFolderId id);
   void complete(FolderId folder, const std::optional<FolderNumbers>& numbers,
                 const std::string& options_hash, std::uint64_t present);
-  void void_keys(FolderId folder);
-  void source_uid_validity(FolderId folder, std::uint32_t value);
   void reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity);
 
   std::vector<MessageRow> rows(FolderId folder, const MessageKey& after, std::size_t limit);
@@ -63,6 +61,7 @@ class Store {
   void set_state(FolderId folder, const std::vector<MessageKey>& keys, MessageState state);
 
  private:
+  void void_keys(FolderId folder);
   TargetFolderId target_folder_of(AccountId account, const FolderName& name);
   std::optional<FolderId> find_folder(AccountId account, const FolderName& source);
   void write_rows(const Record& record);

@@ -237,6 +237,11 @@ std::int64_t Store::open_batch(TargetFolderId folder, const OpenBatch& batch) {
 }
 
 void Store::record(const Record& record) {
+  if (record.void_keys) void_keys(record.folder);
+  if (record.source_uid_validity)
+    database_.query("UPDATE folder SET uid_validity = ? WHERE id = ?")
+        .bind({*record.source_uid_validity, record.folder.value})
+        .run();
   forget(record.folder, record.forget);
   write_rows(record);
   write_failures(record);

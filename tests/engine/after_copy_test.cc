@@ -72,9 +72,6 @@ class WatchedJournal final : public Journal {
                       std::uint64_t p) override {
     return inner_->complete(f, std::move(n), std::move(h), p);
   }
-  Task<void> source_uid_validity(FolderId f, std::uint32_t v) override {
-    return inner_->source_uid_validity(f, v);
-  }
   Task<std::vector<MessageRow>> rows(FolderId f, MessageKey after, std::size_t n) override {
     return inner_->rows(f, std::move(after), n);
   }
@@ -85,7 +82,6 @@ class WatchedJournal final : public Journal {
   Task<std::vector<Uid>> named(TargetFolderId f, Uid from) override {
     return inner_->named(f, from);
   }
-  Task<void> void_keys(FolderId folder) override { return inner_->void_keys(folder); }
   Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
     return inner_->last_rows(folder, limit);
   }

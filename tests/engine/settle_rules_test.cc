@@ -299,6 +299,37 @@ TEST_CASE("flags that change together with a UIDVALIDITY follow all the same") {
   CHECK(pair.equal());
 }
 
+TEST_CASE("a run that is lost after a new UIDVALIDITY leaves the histories to the next") {
+  Pair pair;
+  pair.add("INBOX", letter("a"), "\\Seen");
+  pair.run();
+  pair.source.renumber(FolderName::parse("INBOX"), 77);
+  pair.options.retries = 0;
+  pair.target.faults.on_call = [&pair](MemoryServer&, std::string_view call) {
+    if (call == "look") throw Error(ErrorKind::transient, "the line is cut");
+  };
+  CHECK(pair.run().outcome == Outcome::interrupted);
+  pair.target.faults.on_call = nullptr;
+  pair.source.folder("INBOX").messages[0].flags = Flags::parse("work");
+  pair.run();
+  CHECK(pair.equal());  // ours, so its flags are followed
+}
+
+TEST_CASE("of equal messages the one that is known to be there keeps its copy, and its date") {
+  Pair pair;
+  pair.add("INBOX", letter("same"));
+  pair.run();
+  pair.add("INBOX", letter("same"));  // another date; all trace of its batch is lost
+  pair.options.retries = 0;
+  MemoryStop lost;
+  lost.fate = MemoryStop::Fate::none;
+  pair.target.faults.append_stops.push_back(lost);
+  pair.run();
+  pair.target.renumber(FolderName::parse("INBOX"), 77);
+  pair.run();
+  CHECK(pair.equal());
+}
+
 TEST_CASE("a flag that a cut line left unset is set, and what a user took away is not") {
   Pair pair;
   pair.add("INBOX", letter("a"), "\\Flagged");

@@ -21,9 +21,13 @@ struct Copies {
   std::vector<std::string> wanted, found;  // flags and date
 };
 
-std::string attributes(Flags flags, const std::optional<InternalDate>& date,
-                       const Profile& target) {
+std::string attributes(Flags flags, const std::optional<InternalDate>& date, const World& world,
+                       const World::Renamed& renamed) {
+  const Profile& target = world.target->profile;
   if (!target.keywords) flags.keywords.clear();
+  // What the server left out of an APPEND, nobody knows whose row is lost can give back.
+  if (target.loses_flagged && (world.forgot || renamed.too_much))
+    flags.system &= static_cast<std::uint8_t>(~Flags::flagged);
   // Nobody sets \\Deleted here but the program, where a source lets it do no more.
   flags.system &= static_cast<std::uint8_t>(~Flags::deleted);
   return fmt::format("({}) {} {}", flags.to_string(), date ? date->seconds : 0,
@@ -42,7 +46,8 @@ std::string heading(const std::string& bytes) {
   return out.substr(0, out.find("xxx"));
 }
 
-std::string wrong_with(const std::string& bytes, Copies& copies, const World& world) {
+std::string wrong_with(const std::string& bytes, Copies& copies, const World& world,
+                       const World::Renamed& renamed) {
   const Guarantee guarantee = world.target->profile.guarantee;
   const std::size_t found = copies.owners + copies.ours;
   std::size_t least = std::max(copies.source, copies.owners);
@@ -51,8 +56,10 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   least -= std::min(least, copies.taken);
   // A late copy is only proved to be ours while the first one is as it was sent.
   const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged;
-  const bool more_allowed =
-      (unproved && world.late_commits) || (world.pop3 && world.pop3->profile.no_identity());
+  // Nor while its row still has a name by which to find it; but it is told.
+  const bool told = renamed.too_much && found <= most + world.reported;
+  const bool more_allowed = ((unproved || told) && world.late_commits) ||
+                            (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
     return fmt::format("{} copies instead of {}{} of: {}", found, least,
                        most > least ? fmt::format(" to {}", most) : "", heading(bytes));
@@ -62,7 +69,7 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
     return "";
   // What is found again without its row counts as somebody else's: its flags are let alone, and
   // nothing tells equal ones apart.
-  if (world.forgot && (copies.reflagged || copies.source > 1)) return "";
+  if ((world.forgot || renamed.too_much) && (copies.reflagged || copies.source > 1)) return "";
   std::ranges::sort(copies.wanted);
   std::ranges::sort(copies.found);
   if (copies.wanted == copies.found) return "";
@@ -74,13 +81,13 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
 }
 
 std::string check_folder(World& world, const std::string& name) {
-  const Profile& profile = world.target->profile;
+  const World::Renamed& renamed = world.renamed[name];
   std::map<std::string, Copies> all;
   for (const Mail& mail : world.source_folder(name).mails) {
     Copies& copies = all[world.stored(*mail.bytes)];
     ++copies.source;
     copies.reflagged = copies.reflagged || mail.touched;
-    copies.wanted.push_back(attributes(mail.flags, mail.date, profile));
+    copies.wanted.push_back(attributes(mail.flags, mail.date, world, renamed));
   }
   for (const std::string& bytes : world.crossed[name]) {
     Copies& copies = all[world.stored(bytes)];
@@ -96,11 +103,11 @@ std::string check_folder(World& world, const std::string& name) {
     ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
     copies.touched = copies.touched || mail.touched;
     copies.reflagged = copies.reflagged || mail.touched;
-    copies.found.push_back(attributes(mail.flags, mail.date, profile));
+    copies.found.push_back(attributes(mail.flags, mail.date, world, renamed));
   }
   for (auto& [bytes, copies] : all) {
     if (world.from_pop3()) copies.comparable = false;
-    const std::string wrong = wrong_with(bytes, copies, world);
+    const std::string wrong = wrong_with(bytes, copies, world, renamed);
     if (!wrong.empty()) return wrong;
   }
   for (const Mail& mail : there->mails) {

@@ -3,7 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <optional>
+#include <set>
+#include <vector>
 
 namespace postferry::sim {
 namespace {
@@ -56,8 +57,8 @@ struct Blow {
 
 struct Played {
   Report report;
-  std::uint64_t steps = 0;  // of the first run
-  std::size_t bytes = 0;    // that the cut's direction carried, on one line
+  End first;                          // run
+  std::vector<std::size_t> arrivals;  // in the cut's direction, on one line
 };
 
 Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::Files& image,
@@ -82,6 +83,7 @@ Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::
   // What the server has in hand when its client dies, it stores, a little later; or never.
   world.target->lateness = {300'000, 20'000, blow.kind == Blow::Kind::kill_and_stop ? 1u : ~0u};
   Start start = world.start();
+  start.note_moments = true;
   Played played;
   switch (blow.kind) {
     case Blow::Kind::none:
@@ -103,10 +105,9 @@ Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::
       break;
   }
   world.late_commits = blow.kind != Blow::Kind::none;
-  const End end = run_once(world, start, played.report);
-  played.steps = end.steps;
-  played.bytes = world.network.most_carried(blow.port, blow.upstream);
-  if (end.thrown) played.report.trouble = "the run threw: " + *end.thrown;
+  played.first = run_once(world, start, played.report);
+  played.arrivals = world.network.arrivals(blow.port, blow.upstream);
+  if (played.first.thrown) played.report.trouble = "the run threw: " + *played.first.thrown;
   if (blow.kind == Blow::Kind::power) world.agenda.drain();
   world.clear_skies();
   calm_runs(world, played.report);
@@ -118,30 +119,32 @@ Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::
 std::uint64_t exhaust(Disk& disk, const Disk::Files& image, const std::string& only,
                       std::uint64_t every,
                       const std::function<void(const std::string& name, const Report&)>& failed) {
-  std::uint64_t count = 0;
-  // Each scenario leaves out others.
-  Dice dice(1);
-  const auto next = [&dice](std::uint64_t most) { return dice.below(most); };
+  std::uint64_t met = 0, count = 0;
   for (const Scenario& scenario : kScenarios) {
-    const auto meet = [&](const Blow& blow) -> std::optional<Played> {
+    const auto meet = [&](const Blow& blow) {
       const std::string name = fmt::format("{}/{}", scenario.name, blow.name());
-      if (!only.empty() && name != only) return std::nullopt;
+      if (only.empty() ? ++met % every != 0 : name != only) return;
       ++count;
-      Played played = play(scenario, blow, disk, image, !only.empty());
+      const Played played = play(scenario, blow, disk, image, !only.empty());
       if (!played.report.trouble.empty()) failed(name, played.report);
-      return played;
     };
     meet({});
-    const std::uint64_t steps = play(scenario, {}, disk, image, false).steps;
+    const std::vector<std::uint64_t> moments = play(scenario, {}, disk, image, false).first.moments;
+    // Just before what happens outside, and just after it.
+    std::set<std::uint64_t> steps(moments.begin(), moments.end());
+    for (const std::uint64_t moment : moments)
+      if (moment > 0) steps.insert(moment - 1);
     for (const Blow::Kind kind : {Blow::Kind::kill, Blow::Kind::kill_and_stop, Blow::Kind::power})
-      for (std::uint64_t step = next(every); step < steps; step += 1 + next(2 * every - 1))
-        meet({kind, step});
+      for (const std::uint64_t step : steps) meet({kind, step});
     for (const std::uint16_t port : {kSourcePort, kTargetPort})
       for (const bool upstream : {false, true}) {
-        const std::size_t bytes =
-            play(scenario, {Blow::Kind::none, 0, upstream, port}, disk, image, false).bytes;
-        for (std::size_t byte = next(every); byte < bytes; byte += 1 + next(2 * every - 1))
-          meet({Blow::Kind::cut, byte, upstream, port});
+        std::size_t before = 0;
+        for (const std::size_t end :
+             play(scenario, {Blow::Kind::none, 0, upstream, port}, disk, image, false).arrivals) {
+          for (const std::size_t byte : {before, before + 1, (before + end) / 2, end - 1})
+            meet({Blow::Kind::cut, byte, upstream, port});
+          before = end;
+        }
       }
   }
   return count;

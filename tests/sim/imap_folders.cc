@@ -7,6 +7,10 @@
 
 namespace postferry::sim {
 
+std::uint64_t ImapSession::highest_modseq(const MailFolder& folder) const {
+  return profile_.tracks_nothing ? 1 : folder.highest_modseq;
+}
+
 std::string ImapSession::status_line(const MailFolder& folder,
                                      const std::vector<std::string>& items) const {
   std::string out;
@@ -17,7 +21,7 @@ std::string ImapSession::status_line(const MailFolder& folder,
     if (item == "MESSAGES") add(item, folder.mails.size());
     if (item == "UIDNEXT" && profile_.uidnext_in_status) add(item, folder.uid_next);
     if (item == "UIDVALIDITY" && profile_.uidvalidity) add(item, folder.uid_validity);
-    if (item == "HIGHESTMODSEQ") add(item, folder.highest_modseq);
+    if (item == "HIGHESTMODSEQ") add(item, highest_modseq(folder));
   }
   return "* STATUS " + quote(folder.wire) + " (" + out + ")";
 }
@@ -88,7 +92,7 @@ void ImapSession::select(const ClientCommand& command, bool examine) {
   if (profile_.uidvalidity) say(fmt::format("* OK [UIDVALIDITY {}] ok", folder->uid_validity));
   if (profile_.uidnext_on_select) say(fmt::format("* OK [UIDNEXT {}] ok", folder->uid_next));
   if (profile_.offers("CONDSTORE"))
-    say(fmt::format("* OK [HIGHESTMODSEQ {}] ok", folder->highest_modseq));
+    say(fmt::format("* OK [HIGHESTMODSEQ {}] ok", highest_modseq(*folder)));
   ok(command.tag, examine ? "[READ-ONLY] open" : "[READ-WRITE] open");
   if (examine && profile_.examine_changes_validity) ++folder->uid_validity;
 }

@@ -32,6 +32,13 @@ std::string LetterWriter::letter() {
   return text + "\r\n";
 }
 
+std::string LetterWriter::long_letter() {
+  std::string text = letter();
+  for (const std::size_t size = (1 << 20) + dice_.below(300'000); text.size() < size;)
+    text += fmt::format("line {}\r\n", text.size());
+  return text;
+}
+
 Flags LetterWriter::flags() {
   Flags flags;
   if (dice_.one_in(2)) flags.system |= Flags::seen;

@@ -17,6 +17,8 @@ class LetterWriter {
   std::string letter_or_copy();
   /// One that nobody has.
   std::string letter();
+  /// Too long to be held in memory.
+  std::string long_letter();
   Flags flags();
   InternalDate date();
 

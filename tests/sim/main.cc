@@ -23,9 +23,8 @@ constexpr const char* kUsage =
     "       postferry-sim --exhaustive [--every N] [--only NAME]\n"
     "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong; "
     "--loud\n"
-    "shows every byte. --exhaustive plays every crash of small scenarios, and a cut after one in "
-    "N\n"
-    "bytes of each line (1).\n";
+    "shows every byte. --exhaustive plays small scenarios with a crash or a cut at each moment,\n"
+    "or one in N of them.\n";
 
 struct Arguments {
   Orders orders;

@@ -27,6 +27,7 @@ struct SimNetwork::Connection final : Wire, std::enable_shared_from_this<SimNetw
   bool told = false;  // the server knows
   std::size_t up_in_flight = 0, down_in_flight = 0;
   std::size_t up_seen = 0, down_seen = 0;
+  std::vector<std::size_t> up_arrivals, down_arrivals;
   TimePoint up_last{}, down_last{};
   Completion<void> readable, writable;
 
@@ -63,8 +64,7 @@ struct SimNetwork::Connection final : Wire, std::enable_shared_from_this<SimNetw
       if (c.broken || c.stalled || c.told) return;
       const bool meets = c.meets_fate(true, c.up_seen, chunk);
       c.up_seen += chunk.size();
-      std::size_t& most_up = c.network.port(c.port_number).most_up;
-      most_up = std::max(most_up, c.up_seen);
+      c.up_arrivals.push_back(c.up_seen);
       c.network.trace_.number(c.id);
       c.network.trace_.bytes(chunk);
       c.network.trace_.say("C{} {}", c.id, chunk);
@@ -82,8 +82,7 @@ struct SimNetwork::Connection final : Wire, std::enable_shared_from_this<SimNetw
       if (c.broken || c.stalled || c.client_gone || c.ended) return;
       const bool meets = c.meets_fate(false, c.down_seen, chunk);
       c.down_seen += chunk.size();
-      std::size_t& most_down = c.network.port(c.port_number).most_down;
-      most_down = std::max(most_down, c.down_seen);
+      c.down_arrivals.push_back(c.down_seen);
       c.network.trace_.number(c.id + 1000);
       c.network.trace_.bytes(chunk);
       c.network.trace_.say("S{} {}", c.id, chunk);
@@ -156,11 +155,17 @@ struct SimNetwork::Connection final : Wire, std::enable_shared_from_this<SimNetw
                           });
   }
 
+  static void keep_longest(std::vector<std::size_t>& kept, std::vector<std::size_t>& other) {
+    if (!other.empty() && (kept.empty() || other.back() > kept.back())) kept = std::move(other);
+  }
+
   /// The client lets go. What it has written may still arrive.
   void client_leaves() {
     if (std::exchange(client_gone, true)) return;
     Port& port = network.port(port_number);
     --port.open;
+    keep_longest(port.up, up_arrivals);
+    keep_longest(port.down, down_arrivals);
     if (told) return;
     if (network.dice_.one_in(3)) {
       tell_server();
@@ -292,9 +297,9 @@ std::size_t SimNetwork::open_streams() const {
   return count;
 }
 
-std::size_t SimNetwork::most_carried(std::uint16_t number, bool upstream) const {
+const std::vector<std::size_t>& SimNetwork::arrivals(std::uint16_t number, bool upstream) const {
   const Port& port = *std::ranges::find(ports_, number, &Port::number);
-  return upstream ? port.most_up : port.most_down;
+  return upstream ? port.up : port.down;
 }
 std::size_t SimNetwork::most_open(std::uint16_t number) const {
   return std::ranges::find(ports_, number, &Port::number)->most_open;

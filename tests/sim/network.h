@@ -78,8 +78,9 @@ class SimNetwork final : public net::Network {
   std::size_t open_streams() const;
   /// The most at once, of one port.
   std::size_t most_open(std::uint16_t port) const;
-  /// Bytes that arrived in one direction, on the line of this port that had most of them.
-  std::size_t most_carried(std::uint16_t port, bool upstream) const;
+  /// How many bytes had arrived in one direction after each arrival, on the line of this port that
+  /// had most of them.
+  const std::vector<std::size_t>& arrivals(std::uint16_t port, bool upstream) const;
 
  private:
   struct Connection;
@@ -88,7 +89,7 @@ class SimNetwork final : public net::Network {
     std::uint16_t number = 0;
     Accept accept;
     std::size_t open = 0, most_open = 0;
-    std::size_t most_up = 0, most_down = 0;
+    std::vector<std::size_t> up, down;
   };
   Port& port(std::uint16_t number);
 

@@ -45,6 +45,7 @@ struct Profile {
   bool repeats_fetch = false;    // some of them twice, and unasked ones between
   bool skips_fetch = false;      // leaves one out now and then
   bool wrong_sizes = false;      // RFC822.SIZE is the store's, not the message's
+  bool tracks_nothing = false;   // HIGHESTMODSEQ is 1 whatever happens
   std::size_t command_octets = 64 << 10;
   std::size_t max_sessions = 10;
   Guarantee guarantee = Guarantee::exact;

@@ -21,26 +21,30 @@ class Password final : public Credentials {
 
 class Notes final : public Observer {
  public:
-  explicit Notes(Trace& trace) : trace_(trace) {}
+  Notes(Trace& trace, End& end) : trace_(trace), end_(end) {}
   void note(Level, const std::string& text) override {
     trace_.bytes(text);
     trace_.say("## {}", text);
+    const std::size_t at = text.find(" messages on the target equal others");
+    if (at == std::string::npos) return;
+    end_.reported += std::stoull(text.substr(text.rfind(' ', at - 1) + 1));
   }
 
  private:
   Trace& trace_;
+  End& end_;
 };
 
 /// All that lives in the program's memory.
 struct Process {
-  Process(Outside& outside, const Start& start)
+  Process(Outside& outside, const Start& start, End& end)
       : journal(open_journal_on(outside.disk.name(), kJournalFile)),
         stepped(make_stepped(*journal, outside.dice, outside.trace, outside.unsynced)),
         spool(make_disk_spool(blocking, "/tmp")),
         context{&outside.network, spool.get(), &blocking, "sim"},
         source(make_source(context, end_of(start.source_url))),
         target(make_target(context, end_of(start.target_url))),
-        notes(outside.trace),
+        notes(outside.trace, end),
         root(outside.executor) {}
 
   EndSetup end_of(const std::string& url) {
@@ -75,7 +79,7 @@ End run_program(Outside& outside, const Start& start) {
   const TimePoint begun = outside.executor.now();
   std::unique_ptr<Process> process;
   try {
-    process = std::make_unique<Process>(outside, start);
+    process = std::make_unique<Process>(outside, start, end);
   } catch (const Error& error) {
     end.thrown = error.what();
     end.thrown_kind = error.kind();
@@ -89,9 +93,12 @@ End run_program(Outside& outside, const Start& start) {
     const auto handle = task.handle();
     outside.executor.post(handle);
     bool overdue = false;
+    std::uint64_t seen = outside.trace.hash();
     try {
       outside.executor.run_until([&] {
         if (end.steps == start.stop_at) process->stop.request();
+        if (start.note_moments && std::exchange(seen, outside.trace.hash()) != outside.trace.hash())
+          end.moments.push_back(end.steps);
         overdue = outside.executor.now() - begun > kLongest || end.steps > kMostSteps;
         return handle.done() || overdue || end.steps++ >= start.die_at;
       });

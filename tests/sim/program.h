@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "connectors/registry.h"
 #include "engine/crossing.h"
@@ -35,6 +36,7 @@ struct Start {
   std::uint64_t die_at = ~std::uint64_t{0};  // a step of the loop
   std::uint64_t stop_at = ~std::uint64_t{0};
   Death death = Death::killed;
+  bool note_moments = false;
 };
 
 struct End {
@@ -43,6 +45,8 @@ struct End {
   ErrorKind thrown_kind = ErrorKind::local;
   std::string trouble;  // what no run may do, whatever happens
   std::uint64_t steps = 0;
+  std::uint64_t reported = 0;          // messages it says equal others and stay
+  std::vector<std::uint64_t> moments;  // the steps that did something outside, where asked for
 };
 
 /// The journal's file on the disk, and a disk that holds an empty one.

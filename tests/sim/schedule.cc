@@ -50,6 +50,7 @@ class Schedule {
     options.retries = static_cast<int>(1 + dice_.below(5));
     if (dice_.one_in(5) && !source_reuses_names())
       options.remove_after = std::chrono::days(dice_.one_in(3) ? 1 : 0);
+    options.mirror_deletions = !pop3 && !options.remove_after && dice_.one_in(6);
     LineHabits& habits = world_.network.habits;
     if (dice_.one_in(6)) habits.chunk = 1 + dice_.below(200);
     if (dice_.one_in(40)) habits.chunk = 1 + dice_.below(4);
@@ -64,6 +65,8 @@ class Schedule {
       left -= count;
       for (std::uint64_t i = 0; i < count; ++i)
         world_.deliver(name, world_.letters.letter_or_copy());
+      if (dice_.one_in(300) && habits.chunk == 0)
+        world_.deliver(name, world_.letters.long_letter());
       if (dice_.one_in(3)) fill_target(name, folder);
     }
   }
@@ -85,6 +88,8 @@ class Schedule {
                                      Mishap::bye,       Mishap::unavailable, Mishap::throttled,
                                      Mishap::over_quota};
       planned.mishap = kMishaps[dice_.below(target && dice_.one_in(4) ? 7 : 6)];
+      if (target && planned.moment == Moment::before_append && dice_.one_in(4))
+        planned.mishap = Mishap::refuse;
       misfortune.plan.push_back(planned);
     }
   }
@@ -116,7 +121,7 @@ class Schedule {
   void plan_users() {
     if (!dice_.one_in(3)) return;
     for (std::uint64_t n = 1 + dice_.below(3); n > 0; --n) {
-      const std::string name = world_.names[dice_.below(world_.names.size())];
+      const std::string name = some_folder();
       world_.agenda.after(dice_.us_below(dice_.one_in(2) ? 100'000 : 5'000'000),
                           [this, name] { somebody_acts(name); });
     }
@@ -144,14 +149,38 @@ class Schedule {
     }
   }
 
-  /// Between runs: indexes are rebuilt.
+  const std::string& some_folder() { return world_.names[dice_.below(world_.names.size())]; }
+
+  /// Between runs: indexes are rebuilt, backups put back.
   void trouble_servers() {
-    if (dice_.one_in(12) && !world_.from_pop3())
-      world_.source_folder(world_.names[dice_.below(world_.names.size())]).rebuild();
+    // What is removed from the source has no way back from a backup of the target.
+    const bool restorable = !world_.options.remove_after;
+    if (dice_.one_in(12) && !world_.from_pop3()) {
+      if (restorable && dice_.one_in(3)) {
+        world_.restore_source(some_folder());
+      } else {
+        world_.rebuild_source(some_folder());
+      }
+    }
     if (!dice_.one_in(12)) return;
     world_.agenda.drain();
-    if (MailFolder* folder = world_.target_folder(world_.names[dice_.below(world_.names.size())]))
-      folder->rebuild();
+    if (restorable && dice_.one_in(3)) {
+      world_.restore_target(some_folder());
+    } else {
+      world_.rebuild_target(some_folder());
+    }
+  }
+
+  /// The same while a run is under way.
+  void plan_rebuild() {
+    if (!dice_.one_in(25)) return;
+    const std::string name = some_folder();
+    const bool at_source = !world_.from_pop3() && dice_.one_in(2);
+    world_.agenda.after(
+        dice_.us_below(dice_.one_in(2) ? 100'000 : 5'000'000), [this, name, at_source] {
+          world_.trace.say("-- {} is rebuilt at the {}", name, at_source ? "source" : "target");
+          at_source ? world_.rebuild_source(name) : world_.rebuild_target(name);
+        });
   }
 
   void stormy_run() {
@@ -161,9 +190,12 @@ class Schedule {
     plan_lateness(*world_.target);
     plan_lines();
     plan_users();
+    plan_rebuild();
     if (dice_.one_in(15)) world_.target_store.quota = dice_.below(2000);
     world_.late_commits = true;
     Start start = world_.start();
+    if (dice_.one_in(8)) start.options.max_size_bytes = 100 + dice_.below(400);
+    if (dice_.one_in(12)) start.options.since = world_.letters.date().seconds;
     if (dice_.one_in(2)) start.die_at = dice_.below(dice_.one_in(2) ? 200 : 1500);
     if (dice_.one_in(3)) start.death = Death::power_cut;
     if (dice_.one_in(8)) start.stop_at = dice_.below(800);
@@ -213,9 +245,12 @@ End calm_run(World& world, Report& report, const char* name) {
 End run_once(World& world, const Start& start, Report& report) {
   Outside outside = world.outside();
   ++report.runs;
+  world.complete = false;
   world.trace.say("== run {}", report.runs);
   End end = run_program(outside, start);
   report.steps += end.steps;
+  world.reported += end.reported;
+  world.note_end(end.ledger && end.ledger->outcome == Outcome::complete);
   if (!end.ledger && !end.thrown) ++report.deaths;
   if (report.trouble.empty()) report.trouble = end.trouble;
   if (end.ledger) {

@@ -49,9 +49,6 @@ class SteppedJournal final : public Journal {
                       std::uint64_t present) override {
     return step("complete", inner_.complete(folder, numbers, std::move(hash), present));
   }
-  Task<void> source_uid_validity(FolderId folder, std::uint32_t value) override {
-    return step("source_uid_validity", inner_.source_uid_validity(folder, value));
-  }
   Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                      std::size_t limit) override {
     return step("rows", inner_.rows(folder, std::move(after), limit));
@@ -67,9 +64,6 @@ class SteppedJournal final : public Journal {
   }
   Task<std::vector<MessageRow>> rows_at(TargetFolderId folder, std::vector<Uid> uids) override {
     return step("rows_at", inner_.rows_at(folder, std::move(uids)));
-  }
-  Task<void> void_keys(FolderId folder) override {
-    return step("void_keys", inner_.void_keys(folder));
   }
   Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
     return step("last_rows", inner_.last_rows(folder, limit));

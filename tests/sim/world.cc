@@ -129,6 +129,44 @@ void World::reflag_at_target(const std::string& name) {
   mail.left_with = mail.flags;
 }
 
+void World::rename(const std::string& name, bool at_source) {
+  Renamed& state = renamed[name];
+  (at_source ? state.source : state.target) = true;
+  if ((state.source && state.target) || (at_source && !complete)) state.too_much = true;
+}
+
+void World::rebuild_source(const std::string& name) {
+  source_folder(name).rebuild();
+  rename(name, true);
+}
+
+void World::rebuild_target(const std::string& name) {
+  if (MailFolder* folder = target_folder(name)) folder->rebuild();
+  rename(name, false);
+}
+
+void World::restore_source(const std::string& name) {
+  MailFolder& folder = source_folder(name);
+  const std::size_t lost = dice.below(folder.mails.size() + 1);
+  for (std::size_t i = folder.mails.size() - lost; i < folder.mails.size(); ++i)
+    gone[name].push_back(*folder.mails[i].bytes);
+  folder.restore_backup(lost);
+  rename(name, true);
+}
+
+void World::restore_target(const std::string& name) {
+  MailFolder* folder = target_folder(name);
+  if (!folder) return;
+  folder->restore_backup(dice.below(folder->mails.size() + 1));
+  rename(name, false);
+}
+
+void World::note_end(bool whole) {
+  complete = whole;
+  if (!whole) return;
+  for (auto& [name, state] : renamed) state.source = state.target = false;
+}
+
 /// A source message goes: its copies must all be there, and the journal must know it for good.
 void World::look_at_removal(const MailFolder& folder, const Mail& mail) {
   const auto name = std::ranges::find_if(names, [&](const std::string& candidate) {

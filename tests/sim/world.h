@@ -47,6 +47,14 @@ struct World {
   void reflag_at_source(const std::string& name);
   void remove_at_target(const std::string& name);
   void reflag_at_target(const std::string& name);
+  // What servers do.
+  void rebuild_source(const std::string& name);
+  void rebuild_target(const std::string& name);
+  /// A backup is put back that lacks the last messages.
+  void restore_source(const std::string& name);
+  void restore_target(const std::string& name);
+  /// A run has ended.
+  void note_end(bool whole);
 
   Outside outside();
   Start start() const;
@@ -75,9 +83,20 @@ struct World {
   std::uint64_t delivered = 0;
   bool late_commits = false;  // a line broke while something was under way
   bool forgot = false;        // the journal, or the end of it, was lost
+  /// Whose messages have other names than at the end of the last run that completed.
+  struct Renamed {
+    bool source = false, target = false;
+    /// More than the journal can see through: both ends at once, or the source while there was
+    /// something under way. Then nothing says whose copy is whose.
+    bool too_much = false;
+  };
+  std::map<std::string, Renamed> renamed;
+  bool complete = true;        // the last run was; at first nothing is under way
+  std::uint64_t reported = 0;  // second copies that the program told of and left alone
 
  private:
   Mail letter(std::string bytes);
+  void rename(const std::string& name, bool at_source);
   void look_at_removal(const MailFolder& folder, const Mail& mail);
 };
 

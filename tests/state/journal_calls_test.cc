@@ -404,13 +404,16 @@ TEST_CASE("A new UIDVALIDITY at the source voids the folder and nothing else") {
   run(journal->record(others));
   run(journal->complete(ann.folder.id, FolderNumbers{}, "x", 1));
 
-  run(journal->source_uid_validity(ann.folder.id, 5));  // The first: the rows hold under it.
-  run(journal->source_uid_validity(ann.folder.id, 5));
+  Record noted = record_of(ann, {});
+  noted.source_uid_validity = 5;
+  run(journal->record(noted));
   CHECK(run(journal->rows(ann.folder.id, MessageKey(), 10)).size() == 1);
   CHECK(run(journal->folders(ann.account))[0].completed);
   CHECK(run(journal->folders(ann.account))[0].source_uid_validity == 5u);
 
-  run(journal->source_uid_validity(ann.folder.id, 6));
+  noted.source_uid_validity = 6;
+  noted.void_keys = true;
+  run(journal->record(noted));
   CHECK(run(journal->rows(ann.folder.id, MessageKey(), 10)).empty());
   CHECK(run(journal->failures(ann.folder.id)).empty());
   CHECK_FALSE(run(journal->folders(ann.account))[0].completed);

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Proves that the simulator's checks bite: breaks one rule of exactness at a time in a copy of the
+tree, and plays schedules until one goes wrong.
+
+    tests/sim/mutations.py [--only NAME] [--seed S] [--count N] [--dir DIR] [--list]
+
+Each mutation is a few lines of text; one that no longer applies is an error, never skipped.  Prints
+a table: the mutation, after how many schedules it was found, and by which complaint.  The exit
+status is 1 if one was not found within N (100000) schedules.
+"""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+CROSSING = "engine/folder_crossing.cc"
+SETTLE = "engine/settle.cc"
+TRANSFER = "engine/transfer.cc"
+
+# Name: (file, what is there exactly once, what stands there instead), ...
+MUTATIONS = {
+    "settle is skipped": [
+        (CROSSING, "    co_await settle_folder(target_numbers_);\n", "")],
+    "settle before the catalogue": [
+        (SETTLE, "co_await match(everything_due());", "co_await match(members_);")],
+    "no wait for late commits": [
+        (SETTLE, "    co_await wait_for_open_batches();\n", "")],
+    "batch row after the send": [
+        (TRANSFER, """  batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(row));
+""", "  batch.id = ++unsent_;\n"),
+        (TRANSFER, """  Record record;
+  record.folder = r_.folder.id;
+  record.target_folder = r_.target_folder;
+  std::uint64_t copied = 0, bytes = 0;
+""", """  OpenBatch row;
+  row.folder = r_.folder.id;
+  row.uid_validity = r_.target_uid_validity;
+  row.uid_next = r_.target_uid_next;
+  row.run = r_.run;
+  for (const Message& message : batch.messages) {
+    row.keys.push_back(message.key);
+    row.flags.push_back(message.flags);
+  }
+  batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(row));
+  Record record;
+  record.folder = r_.folder.id;
+  record.target_folder = r_.target_folder;
+  std::uint64_t copied = 0, bytes = 0;
+"""),
+        ("engine/transfer.h", " private:\n", " private:\n  std::int64_t unsent_ = 0;\n")],
+    "watermark from UIDNEXT": [
+        (SETTLE, """      result_.watermark = std::max(result_.watermark, Uid{entries.back().uid.value + 1});
+""", """      result_.watermark = std::max(result_.watermark, Uid{entries.back().uid.value + 1});
+    result_.watermark = std::max(result_.watermark, co_await r_.target.uid_next());
+""")],
+    "watermark early": [
+        (SETTLE, """    co_await find_twins(unplaced_due());
+""", """    co_await find_twins(unplaced_due());
+    Record early;
+    early.folder = r_.folder.id;
+    early.target_folder = r_.target_folder.id;
+    early.watermark = result_.watermark;
+    co_await r_.journal.record(std::move(early));
+""")],
+    "the source's UIDVALIDITY is ignored": [
+        (CROSSING, "if (begun_.uid_validity && record_.source_uid_validity != begun_.uid_validity) {",
+         "if (begun_.uid_validity && !record_.source_uid_validity) {")],
+    "the target's UIDVALIDITY is ignored": [
+        (CROSSING, "target_folder_.uid_validity && *target_folder_.uid_validity != validity;",
+         "false;")],
+    "UIDNEXT that went back is ignored": [
+        (CROSSING, """    const bool went_back =
+        target_numbers_.uid_next && Uid{*target_numbers_.uid_next} < target_folder_.uid_next_seen;
+""", "    const bool went_back = false;\n"),
+        (SETTLE, "witnesses_ = co_await r_.journal.last_rows(r_.target_folder.id, kWitnesses);",
+         "")],
+    "no multiset": [
+        ("engine/match.cc", """      targets.erase(at);
+      return true;
+""", "      return true;\n")],
+    "HIGHESTMODSEQ from the end": [
+        (CROSSING, "whole ? std::optional(begun_) : std::nullopt",
+         "whole ? std::optional((co_await r_.source.open_with_catalogue("
+         "r_.folder.source.name)).numbers) : std::nullopt")],
+    "options are no matter for the skip": [
+        (CROSSING, "!record.completed || record.options_hash != selection_hash)",
+         "!record.completed || (false && record.options_hash != selection_hash))")],
+    "mirror removes what was adopted": [
+        ("engine/follow.cc", "return row.origin != Origin::appended || !row.target_uid;",
+         "return !row.target_uid;")],
+    "flags are replaced": [
+        ("connectors/imap/target.cc", 'add ? "+FLAGS.SILENT" : "-FLAGS.SILENT"',
+         'add ? "FLAGS.SILENT" : "-FLAGS.SILENT"')],
+    "DELE before the row is durable": [
+        ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n", "")],
+    "no share for the head of the line": [
+        (TRANSFER, "while (held_ > 0 && held_ + weight(message) > r_.memory_bytes) {",
+         "while (held_ + weight(message) > r_.memory_bytes) {")],
+    "rows are void before their copies are found": [
+        (CROSSING, """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
+        co_await keep_former_rows();
+""", """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
+        co_await keep_former_rows();
+        noted.void_keys = true;
+        noted.source_uid_validity = begun_.uid_validity;
+""")],
+}
+
+
+class Copy:
+    """A tree of its own, built as a release; what a mutation changed is put back after it."""
+
+    def __init__(self, path):
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        for name in subprocess.run(["git", "ls-files"], cwd=TOP, check=True, text=True,
+                                   stdout=subprocess.PIPE).stdout.splitlines():
+            source, copy = TOP / name, path / name
+            if not source.is_file():
+                continue
+            if copy.is_file() and copy.read_bytes() == source.read_bytes():
+                continue
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+        self.build_dir = path / "build/release"
+        subprocess.run(["cmake", "--preset", "release"], cwd=path, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def apply(self, edits):
+        self.before = {}
+        for name, old, new in edits:
+            file = self.path / name
+            text = file.read_text()
+            if text.count(old) != 1:
+                raise SystemExit(f"{name}: {text.count(old)} times instead of once: {old!r}")
+            self.before.setdefault(name, text)
+            file.write_text(text.replace(old, new))
+
+    def undo(self):
+        for name, text in self.before.items():
+            (self.path / name).write_text(text)
+
+    def build(self):
+        done = subprocess.run(["cmake", "--build", self.build_dir, "--target", "postferry-sim"],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise SystemExit("it does not build:\n" + done.stdout[-3000:])
+        return self.build_dir / "tests/sim/postferry-sim"
+
+
+def find(program, seed, count):
+    """After how many schedules something went wrong, and what; or None."""
+    with subprocess.Popen([program, "--seed", str(seed), "--count", str(count)],
+                          stdout=subprocess.PIPE, text=True) as playing:
+        for line in playing.stdout:
+            if line.startswith("seed "):
+                playing.kill()
+                number, complaint = line[5:].split(": ", 1)
+                return int(number) - seed + 1, complaint.strip()
+    if playing.returncode:  # it crashed, which is a way to be found
+        return count, f"the program ended with status {playing.returncode}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--only", action="append", help="one mutation, by its name")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--dir", type=pathlib.Path, default=TOP / "build/mutations")
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(MUTATIONS))
+        return 0
+    copy = Copy(arguments.dir)
+    missed = 0
+    for name in arguments.only or MUTATIONS:
+        copy.apply(MUTATIONS[name])
+        try:
+            found = find(copy.build(), arguments.seed, arguments.count)
+        finally:
+            copy.undo()
+        if found is None:
+            missed += 1
+        after, complaint = found or ("-", "not found")
+        print(f"{name:44} {after!s:>7}  {complaint[:100]}", flush=True)
+    print(f"{len(arguments.only or MUTATIONS)} mutations, {missed} not found")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
