@@ -170,6 +170,7 @@ class FolderCrosser {
   Task<void> join_anew() {
     standing_.assign(catalogue_.size(), Standing::due);
     unplaced_.clear();
+    orphans_.clear();
     flag_changes_.clear();
     gone_.clear();
     recorded_ = known_ = 0;
@@ -223,6 +224,7 @@ class FolderCrosser {
       const bool never_given =
           row.key.is_uid() && begun_.uid_next && row.key.uid() >= Uid{*begun_.uid_next};
       source_moved_ = source_moved_ || never_given;
+      if (!row.target_uid) orphans_.push_back(row);
       const bool left_alone = row.state < MessageState::leaving;
       if (r_.options.mirror_deletions && left_alone) gone_.push_back(row);
       return;
@@ -291,10 +293,10 @@ class FolderCrosser {
 
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
-    SettleRequest request{r_.source,  r_.target,      r_.ends.journal, r_.ends.observer,
-                          catalogue_, standing_,      unplaced_,       former_,
-                          record_,    target_folder_, numbers,         batches_,
-                          r_.run,     still(),        keys_void_,      begun_.uid_validity};
+    SettleRequest request{
+        r_.source, r_.target, r_.ends.journal, r_.ends.observer, catalogue_,         standing_,
+        unplaced_, orphans_,  former_,         record_,          target_folder_,     numbers,
+        batches_,  r_.run,    still(),         keys_void_,       begun_.uid_validity};
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
       note(Level::warning,
@@ -310,6 +312,7 @@ class FolderCrosser {
     }
     target_folder_.watermark = settled.watermark;
     if (std::exchange(keys_void_, false)) former_.clear();
+    orphans_.clear();
     record_.matched = record_.matched || settled.looked;
     if (!settled.flags.empty()) {
       r_.tally.flags_updated +=
@@ -532,7 +535,8 @@ class FolderCrosser {
   std::vector<OpenBatch> batches_;
   std::vector<FlagChange> flag_changes_;
   std::vector<MessageRow> gone_;
-  std::map<std::size_t, MessageRow> unplaced_;
+  std::map<std::size_t, MessageRow> unplaced_;  // whose target UIDs became void
+  std::vector<MessageRow> orphans_;             // the same of what is no longer at the source
   std::map<Uid, MessageRow> former_;
   std::set<std::size_t> failed_before_;  // in an earlier run
   std::uint64_t recorded_ = 0, bytes_copied_ = 0;

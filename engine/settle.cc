@@ -39,6 +39,7 @@ class Settler {
     if (result_.moved) co_return result_;
     result_.looked = true;
     co_await wait_for_open_batches();
+    co_await place_orphans();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
     co_await find_twins(unplaced_due());
     co_await match(everything_due());
@@ -48,6 +49,32 @@ class Settler {
   }
 
  private:
+  /// Copies of what the source has no longer, known by their bytes and their date.
+  Task<void> place_orphans() {
+    std::vector<Uid> wanted;
+    for (const auto& [uid, stranger] : strangers_)
+      if (std::ranges::any_of(r_.orphans, [&entry = stranger.entry](const MessageRow& row) {
+            return row.sha256 && is_copy_of(row, entry);
+          }))
+        wanted.push_back(uid);
+    if (wanted.empty()) co_return;
+    const auto digests = co_await target_digests(
+        r_.target, wanted, {.ignore_final_crlf = false, .munged_header = false});
+    std::vector<MessageRow> orphans = r_.orphans;
+    for (const Uid uid : wanted) {
+      const auto digest = digests.find(uid);
+      const auto row = std::ranges::find_if(orphans, [&](const MessageRow& orphan) {
+        return orphan.sha256 && is_copy_of(orphan, strangers_.at(uid).entry) &&
+               digest != digests.end() && digest->second == *orphan.sha256;
+      });
+      if (row == orphans.end()) continue;
+      row->target_uid = uid;
+      rows_.push_back(std::move(*row));
+      orphans.erase(row);
+      strangers_.erase(uid);
+    }
+  }
+
   /// Target messages that no row names and nothing has matched so far.
   struct Stranger {
     TargetEntry entry;

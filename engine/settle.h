@@ -35,6 +35,7 @@ struct SettleRequest {
   const Catalogue& catalogue;
   std::vector<Standing>& standing;                    // one for each catalogue entry; updated
   const std::map<std::size_t, MessageRow>& unplaced;  // rows whose target UID became void, by entry
+  const std::vector<MessageRow>& orphans;   // such rows whose message the source has no longer
   const std::map<Uid, MessageRow>& former;  // rows whose source key became void, by target UID
   FolderRecord folder;
   TargetFolderRecord target_folder;

@@ -330,6 +330,18 @@ TEST_CASE("of equal messages the one that is known to be there keeps its copy, a
   CHECK(pair.equal());
 }
 
+TEST_CASE("after a new UIDVALIDITY a copy is ours, though the source has its message no longer") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.run();
+  pair.target.renumber(FolderName::parse("INBOX"), 77);
+  pair.source.folder("INBOX").remove(Uid{2});
+  pair.run();
+  pair.options.mirror_deletions = true;
+  CHECK(pair.run().deleted() == 1);
+  CHECK(pair.equal());
+}
+
 TEST_CASE("a flag that a cut line left unset is set, and what a user took away is not") {
   Pair pair;
   pair.add("INBOX", letter("a"), "\\Flagged");
