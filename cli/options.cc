@@ -212,7 +212,7 @@ class Description {
       one(
           group, "--sessions", "N", into_.sessions,
           [](const std::string& text) { return whole_number(text, 1, 100); },
-          "Connections to each server at once. Default: 4.");
+          "Connections to each server at once. Default: 4, or 8 where the way there is long.");
       one(
           group, "--memory", "SIZE", into_.memory_bytes,
           [](const std::string& text) {

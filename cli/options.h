@@ -39,6 +39,11 @@ enum class ReportFormat { text, json, csv, html };
 enum class Progress { automatic, none };
 enum class Deletions { keep, mirror };
 
+/// Connections to each server at once, where nothing else is asked for; more where a round trip
+/// takes long.
+constexpr int kSessions = 4;
+constexpr int kSessionsAfar = 8;
+
 /// What a command is asked to do with a pair of mailboxes. Defaults are those of the program.
 struct PairOptions {
   Command command = Command::copy;
@@ -63,7 +68,7 @@ struct PairOptions {
   std::string run = "last";  // a number, or "last"
   ReportFormat format = ReportFormat::text;
 
-  int sessions = 4;
+  std::optional<int> sessions;
   std::uint64_t memory_bytes = 48u << 20;
   std::chrono::milliseconds timeout{120'000};
   int retries = 5;

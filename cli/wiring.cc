@@ -59,11 +59,12 @@ Wiring::Wiring(const PairOptions& options, Observer& log, WiredEnds ends)
     network = transcript_.get();
   }
   const ConnectorContext context{network, spool_.get(), blocking_.get(), version()};
-  source_ = make_source(
-      context, {options.source, source_credentials_.get(), options.timeout, options.sessions});
+  const int sessions = options.sessions.value_or(kSessionsAfar);
+  source_ =
+      make_source(context, {options.source, source_credentials_.get(), options.timeout, sessions});
   if (both)
-    target_ = make_target(
-        context, {options.target, target_credentials_.get(), options.timeout, options.sessions});
+    target_ = make_target(context,
+                          {options.target, target_credentials_.get(), options.timeout, sessions});
 }
 
 Wiring::~Wiring() = default;

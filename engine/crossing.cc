@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::uint64_t kSmallFolder = 64;  // messages
 constexpr std::size_t kForksAtMost = 12;    // of a lane
+/// To connect and log in takes some round trips: so long, and they are what a crossing waits for.
+constexpr std::chrono::milliseconds kFar{100};
 
 class Crossing {
  public:
@@ -69,7 +71,7 @@ class Crossing {
     for (int attempt = 1;; ++attempt) {
       std::optional<Error> failure;
       try {
-        co_await connect(lane, ends_.source, ends_.target);
+        co_await connect_first(lane);
         co_await plan(lane);
         co_return;
       } catch (const Error& error) {
@@ -81,6 +83,13 @@ class Crossing {
       lane = {};
       co_await wait_to_try_again(*failure, attempt, ends_.observer, stop_);
     }
+  }
+
+  Task<void> connect_first(Lane& lane) {
+    Executor& executor = (co_await current_scope()).executor();
+    const TimePoint begun = executor.now();
+    co_await connect(lane, ends_.source, ends_.target);
+    far_ = executor.now() - begun >= kFar;
   }
 
   Task<void> leave_source(Lane& lane) {
@@ -224,12 +233,11 @@ class Crossing {
   // --- the work
 
   Task<void> carry(Lane first) {
-    const auto lanes =
-        std::min<std::size_t>({static_cast<std::size_t>(std::max(1, options_.sessions)),
-                               static_cast<std::size_t>(ends_.source.max_sessions()),
-                               static_cast<std::size_t>(ends_.target.max_sessions()),
-                               std::max<std::size_t>(1, queue_.size())});
-    memory_per_lane_ = options_.memory_bytes / lanes;
+    const int sessions = far_ ? options_.sessions_afar : options_.sessions;
+    const auto lanes = std::min<std::size_t>({static_cast<std::size_t>(std::max(1, sessions)),
+                                              static_cast<std::size_t>(ends_.source.max_sessions()),
+                                              static_cast<std::size_t>(ends_.target.max_sessions()),
+                                              std::max<std::size_t>(1, queue_.size())});
     lanes_alive_ = lanes;
     co_await with_group([&](TaskGroup& group) -> Task<void> {
       group.spawn(work(std::move(first)));
@@ -237,6 +245,9 @@ class Crossing {
       co_await group.join();
     });
   }
+
+  /// Lanes only come to an end: what is begun later gets no more than what has ended left.
+  std::uint64_t memory_per_lane() const { return options_.memory_bytes / lanes_alive_; }
 
   /// The next folder whose target folder nobody is filling: what several send to one goes there one
   /// after the other, or each would take the others' new mail for a stranger's. Whoever fills it
@@ -287,7 +298,7 @@ class Crossing {
   /// connection was lost. What was on it is back in the queue, and goes alone from now on.
   Task<bool> carry_small(Lane& lane) {
     const std::size_t share = (queue_.size() + lanes_alive_ - 1) / lanes_alive_;
-    const std::size_t room = memory_per_lane_ / kHoldLimit;
+    const std::size_t room = memory_per_lane() / kHoldLimit;
     const std::size_t wanted = std::min({kForksAtMost, share, room});
     std::vector<Lane> forks;
     while (forks.size() < wanted) {
@@ -301,7 +312,7 @@ class Crossing {
     }
     bool lost = false;
     co_await with_group([&](TaskGroup& group) -> Task<void> {
-      const std::uint64_t memory = memory_per_lane_ / forks.size();
+      const std::uint64_t memory = memory_per_lane() / forks.size();
       for (Lane& fork : std::exchange(forks, {}))
         group.spawn(work_on_fork(std::move(fork), memory, lost));
       co_await group.join();
@@ -388,7 +399,7 @@ class Crossing {
       } catch (const Error& error) {
         failure = error;
       }
-      if (!failure) failure = co_await cross(lane, index, memory_per_lane_, hunt, windows, result);
+      if (!failure) failure = co_await cross(lane, index, memory_per_lane(), hunt, windows, result);
       if (failure || result.stopped) lane = {};
       if (result.source_over || result.more_windows) co_await leave_source(lane);
       if (result.more_windows && !halted_ && !stop_.requested()) {
@@ -469,10 +480,10 @@ class Crossing {
   std::vector<std::size_t> rank_;  // of each folder in the queue
   std::set<std::size_t> tried_;
   std::set<std::size_t> alone_;  // small folders that share no connection, for good reasons
-  std::uint64_t memory_per_lane_ = 0;
   std::size_t lanes_alive_ = 0;
   Duration slowest_batch_{};
   bool first_run_ = false;
+  bool far_ = false;  // from one of the servers
   bool halted_ = false;
   /// A folder on which the server broke every line, though it let us in each time. The others are
   /// gone on with: if one of them crosses, it is that folder's trouble, else the server's.

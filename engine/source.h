@@ -32,6 +32,9 @@ class MessageSink {
   /// that it is no longer listed either (it was expunged meanwhile); else it cannot be read, and
   /// `reason` has the server's words.
   virtual Task<void> missing(MessageKey key, bool gone, std::string reason) = 0;
+  /// How many bytes the source may hold of messages that came before their turn; so many it may
+  /// ask for in advance.
+  virtual std::uint64_t read_ahead_bytes() const { return 2 << 20; }
 };
 
 /// One message's recognisable header fields.

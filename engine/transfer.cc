@@ -35,7 +35,7 @@ Task<void> Transfer::message(Message message) {
     co_return;
   }
   // The head of the line always has its share: with nothing held, any message is let in.
-  while (held_ > 0 && held_ + weight(message) > r_.memory_bytes) {
+  while (held_ > 0 && held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {
     source_waits_ = true;
     arrived_.set();
     room_.reset();

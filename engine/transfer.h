@@ -31,7 +31,7 @@ struct TransferRequest {
   Uid target_uid_next;  // when the transfer began
   TargetTraits traits;
   RunId run;
-  std::uint64_t memory_bytes = 0;  // of bodies that are here at once
+  std::uint64_t memory_bytes = 0;  // of bodies that are here at once, read ahead or on the belt
   std::function<bool()> stop;      // asked before each message is taken, and before each batch
   std::function<bool(const Message&)> wanted;  // for sources whose catalogue has no dates
 };
@@ -47,6 +47,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   // From the source.
   Task<void> message(Message message) override;
   Task<void> missing(MessageKey key, bool gone, std::string reason) override;
+  std::uint64_t read_ahead_bytes() const override { return r_.memory_bytes / 3; }
   /// No more will come.
   void close() { closed_ = true, arrived_.set(); }
 

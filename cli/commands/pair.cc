@@ -54,7 +54,8 @@ CrossingOptions crossing_options(const PairOptions& options) {
   crossing.before = options.before;
   crossing.max_size_bytes = options.max_size_bytes;
   crossing.memory_bytes = options.memory_bytes;
-  crossing.sessions = options.sessions;
+  crossing.sessions = options.sessions.value_or(kSessions);
+  crossing.sessions_afar = options.sessions.value_or(kSessionsAfar);
   crossing.retries = options.retries;
   crossing.mirror_deletions = options.deletions == Deletions::mirror;
   crossing.force_deletions = options.force_deletions;

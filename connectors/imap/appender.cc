@@ -13,7 +13,7 @@ namespace postferry::imap {
 namespace {
 
 constexpr std::uint64_t kMaxUnansweredBytes = 8 << 20;
-constexpr std::size_t kMaxUnansweredBatches = 8;
+constexpr std::size_t kMaxUnansweredBatches = 32;
 
 class Appender {
  public:

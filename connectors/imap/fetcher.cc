@@ -19,7 +19,7 @@ namespace postferry::imap {
 namespace {
 
 constexpr std::size_t kMinInFlight = 2;            // windows, whatever their size
-constexpr std::size_t kMaxInFlight = 8;            // windows, while their bytes fit in one
+constexpr std::size_t kMaxInFlight = 16;           // windows, while there is room for their bytes
 constexpr std::uint64_t kMaxReadyBytes = 1 << 20;  // of messages that came before their turn
 constexpr std::uint64_t kNearlyThere = 256 << 10;  // what a server has long put on the line
 constexpr std::size_t kChunkBytes = 128 << 10;
@@ -45,7 +45,11 @@ bool is_whole_body(const FetchSection& section) { return section.name.empty() &&
 class Fetcher {
  public:
   Fetcher(Party& party, std::vector<Catalogue::Entry> wanted, MessageSink& sink)
-      : party_(party), session_(party.session()), wanted_(std::move(wanted)), sink_(sink) {}
+      : party_(party),
+        session_(party.session()),
+        wanted_(std::move(wanted)),
+        sink_(sink),
+        read_ahead_(sink.read_ahead_bytes()) {}
 
   Task<void> run() {
     std::vector<std::size_t> all;
@@ -61,8 +65,8 @@ class Fetcher {
     windows_ = plan_windows(wanted_, all, limits);
     const auto once = [this](Turn& turn) -> Task<void> {
       std::optional<Opening> opening = co_await party_.reopen(turn);
+      speaking_ = &turn;
       co_await send_windows();
-      if (windows_.empty()) turn.spoken();
       co_await turn.listen();
       co_await party_.reopened(std::move(opening));
       co_await pump();
@@ -111,22 +115,35 @@ class Fetcher {
                             .finish();
       next.tag = command.tag;
       bytes_in_flight_ += next.window.bytes;
-      stream_awaited_ = next.window.streams();
+      stream_awaited_ = cannot_wait(next.window);
       in_flight_.push_back(std::move(next));
       co_await session_.send(std::move(command));
     }
+    if (windows_.empty() && speaking_) std::exchange(speaking_, nullptr)->spoken();
   }
 
   bool may_send(const Window& window) const {
     if (in_flight_.empty()) return true;
-    // A body that will be streamed cannot wait for those before it: it is asked for when they are
-    // nearly all here, and nothing is asked for behind it until it has begun.
-    if (stream_awaited_ || ready_bytes_ > kMaxReadyBytes) return false;
-    if (window.streams())
+    if (stream_awaited_) return false;
+    // It is asked for when those before it are nearly all here, and nothing is asked for behind it
+    // until it has begun.
+    if (cannot_wait(window))
       return streaming_ ? in_flight_.size() == 1 : bytes_in_flight_ < kNearlyThere;
-    return in_flight_.size() < kMinInFlight ||
-           (in_flight_.size() < kMaxInFlight &&
-            bytes_in_flight_ + window.bytes <= WindowLimits().bytes);
+    // Whatever is in flight may come before its turn.
+    if (ready_bytes_ + bytes_in_flight_ + window.bytes <= read_ahead_)
+      return in_flight_.size() < kMaxInFlight;
+    return in_flight_.size() < kMinInFlight && ready_bytes_ <= kMaxReadyBytes &&
+           window.bytes <= WindowLimits().bytes;
+  }
+
+  // If its one body comes before its turn, there is no room to hold it.
+  bool cannot_wait(const Window& window) const {
+    return window.streams() && window.bytes > read_ahead_;
+  }
+
+  bool in_turn(std::size_t index) {
+    while (!alone_ && next_ < wanted_.size() && settled_[next_]) ++next_;
+    return alone_ || index == next_;
   }
 
   // The entry that a FETCH speaks of, if it was asked for and has not come yet.
@@ -159,7 +176,13 @@ class Fetcher {
     }
     const auto index = wanted_index(begin.head);
     // Not known whose it is: passed over now, and asked for alone later.
-    if (index) co_await stream(*index, std::move(begin));
+    if (!index) co_return;
+    if (!in_turn(*index) && ready_bytes_ + begin.size_bytes <= read_ahead_) {
+      const auto size = static_cast<std::size_t>(begin.size_bytes);
+      held_ = co_await session_.take_body(size, size);
+    } else {
+      co_await stream(*index, std::move(begin));
+    }
   }
 
   Task<void> stream(std::size_t index, BodyBegin begin) {
@@ -278,7 +301,7 @@ class Fetcher {
       settled_[index] = true;
       bytes_in_flight_ -= std::min(bytes_in_flight_, wanted_[index].size_bytes);
     }
-    if (ended->window.streams()) stream_awaited_ = false;
+    if (cannot_wait(ended->window)) stream_awaited_ = false;
     in_flight_.erase(ended);
     if (in_flight_.empty()) bytes_in_flight_ = 0;
   }
@@ -317,12 +340,14 @@ class Fetcher {
   Session& session_;
   std::vector<Catalogue::Entry> wanted_;
   MessageSink& sink_;
+  const std::uint64_t read_ahead_;
   std::int64_t now_ = 0;
 
+  Turn* speaking_ = nullptr;    // until the last of them is asked for
   std::deque<Window> windows_;  // to be asked for
   std::deque<InFlight> in_flight_;
   std::uint64_t bytes_in_flight_ = 0;  // asked for and not here yet
-  bool stream_awaited_ = false;        // the last window asked for streams, and has not begun
+  bool stream_awaited_ = false;        // the last window asked for cannot wait, and has not begun
   bool streaming_ = false;
 
   std::unordered_map<std::uint32_t, std::size_t> pending_;  // UIDs that have not come

@@ -12,7 +12,9 @@ namespace {
 
 class Recorder final : public MessageSink {
  public:
-  explicit Recorder(TaskGroup& group) : group_(group) {}
+  Recorder(TaskGroup& group, std::uint64_t read_ahead) : group_(group), read_ahead_(read_ahead) {}
+
+  std::uint64_t read_ahead_bytes() const override { return read_ahead_; }
 
   Task<void> message(Message message) override {
     told += fmt::format("{}({}){} ", message.key.uid().value, message.flags.to_string(),
@@ -40,6 +42,7 @@ class Recorder final : public MessageSink {
 
  private:
   TaskGroup& group_;
+  const std::uint64_t read_ahead_;
 };
 
 struct Fetched {
@@ -49,7 +52,7 @@ struct Fetched {
 
 Fetched fetch_by(const Dialogue& dialogue,
                  std::vector<std::pair<std::uint32_t, std::uint64_t>> wanted,
-                 const Quirks& quirks = {}) {
+                 const Quirks& quirks = {}, std::uint64_t read_ahead = 1 << 20) {
   Fetched fetched;
   converse(
       dialogue, in_open_folder([&](Party& party) -> Task<void> {
@@ -60,7 +63,7 @@ Fetched fetch_by(const Dialogue& dialogue,
         }
         fetched = {};
         co_await with_group([&](TaskGroup& group) -> Task<void> {
-          Recorder recorder(group);
+          Recorder recorder(group, read_ahead);
           try {
             co_await fetch_messages(party, entries, recorder);
           } catch (const Error& error) {
@@ -126,6 +129,20 @@ TEST_CASE(
   const Fetched fetched = fetch_by(d, {{1, kHalf}, {2, kHalf}, {3, big.size()}, {4, 1}});
   CHECK(fetched.told.starts_with("1()@1000000000 2()@1000000000 3()@1000000000 "));
   CHECK(fetched.bodies == "1='a' 2='b' 4='d' ");
+}
+
+TEST_CASE("as much is asked for in advance as may be held, and long bodies wait for their turn") {
+  const std::string big(kHoldLimit + 1, 'x');
+  Dialogue d;
+  d.c(std::string("A1 UID FETCH 1") + kItems).c(std::string("A2 UID FETCH 2") + kItems);
+  d.c(std::string("A3 UID FETCH 3") + kItems);
+  d.raw(whole(2, 2, big)).s("A2 OK").raw(whole(1, 1, "a"));
+  d.c(std::string("A4 UID FETCH 4") + kItems);
+  d.s("A1 OK").raw(whole(3, 3, big)).s("A3 OK").raw(whole(4, 4, "d")).s("A4 OK");
+  const Fetched fetched = fetch_by(
+      d, {{1, kHoldLimit}, {2, big.size()}, {3, big.size()}, {4, kHoldLimit}}, {}, 4 << 20);
+  CHECK(fetched.bodies == "1='a' 2='" + big + "' 4='d' ");
+  CHECK(fetched.told.starts_with("1()@1000000000 2()@1000000000 3()@1000000000 "));
 }
 
 TEST_CASE("sets are ascending even if the order asked for is not") {
