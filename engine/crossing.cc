@@ -233,7 +233,8 @@ class Crossing {
   // --- the work
 
   Task<void> carry(Lane first) {
-    const int sessions = far_ ? options_.sessions_afar : options_.sessions;
+    const int sessions =
+        far_ ? options_.sessions_afar.value_or(options_.sessions) : options_.sessions;
     const auto lanes = std::min<std::size_t>({static_cast<std::size_t>(std::max(1, sessions)),
                                               static_cast<std::size_t>(ends_.source.max_sessions()),
                                               static_cast<std::size_t>(ends_.target.max_sessions()),

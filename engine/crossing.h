@@ -28,7 +28,7 @@ struct CrossingOptions {
   std::optional<std::uint64_t> max_size_bytes;
   std::uint64_t memory_bytes = 48u << 20;        // of message data
   int sessions = 4;                              // an end
-  int sessions_afar = 4;                         // where a round trip takes long
+  std::optional<int> sessions_afar;              // where a round trip takes long, if not as many
   int retries = 5;                               // in a row without progress
   std::chrono::milliseconds settle_still{5000};  // how long UIDNEXT must be still (DESIGN 4)
   /// After so long a copied message is removed from the source; nothing: never (--after-copy).

@@ -20,6 +20,9 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 4000;
 /// Without UIDPLUS, UIDs are learned by settling: after this many messages, not after all.
 constexpr std::size_t kUnknownUidsAtMost = 1000;
+/// What is being fetched costs memory, message by message: of a large folder a part is asked for at
+/// a time.
+constexpr std::size_t kDueAtMost = 20'000;
 /// A server that goes on after a lost line has stopped by then; a run begun at once may be over
 /// before.
 constexpr std::chrono::seconds kLateArrivals{600};
@@ -341,7 +344,7 @@ class FolderCrosser {
 
   /// Those that failed before come last: what has never been tried must not wait for them.
   std::vector<Catalogue::Entry> due_entries() const {
-    std::size_t most = at_once_;
+    std::size_t most = std::min(at_once_, kDueAtMost);
     if (!r_.target.traits().uidplus) most = std::min(most, kUnknownUidsAtMost);
     std::vector<Catalogue::Entry> out;
     for (std::size_t i = 0; i < standing_.size() && out.size() < most; ++i)

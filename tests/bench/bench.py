@@ -6,7 +6,8 @@
 Each profile x round-trip time x tool crosses from one private Dovecot to another: `initial` into an
 empty account, then `again` with nothing to do.  With --repeat N the run with the median initial time
 is told.  Every phase is verified (tests/servers/verify.py).  One table at the end; a line of JSON a
-measurement with --out.  Peers that are not installed are left out.
+measurement with --out, a chart of the first copies with --chart.  Peers that are not installed are
+left out.
 
 Numbers are only worth comparing within one run on an idle machine; on few cores the servers' work is
 most of the time at RTT 0 (see limit.py).
@@ -117,6 +118,30 @@ def table(rows, versus):
                                         r["fidelity"][:120] + failed])), "|")
 
 
+def chart(rows):
+    """The initial copies as an SVG: a group of bars a profile and round-trip time, the longest one full width."""
+    groups = {}
+    for r in rows:
+        if r["phase"] == "initial" and not r["timed_out"]:
+            groups.setdefault((r["profile"], r["rtt_ms"]), []).append(r)
+    left, width, bar, y, shapes = 130, 460, 18, 24, []
+    text = lambda x, y, words, more="": shapes.append(f'<text x="{x}" y="{y}"{more}>{words}</text>')
+    for (profile, rtt), members in groups.items():
+        r = members[0]
+        text(8, y, f"{profile}, round trip {rtt} ms: {r['messages']:,} messages, {r['bytes'] / 1e6:.0f} MB", ' font-weight="bold"')
+        longest = max(m["wall_s"] for m in members)
+        for m in members:
+            y += bar + 4
+            own = m["tool"] == "postferry"
+            shapes.append(f'<rect x="{left}" y="{y - 13}" width="{max(2, width * m["wall_s"] / longest):.0f}" height="{bar}" '
+                          f'fill="{"#0b7285" if own else "#adb5bd"}"/>')
+            text(left - 6, y, m["tool"], ' text-anchor="end"')
+            text(left + 6 + width * m["wall_s"] / longest, y, f"{m['wall_s']:.2f} s")
+        y += 2 * bar
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{y}" font-family="sans-serif" '
+            f'font-size="13" fill="#212529"><rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(shapes) + "\n</svg>\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--postferry", help="the program (default: $POSTFERRY, else from the PATH)")
@@ -131,6 +156,7 @@ def main():
     parser.add_argument("--versus", default="mbsync-plain", help="tool of the ratio column")
     parser.add_argument("--work", default="/dev/shm" if os.access("/dev/shm", os.W_OK) else None, help="where, best in memory")
     parser.add_argument("--out", help="append JSON lines here")
+    parser.add_argument("--chart", type=pathlib.Path, help="write an SVG here")
     a = parser.parse_args()
     if a.postferry:
         os.environ["POSTFERRY"] = str(pathlib.Path(a.postferry).resolve())
@@ -166,6 +192,8 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table(rows, a.versus)
+    if a.chart:
+        a.chart.write_text(chart(rows))
 
 
 if __name__ == "__main__":

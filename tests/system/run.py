@@ -31,6 +31,7 @@ import test_moved  # noqa: E402, F401
 import test_pop3  # noqa: E402, F401
 import test_proof  # noqa: E402, F401
 import test_runs  # noqa: E402, F401
+import test_scale  # noqa: E402, F401
 import test_servers  # noqa: E402, F401
 import test_sizes  # noqa: E402, F401
 import test_transport  # noqa: E402, F401

@@ -1,0 +1,49 @@
+"""Memory stays small, whatever the mailbox: on a model server, so that it may be as large as it likes.
+
+POSTFERRY_SCALE multiplies the sizes; 10 gives a folder of 1,000,000 messages and a message of 500 MiB.
+"""
+import os
+import sys
+
+from harness import SERVERS, expect, sanitized, test, url
+
+sys.path.insert(0, str(SERVERS))
+from endless import BLOCK, Endless  # noqa: E402
+
+PEAK_MIB = 96    # of a release build; sanitizers take several times as much
+BUFFERS_MIB = 24  # what the system holds on the way, of every connection
+SCALE = float(os.environ.get("POSTFERRY_SCALE", "1"))
+
+
+def cross(world, folders, blocks=1, stalling=False):
+    with Endless(folders, blocks) as source, Endless(expects=source, stalling=stalling) as target:
+        run = world.copy(url(source, "ann"), url(target, "ann"), timeout=280).expect_code(0).expect_balance()
+        run.expect_counts(seen=sum(folders.values()), copied=sum(folders.values()))
+        expect(not target.wrong, f"{len(target.wrong)} are not what was sent, first:", *target.wrong[:3])
+        held = {name: len(sizes) for name, sizes in target.stored.items() if name in folders}
+        expect(held == folders, "the target's folders differ from the source's")
+    if not sanitized(world):
+        expect(run.peak_mib < PEAK_MIB, f"peak memory {run.peak_mib:.0f} MiB")
+    return target.sent_when_stalled, f"{run.seconds:.1f} s, peak {run.peak_mib:.0f} MiB"
+
+
+@test("memory: a folder of 100,000 messages")
+def many(world):
+    return cross(world, {"INBOX": int(100_000 * SCALE)})[1]
+
+
+@test("memory: a message of 50 MiB")
+def long(world):
+    return cross(world, {"INBOX": 1}, blocks=int(50 * SCALE * (1 << 20)) // len(BLOCK))[1]
+
+
+@test("memory: 500 folders")
+def wide(world):
+    return cross(world, {"INBOX": 1, **{f"f{i}": 1 for i in range(int(500 * SCALE))}})[1]
+
+
+@test("memory: a target that takes nothing halts the source")
+def stalled(world):
+    sent, told = cross(world, {"INBOX": int(2000 * SCALE)}, blocks=(200 << 10) // len(BLOCK), stalling=True)
+    expect(sent is not None and sent < (48 + BUFFERS_MIB) << 20, f"{(sent or 0) >> 20} MiB were fetched meanwhile")
+    return told
