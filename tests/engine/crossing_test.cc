@@ -324,6 +324,24 @@ TEST_CASE("fewer sessions than asked for are not a failure") {
   CHECK(pair.equal());
 }
 
+TEST_CASE("where a round trip takes long, more sessions are used, if nobody said how many") {
+  const auto connections = [](Duration round_trip, std::optional<int> afar) {
+    MemoryOptions far;
+    far.round_trip = round_trip;
+    far.max_sessions = 8;
+    Pair pair(far, far);
+    pair.options.sessions = 2;
+    pair.options.sessions_afar = afar;
+    for (const char* folder : {"a", "b", "c", "d", "e", "f"}) pair.fill(folder, 70, folder);
+    CHECK(pair.run().outcome == Outcome::complete);
+    CHECK(pair.equal());
+    return pair.source.calls["connect"];
+  };
+  CHECK(connections(std::chrono::milliseconds(10), 5) == 2);
+  CHECK(connections(std::chrono::milliseconds(200), 5) == 5);
+  CHECK(connections(std::chrono::milliseconds(200), std::nullopt) == 2);
+}
+
 TEST_CASE("a refused login is not tried in a loop") {
   Pair pair;
   pair.fill("INBOX", 1);
