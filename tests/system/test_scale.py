@@ -15,7 +15,7 @@ BUFFERS_MIB = 24  # what the system holds on the way, of every connection
 SCALE = float(os.environ.get("POSTFERRY_SCALE", "1"))
 
 
-def cross(world, folders, blocks=1, stalling=False):
+def cross(world, folders, blocks=1, stalling=False, most_mib=PEAK_MIB):
     with Endless(folders, blocks) as source, Endless(expects=source, stalling=stalling) as target:
         run = world.copy(url(source, "ann"), url(target, "ann"), timeout=280).expect_code(0).expect_balance()
         run.expect_counts(seen=sum(folders.values()), copied=sum(folders.values()))
@@ -23,13 +23,14 @@ def cross(world, folders, blocks=1, stalling=False):
         held = {name: len(sizes) for name, sizes in target.stored.items() if name in folders}
         expect(held == folders, "the target's folders differ from the source's")
     if not sanitized(world):
-        expect(run.peak_mib < PEAK_MIB, f"peak memory {run.peak_mib:.0f} MiB")
+        expect(run.peak_mib < most_mib, f"peak memory {run.peak_mib:.0f} MiB")
     return target.sent_when_stalled, f"{run.seconds:.1f} s, peak {run.peak_mib:.0f} MiB"
 
 
 @test("memory: a folder of 100,000 messages")
 def many(world):
-    return cross(world, {"INBOX": int(100_000 * SCALE)})[1]
+    # Its list alone grows with it, by 40 bytes a message.
+    return cross(world, {"INBOX": int(100_000 * SCALE)}, most_mib=56 + 4 * SCALE)[1]
 
 
 @test("memory: a message of 50 MiB")
