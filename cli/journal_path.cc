@@ -11,7 +11,8 @@ namespace {
 /// "ann@old.example", with nothing that a shell or a file system minds, and not long.
 std::string file_name_of(const Endpoint& end) {
   constexpr std::size_t kMostBytes = 60;
-  const std::string text = end.in_files() ? end.path.substr(end.path.rfind('/') + 1)
+  const std::string text = end.relays()     ? end.recipient
+                           : end.in_files() ? end.path.substr(end.path.rfind('/') + 1)
                            : end.user.find('@') == std::string::npos ? end.user + "@" + end.host
                                                                      : end.user;
   std::string name;

@@ -94,6 +94,7 @@ class Description {
     app_.add_option("TARGET", target_);
     if (is(Command::undo) || is(Command::report)) app_.add_option("RUN", into_.run);
     if (!is(Command::status) && !is(Command::report)) logins();
+    relaying();
     selection();
     if (is(Command::copy)) following();
     if (is(Command::failed)) settling();
@@ -147,6 +148,25 @@ class Description {
         "The same for the target.");
     one(group, "--timeout", "TIME", into_.timeout, parse_duration,
         "Give a server up that says nothing for so long, like 90 or 5m. Default: 120 seconds.");
+  }
+
+  void relaying() {
+    const char* group = "Where SMTP and LMTP carry it";
+    one(group, "--recipient", "ADDRESS", into_.recipient, parse_address,
+        "Whom the mail is handed over for. Wanted where the target is smtp:, lmtp: or mx:.");
+    if (is(Command::status) || is(Command::report)) return;
+    one(
+        group, "--envelope-sender", "ADDRESS", into_.envelope_sender,
+        [](const std::string& text) { return text == "<>" ? std::string() : parse_address(text); },
+        "Who sends it, for the server; <> for nobody. Default: the target's login, if that is an "
+        "address.");
+    flag(
+        group, "--resent", [this] { into_.resent = true; },
+        "Put Resent-Date, -From, -To and -Message-ID before each message's header.");
+    if (!is(Command::retry)) return;
+    flag(
+        group, "--unknown", [this] { into_.resend_unknown = true; },
+        "Send also what may have been delivered already, because its answer was lost.");
   }
 
   void selection() {
@@ -320,7 +340,7 @@ void check_together(const PairOptions& options) {
     }
   }
   const auto useless = [](const char* end, const Endpoint& endpoint, const PasswordOptions& given) {
-    if (!endpoint.in_files() || (!given.file && !given.command)) return;
+    if (endpoint.has_login() || (!given.file && !given.command)) return;
     throw UsageError(
         fmt::format("the {} {} takes no password", end, printable(endpoint.to_string())));
   };
@@ -349,6 +369,42 @@ void check_together(const PairOptions& options) {
     throw UsageError(fmt::format("source and target are the same account, {}",
                                  printable(options.source.to_string())));
   }
+}
+
+/// What a target that only takes mail needs, and what it cannot do.
+void check_relay(PairOptions& options) {
+  if (options.source.relays()) {
+    throw UsageError("SMTP and LMTP only take mail, so they cannot be a source");
+  }
+  if (!options.target.relays()) {
+    const char* given = options.recipient         ? "--recipient"
+                        : options.envelope_sender ? "--envelope-sender"
+                        : options.resent          ? "--resent"
+                        : options.resend_unknown  ? "--unknown"
+                                                  : nullptr;
+    if (given != nullptr)
+      throw UsageError(fmt::format("{} means nothing with the target {}", given,
+                                   printable(options.target.to_string())),
+                       "It is for smtp:, lmtp: and mx:.");
+    return;
+  }
+  const char* const kBlind = "A relay takes mail and tells nothing of what became of it.";
+  if (options.command == Command::verify) throw UsageError("a relay cannot be verified", kBlind);
+  if (options.command == Command::undo)
+    throw UsageError("what was handed to a relay cannot be taken back", kBlind);
+  if (options.remove_after)
+    throw UsageError("--after-copy cannot delete what went to a relay: its copy is never seen",
+                     kBlind);
+  if (options.deletions == Deletions::mirror)
+    throw UsageError("--deletions mirror means nothing with a relay", kBlind);
+  if (!options.map.empty()) throw UsageError("--map means nothing with a relay: it has no folders");
+  if (!options.recipient)
+    throw UsageError(fmt::format("the target {} needs --recipient ADDRESS",
+                                 printable(options.target.to_string())),
+                     "It says for whom the mail is handed over.");
+  options.target.recipient = *options.recipient;
+  options.target.envelope_sender = options.envelope_sender;
+  options.target.resent = options.resent;
 }
 
 Endpoint endpoint_of(const char* end, const std::string& url) {
@@ -409,6 +465,7 @@ Invocation parse_pair(Command command, const char* name,
   }
   options.source = endpoint_of("SOURCE", description.source());
   options.target = endpoint_of("TARGET", description.target());
+  check_relay(options);
   check_together(options);
   check_run(options, app.get_option_no_throw("RUN") && app.count("RUN") > 0);
   return {std::move(options), {}};

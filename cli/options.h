@@ -50,6 +50,10 @@ struct PairOptions {
   Endpoint source, target;
   PasswordOptions source_password, target_password;
 
+  // For a target that relays.
+  std::optional<std::string> recipient, envelope_sender;  // an empty sender is <>
+  bool resent = false;
+
   std::vector<std::string> folders;   // globs
   std::vector<std::string> excludes;  // globs
   std::vector<std::pair<FolderName, FolderName>> map;
@@ -64,6 +68,7 @@ struct PairOptions {
   VerifyLevel level = VerifyLevel::header;
   std::optional<std::string> export_to;  // a directory
   bool accept = false;
+  bool resend_unknown = false;  // retry --unknown
   bool yes = false;
   std::string run = "last";  // a number, or "last"
   ReportFormat format = ReportFormat::text;

@@ -59,6 +59,10 @@ std::string failed_text(const std::vector<FailedMessage>& failed, bool brief) {
                         printable(message.row.key.to_string()), human_bytes(message.row.size_bytes),
                         message.row.run.value, printable(message.row.text),
                         message.row.accepted ? " (accepted)" : "");
+    if (message.row.due_at)
+      text += fmt::format("  put off {}, tried again from {} UTC\n",
+                          counted(static_cast<std::uint64_t>(message.row.tries), "time", "times"),
+                          utc_text(*message.row.due_at));
     if (!message.exported_to.empty())
       text += fmt::format("  written to {}\n", printable(message.exported_to));
     if (!message.not_exported.empty())

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -160,6 +161,19 @@ std::pair<FolderName, FolderName> parse_folder_pair(std::string_view text) {
                                printable(text, 80)));
   }
   return {FolderName::parse(text.substr(0, at)), FolderName::parse(text.substr(at + 1))};
+}
+
+std::string parse_address(const std::string& text) {
+  constexpr std::size_t kMost = 320;  // RFC 5321 4.5.3.1: 64 before the @, 255 behind
+  const std::size_t at = text.rfind('@');
+  const bool parts = at != 0 && at + 1 != text.size();
+  const bool plain = std::ranges::none_of(text, [](char c) {
+    return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '<' || c == '>';
+  });
+  if (!parts || !plain || text.size() > kMost)
+    throw BadValue(fmt::format("\"{}\" is no mail address; write it like ann@mail.example",
+                               printable(text, 80)));
+  return text;
 }
 
 }  // namespace postferry::cli

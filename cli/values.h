@@ -34,4 +34,7 @@ std::chrono::milliseconds parse_duration(std::string_view text);
 /// "FROM=TO", parted at the first `=`. Throws BadValue when a side is empty.
 std::pair<FolderName, FolderName> parse_folder_pair(std::string_view text);
 
+/// A mail address as SMTP says it: LOCAL@DOMAIN, or LOCAL alone. Throws BadValue.
+std::string parse_address(const std::string& text);
+
 }  // namespace postferry::cli

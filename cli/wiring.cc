@@ -23,6 +23,11 @@ std::string spool_directory() {
   return wanted && !wanted->empty() ? *wanted : "/var/tmp";
 }
 
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : std::string();
+}
+
 std::unique_ptr<ThreadBlocking> make_threads() {
   const SignalsHeldBack held_back;
   return std::make_unique<ThreadBlocking>(kThreads);
@@ -40,7 +45,8 @@ void check_files_of(const Endpoint& end) {
 Wiring::Wiring(const PairOptions& options, Observer& log, WiredEnds ends)
     : blocking_(make_threads()),
       network_(std::make_unique<net::UvNetwork>(executor_)),
-      spool_(make_disk_spool(*blocking_, spool_directory())) {
+      spool_(make_disk_spool(*blocking_, spool_directory())),
+      exchangers_(std::make_unique<net::AresMailExchangers>(*blocking_)) {
   check_files_of(options.source);
   const bool both = ends == WiredEnds::both;
   if (both) check_files_of(options.target);
@@ -58,13 +64,18 @@ Wiring::Wiring(const PairOptions& options, Observer& log, WiredEnds ends)
         *network_, [file = transcript_file_.get()](std::string_view line) { file->line(line); });
     network = transcript_.get();
   }
-  const ConnectorContext context{network, spool_.get(), blocking_.get(), version()};
+  const ConnectorContext context{network,   spool_.get(),      blocking_.get(),
+                                 version(), exchangers_.get(), host_name()};
   const int sessions = options.sessions.value_or(kSessionsAfar);
   source_ =
       make_source(context, {options.source, source_credentials_.get(), options.timeout, sessions});
-  if (both)
-    target_ = make_target(context,
-                          {options.target, target_credentials_.get(), options.timeout, sessions});
+  if (!both) return;
+  EndSetup target{options.target, target_credentials_.get(), options.timeout, sessions};
+  if (options.target.relays()) {
+    relay_ = make_relay(context, std::move(target));
+  } else {
+    target_ = make_target(context, std::move(target));
+  }
 }
 
 Wiring::~Wiring() = default;

@@ -31,8 +31,10 @@ class Wiring {
 
   net::UvExecutor& executor() { return executor_; }
   Source& source() { return *source_; }
-  /// Only with both ends wired.
+  /// Only with both ends wired: one of the two, as the endpoint relays() or not.
   Target& target() { return *target_; }
+  Relay& relay() { return *relay_; }
+  SpoolFactory& spool() { return *spool_; }
 
  private:
   net::UvExecutor executor_;
@@ -41,9 +43,11 @@ class Wiring {
   std::unique_ptr<TranscriptFile> transcript_file_;  // if one is wanted
   std::unique_ptr<net::Network> transcript_;         // around network_, then
   std::unique_ptr<SpoolFactory> spool_;
+  std::unique_ptr<net::MailExchangers> exchangers_;
   std::unique_ptr<Credentials> source_credentials_, target_credentials_;
   std::unique_ptr<Source> source_;
   std::unique_ptr<Target> target_;
+  std::unique_ptr<Relay> relay_;
 };
 
 }  // namespace postferry::cli

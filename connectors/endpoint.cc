@@ -30,8 +30,12 @@ constexpr std::array kSchemes{
     Scheme{"pop3s", Protocol::pop3, TlsMode::implicit, 995},
     Scheme{"pop3", Protocol::pop3, TlsMode::starttls, 110},
     Scheme{"maildir", Protocol::maildir, TlsMode::none, 0},
+    Scheme{"smtps", Protocol::smtp, TlsMode::implicit, 465},
+    Scheme{"smtp", Protocol::smtp, TlsMode::starttls, 587},
+    Scheme{"lmtp", Protocol::lmtp, TlsMode::none, 24},
+    Scheme{"mx", Protocol::mx, TlsMode::when_offered, 25},
 };
-constexpr std::array<std::string_view, 5> kLaterSchemes{"smtps", "smtp", "lmtp", "mx", "mbox"};
+constexpr std::array<std::string_view, 1> kLaterSchemes{"mbox"};
 
 [[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::usage, std::move(message)); }
 
@@ -102,15 +106,19 @@ const Scheme& scheme_of(std::string_view url, std::string_view& rest) {
   for (const Scheme& scheme : kSchemes) {
     if (name != scheme.name) continue;
     rest = url.substr(colon + 1);
-    if (scheme.port == 0) return scheme;
+    const bool socket =
+        scheme.protocol == Protocol::lmtp && rest.starts_with('/') && !rest.starts_with("//");
+    if (scheme.port == 0 || scheme.protocol == Protocol::mx || socket) return scheme;
     if (!rest.starts_with("//")) {
       refuse(fmt::format("expected {}://USER@HOST[:PORT]; the // is missing", name));
     }
     rest.remove_prefix(2);
     return scheme;
   }
-  refuse(fmt::format("unknown scheme {}:; expected imaps:, imap:, pop3s:, pop3: or maildir:",
-                     printable(name, 20)));
+  refuse(fmt::format(
+      "unknown scheme {}:; expected imaps:, imap:, pop3s:, pop3:, maildir:, smtps:, smtp:, "
+      "lmtp: or mx:",
+      printable(name, 20)));
 }
 
 std::uint16_t parse_port(std::string_view text) {
@@ -190,6 +198,13 @@ TlsMode parse_tls(const std::string& value) {
                      printable(value, 40)));
 }
 
+/// Between mail servers TLS is taken when it is offered, or required.
+TlsMode parse_mx_tls(const std::string& value) {
+  if (value == "required") return TlsMode::starttls;
+  if (value == "none") return TlsMode::none;
+  refuse(fmt::format("tls={} is unknown; expected tls=required or tls=none", printable(value, 40)));
+}
+
 std::string parse_pin(const std::string& value) {
   constexpr std::string_view kPrefix = "sha256:";
   std::string_view digits = value;
@@ -244,7 +259,10 @@ int parse_sessions(const std::string& value) {
 
 void parse_option(std::string_view key, const std::string& value, Endpoint& out) {
   if (key == "tls") {
-    out.tls = parse_tls(value);
+    out.tls = out.protocol == Protocol::mx ? parse_mx_tls(value) : parse_tls(value);
+  } else if (key == "dns" && out.protocol == Protocol::mx) {
+    if (value.empty()) refuse("expected the address of a name server after dns=");
+    out.dns = value;
   } else if (key == "ca") {
     if (value.empty()) refuse("expected a file after ca=");
     out.ca_file = value;
@@ -313,6 +331,24 @@ void parse_query(std::string_view query, Endpoint& out) {
   }
 }
 
+const char* name_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::imap:
+      return "imap";
+    case Protocol::pop3:
+      return "pop3";
+    case Protocol::maildir:
+      return "maildir";
+    case Protocol::smtp:
+      return "smtp";
+    case Protocol::lmtp:
+      return "lmtp";
+    case Protocol::mx:
+      return "mx";
+  }
+  return "";
+}
+
 std::string bracketed(const std::string& host) {
   return host.contains(':') ? '[' + escape(host, "") + ']' : host;
 }
@@ -334,34 +370,45 @@ Endpoint parse_endpoint(std::string_view url) {
     if (question != std::string_view::npos) parse_query(rest.substr(question + 1), out);
     return out;
   }
+  if (out.protocol == Protocol::lmtp && authority.starts_with('/')) {
+    out.path = parse_path(authority, scheme.name);
+    if (question != std::string_view::npos) parse_query(rest.substr(question + 1), out);
+    return out;
+  }
   std::size_t at = authority.rfind('@');
-  if (at == std::string_view::npos) {
+  if (out.protocol == Protocol::mx && at != std::string_view::npos)
+    refuse("a domain has no user; expected mx:DOMAIN");
+  if (at == std::string_view::npos && !out.relays()) {
     refuse(
         fmt::format("no user in the URL; expected {}://USER@HOST[:PORT]. A ? in a user name is "
                     "written %3F",
                     scheme.name));
   }
-  parse_user(authority.substr(0, at), out);
-  parse_host(authority.substr(at + 1), out);
+  if (at != std::string_view::npos) parse_user(authority.substr(0, at), out);
+  parse_host(at == std::string_view::npos ? authority : authority.substr(at + 1), out);
   if (question != std::string_view::npos) parse_query(rest.substr(question + 1), out);
   return out;
 }
 
 std::string Endpoint::identity() const {
   if (in_files()) return "maildir:" + path;
-  return fmt::format("{}://{}@{}:{}{}", protocol == Protocol::imap ? "imap" : "pop3",
-                     escape(user, ":?"), bracketed(host), port,
-                     authzid.empty() ? "" : "?as=" + escape(authzid, "&"));
+  const std::string to = relays() ? "?recipient=" + escape(recipient, "?&") : "";
+  if (!path.empty()) return fmt::format("{}:{}{}", name_of(protocol), escape(path, "?"), to);
+  if (protocol == Protocol::mx) return fmt::format("mx:{}:{}{}", bracketed(host), port, to);
+  const std::string login = user.empty() ? "" : escape(user, ":?") + "@";
+  return fmt::format("{}://{}{}:{}{}{}", name_of(protocol), login, bracketed(host), port,
+                     authzid.empty() ? "" : "?as=" + escape(authzid, "&"), to);
 }
 
 std::string Endpoint::to_string() const {
   if (in_files()) {
     return "maildir:" + escape(path, "?") + (layout.empty() ? "" : "?layout=" + layout);
   }
-  bool implicit = tls == TlsMode::implicit;
-  std::string scheme =
-      std::string(protocol == Protocol::imap ? "imap" : "pop3") + (implicit ? "s" : "");
-  std::string out = fmt::format("{}://{}@{}", scheme, escape(user, ":?"), bracketed(host));
+  if (!path.empty()) return fmt::format("{}:{}", name_of(protocol), escape(path, "?"));
+  const std::string scheme = std::string(name_of(protocol)) + (tls == TlsMode::implicit ? "s" : "");
+  std::string out = scheme + (protocol == Protocol::mx ? ":" : "://");
+  if (!user.empty()) out += escape(user, ":?") + "@";
+  out += bracketed(host);
   for (const Scheme& known : kSchemes) {
     if (known.name == scheme && known.port != port) out += fmt::format(":{}", port);
   }
@@ -370,7 +417,8 @@ std::string Endpoint::to_string() const {
     out += separator + text;
     separator = '&';
   };
-  if (tls == TlsMode::none) option("tls=none");
+  if (tls == TlsMode::none && protocol != Protocol::lmtp) option("tls=none");
+  if (tls == TlsMode::starttls && protocol == Protocol::mx) option("tls=required");
   if (!verify) option("verify=no");
   if (!authzid.empty()) option("as=" + escape(authzid, "&"));
   return out;

@@ -13,8 +13,8 @@
 
 namespace postferry {
 
-enum class Protocol { imap, pop3, maildir };
-enum class TlsMode { implicit, starttls, none };
+enum class Protocol { imap, pop3, maildir, smtp, lmtp, mx };
+enum class TlsMode { implicit, starttls, none, when_offered };
 
 struct Endpoint {
   Protocol protocol = Protocol::imap;
@@ -29,19 +29,33 @@ struct Endpoint {
   int sessions = 0;     // 0: the program's default
   std::string authzid;  // `as=`: act for this user
   // Of mail in files, which has none of the above but `sessions`.
-  std::string path;    // absolute
+  std::string path;    // absolute; of a Unix socket, too, where LMTP has one
   std::string layout;  // of a Maildir: "fs", or empty for Maildir++
+  // Of a relay, whose host may be a domain (mx:).
+  std::string dns;        // `dns=`: the name server that knows the domain; empty: the system's
+  std::string recipient;  // for whom mail is handed over
+  std::optional<std::string> envelope_sender;  // empty: <>; absent: the login
+  bool resent = false;                         // with a Resent- block
 
   /// On this machine's disks: nobody to log in to.
   bool in_files() const { return protocol == Protocol::maildir; }
 
-  /// What makes it this mailbox and no other: protocol, host, port, user and `as` (DESIGN 7).
+  /// Takes mail for a recipient, and tells nothing of what became of it.
+  bool relays() const {
+    return protocol == Protocol::smtp || protocol == Protocol::lmtp || protocol == Protocol::mx;
+  }
+  /// Somebody logs in, by a password as a rule.
+  bool has_login() const { return !in_files() && !user.empty(); }
+
+  /// What makes it this mailbox and no other: protocol, host, port, user and `as` (DESIGN 7); of a
+  /// relay the recipient, too.
   std::string identity() const;
   /// For people; has no secret in it.
   std::string to_string() const;
 };
 
-/// Reads `imaps://USER@HOST[:PORT][?key=value&...]`, `maildir:PATH[?...]` and their kin; a relative
+/// Reads `imaps://USER@HOST[:PORT][?key=value&...]`, `maildir:PATH[?...]`,
+/// `smtp://[USER@]HOST[:PORT]`, `lmtp:PATH`, `mx:DOMAIN[:PORT]` and their kin; a relative
 /// path is one below the working directory. Throws Error{usage} that says what
 /// is wrong and what was expected. A password in the URL is refused.
 Endpoint parse_endpoint(std::string_view url);

@@ -6,6 +6,7 @@
 #include "connectors/maildir/source.h"
 #include "connectors/maildir/target.h"
 #include "connectors/pop3/source.h"
+#include "connectors/smtp/relay.h"
 #include "engine/error.h"
 
 namespace postferry {
@@ -18,6 +19,10 @@ std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup se
       return pop3::make_source(context, std::move(setup));
     case Protocol::maildir:
       return maildir::make_source(context, std::move(setup));
+    case Protocol::smtp:
+    case Protocol::lmtp:
+    case Protocol::mx:
+      throw Error(ErrorKind::usage, "SMTP and LMTP only take mail: they cannot be a source");
   }
   throw Error(ErrorKind::usage, "this protocol cannot be a source");
 }
@@ -30,8 +35,16 @@ std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup se
       return maildir::make_target(context, std::move(setup));
     case Protocol::pop3:
       throw Error(ErrorKind::usage, "a POP3 server cannot be a target: it only gives mail away");
+    case Protocol::smtp:
+    case Protocol::lmtp:
+    case Protocol::mx:
+      throw Error(ErrorKind::usage, "a relay has no mailbox to look into");
   }
   throw Error(ErrorKind::usage, "this protocol cannot be a target");
+}
+
+std::unique_ptr<Relay> make_relay(const ConnectorContext& context, EndSetup setup) {
+  return smtp::make_relay(context, std::move(setup));
 }
 
 }  // namespace postferry

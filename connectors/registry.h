@@ -6,8 +6,10 @@
 #include <string>
 
 #include "connectors/endpoint.h"
+#include "connectors/net/mail_exchangers.h"
 #include "connectors/net/stream.h"
 #include "engine/async/blocking.h"
+#include "engine/relay.h"
 #include "engine/source.h"
 #include "engine/spool.h"
 #include "engine/target.h"
@@ -20,6 +22,8 @@ struct ConnectorContext {
   SpoolFactory* spool = nullptr;
   Blocking* blocking = nullptr;  // for files
   std::string version;           // told to servers by ID
+  net::MailExchangers* exchangers = nullptr;
+  std::string host_name = {};  // of this machine
 };
 
 /// What one end needs.
@@ -36,5 +40,7 @@ struct EndSetup {
 /// Throws Error{usage} when the protocol cannot be a source (or a target).
 std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup setup);
 std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup setup);
+/// For an endpoint that relays(), and only that.
+std::unique_ptr<Relay> make_relay(const ConnectorContext& context, EndSetup setup);
 
 }  // namespace postferry

@@ -35,7 +35,8 @@ struct CrossingOptions {
   std::optional<std::chrono::days> remove_after;
   bool mirror_deletions = false;
   bool force_deletions = false;
-  bool only_failed = false;  // nothing but what failed before
+  bool only_failed = false;     // nothing but what failed before
+  bool resend_unknown = false;  // to a relay: also what it may have taken already
   bool dry_run = false;
 
   /// Whether folders and excludes let this folder in.

@@ -45,6 +45,7 @@ enum class MessageState : std::uint8_t {
   leaving = 2,  // the source was asked to remove it; what it did is not known
   marked = 3,   // the source could only be told to mark it \Deleted
   removed = 4,  // removed from the source by us
+  unknown = 5,  // handed to a relay, or about to be, and no answer is known
 };
 
 /// A message that has crossed.
@@ -67,13 +68,17 @@ struct MessageRow {
   std::optional<std::uint64_t> header;        // header_hash() of what the source has; of UIDLs only
 };
 
-/// A message that the target refused for good, or that the source cannot give.
+/// A message that the target refused, for good or for now, or that the source cannot give.
 struct FailureRow {
   MessageKey key;
   std::uint64_t size_bytes = 0;
   std::string text;  // the server's words
   RunId run;
   bool accepted = false;  // the user has settled it: not tried again, no failure of later runs
+  // Of one that a relay takes later, perhaps: seconds since 1970 UTC.
+  std::optional<std::int64_t> due_at = {};
+  std::int64_t deferred_since = 0;
+  int tries = 0;
 };
 
 struct OpenBatch {
@@ -143,6 +148,8 @@ struct Record {
   std::optional<Uid> watermark;  // and `folder` is matched up to it
   std::optional<std::uint32_t> target_uid_validity;
   std::optional<Uid> uid_next_seen;
+  /// From now on the keys of `folder` hold under this one, and no row of it is void for that.
+  std::optional<std::uint32_t> source_uid_validity;
 };
 
 class Journal {

@@ -224,8 +224,34 @@ constexpr const char* kVersion5 = R"sql(
 ALTER TABLE batch ADD COLUMN flags TEXT NOT NULL DEFAULT '[]';
 )sql";
 
+// What a relay leaves: messages put off, each with a schedule, and messages of which no answer
+// came.
+constexpr const char* kVersion6 = R"sql(
+ALTER TABLE failure ADD COLUMN due_at INTEGER;
+ALTER TABLE failure ADD COLUMN deferred_since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE failure ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+
+DROP VIEW messages;
+CREATE VIEW messages AS
+  SELECT account.name AS account, folder.source AS folder, message.key, message.size,
+         lower(hex(message.sha256)) AS sha256, flags.names AS flags,
+         target_folder.name AS target, message.target_uid,
+         datetime(message.date, 'unixepoch') AS date_utc, message.run,
+         CASE message.origin WHEN 1 THEN 'appended' WHEN 2 THEN 'adopted' ELSE 'folded' END
+           AS origin,
+         datetime(message.copied_at, 'unixepoch') AS copied_utc,
+         CASE message.state WHEN 0 THEN 'copied' WHEN 1 THEN 'seen' WHEN 2 THEN 'leaving'
+                            WHEN 3 THEN 'marked' WHEN 4 THEN 'removed' ELSE 'unknown' END AS state
+    FROM message
+    JOIN folder ON folder.id = message.folder
+    JOIN account ON account.id = folder.account
+    JOIN target_folder ON target_folder.id = folder.target_folder
+    JOIN flags ON flags.id = message.flags;
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3,
+                                    kVersion4, kVersion5, kVersion6};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

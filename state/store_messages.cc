@@ -126,13 +126,15 @@ void Store::accept_failures(FolderId folder) {
 
 std::vector<FailureRow> Store::failures(FolderId folder) {
   Query query = database_.query(
-      "SELECT key, size, text, run, accepted FROM failure WHERE folder = ? ORDER BY key");
+      "SELECT key, size, text, run, accepted, due_at, deferred_since, tries FROM failure"
+      " WHERE folder = ? ORDER BY key");
   query.bind({folder.value});
   std::vector<FailureRow> failures;
   while (query.step()) {
     failures.push_back({read_key(query, 0), static_cast<std::uint64_t>(query.integer(1)),
-                        std::string(query.text(2)), RunId{query.integer(3)},
-                        query.integer(4) != 0});
+                        std::string(query.text(2)), RunId{query.integer(3)}, query.integer(4) != 0,
+                        query.optional<std::int64_t>(5), query.integer(6),
+                        static_cast<int>(query.integer(7))});
   }
   return failures;
 }
@@ -290,17 +292,24 @@ void Store::write_rows(const Record& record) {
 
 void Store::write_failures(const Record& record) {
   Query insert = database_.query(
-      "INSERT INTO failure (folder, key, size, text, run) VALUES (?, ?, ?, ?, ?)"
-      " ON CONFLICT (folder, key) DO UPDATE SET"
-      " size = excluded.size, text = excluded.text, run = excluded.run");
+      "INSERT INTO failure (folder, key, size, text, run, due_at, deferred_since, tries)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
+      " size = excluded.size, text = excluded.text, run = excluded.run, due_at = excluded.due_at,"
+      " deferred_since = excluded.deferred_since, tries = excluded.tries");
   for (const FailureRow& row : record.failures) {
     if (is_void(row.key)) fail("a failure without a key");
-    insert.bind({record.folder.value, key_value(row.key), row.size_bytes, row.text, row.run.value})
+    insert
+        .bind({record.folder.value, key_value(row.key), row.size_bytes, row.text, row.run.value,
+               row.due_at, row.deferred_since, row.tries})
         .run();
   }
 }
 
 void Store::write_target(const Record& record) {
+  if (record.source_uid_validity)
+    database_.query("UPDATE folder SET uid_validity = ?2 WHERE id = ?1")
+        .bind({record.folder.value, *record.source_uid_validity})
+        .run();
   if (record.watermark)
     database_.query("UPDATE folder SET matched = 1 WHERE id = ?").bind({record.folder.value}).run();
   if (!record.watermark && !record.target_uid_validity && !record.uid_next_seen) return;

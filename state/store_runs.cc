@@ -114,7 +114,7 @@ RunRecord Store::read_run(const Query& query) {
 void Store::read_ledger(RunRecord& run) {
   if (!run.ended_at) {
     Query query = database_.query(
-        "SELECT count(*) FROM message WHERE run = ?1 AND origin = 1"
+        "SELECT count(*) FROM message WHERE run = ?1 AND origin = 1 AND state != 5"
         " AND folder IN (SELECT folder.id FROM folder JOIN run USING (account) WHERE run.id = ?1)");
     if (query.bind({run.id.value}).step()) run.copied_so_far = count(query, 0);
     return;

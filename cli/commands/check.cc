@@ -7,13 +7,31 @@
 #include "cli/commands/pair.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
+#include "engine/relay_check.h"
+#include "state/sqlite_journal.h"
 
 namespace postferry::cli {
+namespace {
+
+Task<CheckReport> look(Wiring& wiring, const PairOptions& options, Journal* journal,
+                       Observer& log) {
+  if (options.target.relays())
+    return check_relay({wiring.source(), wiring.relay(), *journal, log, wiring.spool()},
+                       identity_of(options), crossing_options(options));
+  return check_account({wiring.source(), wiring.target(), journal, log, identity_of(options),
+                        crossing_options(options)});
+}
+
+}  // namespace
 
 Report run_check(const PairOptions& options, Observer& log) {
   const std::string path = journal_path(options);
   std::unique_ptr<Journal> journal;
-  if (std::filesystem::exists(path)) journal = open_pair_journal(path);
+  if (std::filesystem::exists(path)) {
+    journal = options.target.relays() ? open_journal_copy(path) : open_pair_journal(path);
+  } else if (options.target.relays()) {
+    journal = open_journal_in_memory();
+  }
   Wiring wiring(options, log);
   net::UvExecutor& executor = wiring.executor();
   Scope root(executor);
@@ -27,9 +45,7 @@ Report run_check(const PairOptions& options, Observer& log) {
   report.ledger.account = account_name(options);
   const TimePoint begun = executor.now();
   try {
-    report.check =
-        block_on(root, check_account({wiring.source(), wiring.target(), journal.get(), log,
-                                      identity_of(options), crossing_options(options)}));
+    report.check = block_on(root, look(wiring, options, journal.get(), log));
     if (!report.check->problems.empty()) report.ledger.outcome = Outcome::partial;
   } catch (const Cancelled&) {
     report.ledger.outcome = Outcome::interrupted;

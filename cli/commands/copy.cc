@@ -8,6 +8,7 @@
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
 #include "engine/crossing.h"
+#include "engine/relay_crossing.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {
@@ -33,6 +34,15 @@ class PlanCount final : public Observer {
   std::map<FolderName, std::uint64_t>& bytes_;
 };
 
+Task<Ledger> cross(Wiring& wiring, const PairOptions& options, Journal& journal, Observer& observer,
+                   const StopRequest& stop) {
+  if (options.target.relays())
+    return relay_account({wiring.source(), wiring.relay(), journal, observer, wiring.spool()},
+                         identity_of(options), crossing_options(options), stop);
+  return cross_account({wiring.source(), wiring.target(), journal, observer}, identity_of(options),
+                       crossing_options(options), stop);
+}
+
 /// Why messages were refused, as the journal remembers it.
 Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) {
   constexpr std::size_t kMost = 1000;
@@ -57,8 +67,6 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   Wiring wiring(options, log);
   const std::unique_ptr<Journal> journal = open_the_journal(options);
   net::UvExecutor& executor = wiring.executor();
-  const AccountIdentity identity = identity_of(options);
-
   StopRequest stop;
   const SignalWatch signals(executor, options, terminal, log, stop);
   std::optional<ProgressTty> progress;
@@ -77,11 +85,9 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   report.dry_run = options.dry_run;
   report.source = options.source.to_string();
   report.target = options.target.to_string();
-  report.ledger =
-      block_on(executor, cross_account({wiring.source(), wiring.target(), *journal, observers},
-                                       identity, crossing_options(options), stop));
+  report.ledger = block_on(executor, cross(wiring, options, *journal, observers, stop));
   if (report.ledger.messages().rejected > 0) {
-    report.refusals = block_on(executor, refusals(*journal, identity));
+    report.refusals = block_on(executor, refusals(*journal, identity_of(options)));
   }
   report.ledger.account = account_name(options);
   return report;

@@ -18,6 +18,9 @@ namespace {
 /// One journal of a pair holds one account, whatever its ends are called.
 constexpr const char* kAccount = "pair";
 
+constexpr const char* kUnknownText =
+    "unknown: it may have been delivered, its answer never came; `retry --unknown` sends it again";
+
 /// The end after a second signal: what was in flight is the next run's to settle.
 [[noreturn]] void end_at_once(const PairOptions& options, Terminal& terminal) {
   terminal.status({});
@@ -61,6 +64,7 @@ CrossingOptions crossing_options(const PairOptions& options) {
   crossing.force_deletions = options.force_deletions;
   crossing.remove_after = options.remove_after;
   crossing.only_failed = options.command == Command::retry;
+  crossing.resend_unknown = options.resend_unknown;
   crossing.dry_run = options.dry_run;
   return crossing;
 }
@@ -71,6 +75,26 @@ std::unique_ptr<Journal> open_pair_journal(const std::string& path) {
                 "journal " + path);
   }
   return open_journal_read_only(path);
+}
+
+/// What may have been handed over, as failures of its own kind.
+static Task<void> add_unknown(Journal& journal, FolderRecord folder,
+                              std::vector<FailedMessage>& found) {
+  constexpr std::size_t kRowsAtOnce = 4000;
+  MessageKey after;
+  for (;;) {
+    const std::vector<MessageRow> rows = co_await journal.rows(folder.id, after, kRowsAtOnce);
+    if (rows.empty()) co_return;
+    after = rows.back().key;
+    for (const MessageRow& row : rows) {
+      if (row.state != MessageState::unknown) continue;
+      FailureRow failure{row.key, row.size_bytes, kUnknownText, row.run};
+      std::erase_if(found, [&](const FailedMessage& other) {
+        return other.folder == folder.source && other.row.key == row.key;
+      });
+      found.push_back({folder.source, std::move(failure), {}, {}});
+    }
+  }
 }
 
 Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions options) {
@@ -84,6 +108,7 @@ Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions o
     if (!selection.wants(folder.source)) continue;
     std::vector<FailureRow> rows = co_await journal.failures(folder.id);
     for (FailureRow& row : rows) found.push_back({folder.source, std::move(row), {}, {}});
+    if (options.target.relays()) co_await add_unknown(journal, folder, found);
   }
   co_return found;
 }

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,6 +20,7 @@ bool same(const Address& a, const Address& b) {
 }  // namespace
 
 std::string Address::to_string() const {
+  if (family() == AF_UNIX) return reinterpret_cast<const sockaddr_un*>(&storage)->sun_path;
   char host[NI_MAXHOST];
   int result = ::getnameinfo(get(), length, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
   return result == 0 ? std::string(host) : std::string("an address that cannot be shown");
@@ -26,6 +28,13 @@ std::string Address::to_string() const {
 
 std::optional<Address> parse_address(const std::string& text, std::uint16_t port) {
   Address out;
+  if (sockaddr_un local{}; text.starts_with('/') && text.size() < sizeof local.sun_path) {
+    local.sun_family = AF_UNIX;
+    std::memcpy(local.sun_path, text.data(), text.size());
+    std::memcpy(&out.storage, &local, sizeof local);
+    out.length = sizeof local;
+    return out;
+  }
   sockaddr_in v4{};
   if (::inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;

@@ -21,7 +21,8 @@ struct Address {
   std::string to_string() const;
 };
 
-/// Reads an IPv4 or IPv6 literal (with a zone, perhaps), without brackets; nothing if it is a name.
+/// Reads an IPv4 or IPv6 literal (with a zone, perhaps), without brackets, or the absolute path of a
+/// Unix socket; nothing if it is a name.
 std::optional<Address> parse_address(const std::string& text, std::uint16_t port);
 
 /// RFC 8305 §4: the families take turns, the family of the first address begins; within a family

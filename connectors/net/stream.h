@@ -57,7 +57,7 @@ class Stream {
 };
 
 struct ConnectOptions {
-  std::string host;
+  std::string host;  // or the absolute path of a Unix socket, which has no port
   std::uint16_t port = 0;
   std::optional<TlsOptions> tls;  // implicit TLS; absent: in the clear, perhaps start_tls later
   std::chrono::milliseconds connect_limit{30'000};  // look-up and connecting; again for TLS

@@ -11,6 +11,7 @@ namespace postferry::net {
 namespace {
 
 std::string peer_name(const ConnectOptions& options) {
+  if (options.host.starts_with('/')) return options.host;
   bool ipv6 = options.host.contains(':');
   return fmt::format("{}{}{}:{}", ipv6 ? "[" : "", options.host, ipv6 ? "]" : "", options.port);
 }
