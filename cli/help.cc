@@ -47,6 +47,9 @@ constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   pop3s://USER@HOST[:PORT]    POP3 over TLS; a source only
   pop3://USER@HOST[:PORT]     POP3, STLS required; a source only
   maildir:PATH[?layout=fs]    a Maildir on this machine, as Dovecot keeps it
+  smtp://[USER@]HOST[:PORT]   submission, STARTTLS required, a target only; smtps:// too
+  lmtp://HOST, lmtp:PATH      LMTP by TCP or a Unix socket, a target only
+  mx:DOMAIN                   the domain's mail exchangers, a target only
   A user may hold an @, as in imaps://ann@old.example@imap.old.example. More may
   follow after a ?, joined by &: tls=implicit|starttls|none, ca=FILE,
   pin=sha256:HEX, verify=no, auth=MECHANISM, sessions=N, as=USER (act for USER).

@@ -151,6 +151,7 @@ class Description {
   }
 
   void relaying() {
+    if (is(Command::verify) || is(Command::undo)) return;
     const char* group = "Where SMTP and LMTP carry it";
     one(group, "--recipient", "ADDRESS", into_.recipient, parse_address,
         "Whom the mail is handed over for. Wanted where the target is smtp:, lmtp: or mx:.");

@@ -10,7 +10,8 @@ _postferry() {
     local verify="$filter --level"
     local failed="--export --accept --journal --quiet" retry="--dry-run --journal --sessions --memory
         --retries --no-progress --quiet" undo="--dry-run --yes --journal --retries"
-    local journal="--journal --json --log-level --help"
+    local relay="--envelope-sender --resent"
+    local journal="--recipient --journal --json --log-level --help"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "copy check verify failed retry status report undo --help --version" -- "$current")
@@ -38,14 +39,14 @@ _postferry() {
             return ;;
     esac
     case ${COMP_WORDS[1]} in
-        copy) mapfile -t COMPREPLY < <(compgen -W "$both $copy" -- "$current") ;;
-        failed) mapfile -t COMPREPLY < <(compgen -W "$both $failed" -- "$current") ;;
-        retry) mapfile -t COMPREPLY < <(compgen -W "$both $retry" -- "$current") ;;
+        copy) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $copy" -- "$current") ;;
+        failed) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $failed" -- "$current") ;;
+        retry) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay --unknown $retry" -- "$current") ;;
         undo) mapfile -t COMPREPLY < <(compgen -W "last $both $undo" -- "$current") ;;
         status) mapfile -t COMPREPLY < <(compgen -W "$journal" -- "$current") ;;
         report) mapfile -t COMPREPLY < <(compgen -W "last $journal --format" -- "$current") ;;
         verify) mapfile -t COMPREPLY < <(compgen -W "$both $verify" -- "$current") ;;
-        check) mapfile -t COMPREPLY < <(compgen -W "$both" -- "$current") ;;
+        check) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay" -- "$current") ;;
     esac
 }
 complete -F _postferry postferry

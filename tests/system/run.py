@@ -29,6 +29,7 @@ import test_late  # noqa: E402, F401
 import test_maildir  # noqa: E402, F401
 import test_moved  # noqa: E402, F401
 import test_pop3  # noqa: E402, F401
+import test_relay  # noqa: E402, F401
 import test_proof  # noqa: E402, F401
 import test_runs  # noqa: E402, F401
 import test_scale  # noqa: E402, F401
