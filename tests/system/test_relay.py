@@ -306,3 +306,65 @@ def new_validity(world):
         run = relay(world, url(source, user), there, "ann@test.example", *SENDER, journal=journal)
         run.expect_code(0).expect_balance().expect_counts(present=4, copied=1)
         expect(len(target.taken) == 5, len(target.taken), "were sent")
+
+
+class NameServer:
+    """A name server that knows MX records: {domain: [(preference, host)]}; others do not exist."""
+
+    def __init__(self, records):
+        self.records, self.port = records, free_port()
+        names = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                query, line = self.request
+                line.sendto(names.answer(query), self.client_address)
+
+        self._server = socketserver.ThreadingUDPServer(("127.0.0.1", self.port), Handler)
+        self._server.daemon_threads = True
+
+    @staticmethod
+    def name(text):
+        return b"".join(bytes([len(part)]) + part.encode() for part in text.split(".") if part) + b"\0"
+
+    def answer(self, query):
+        end = query.index(b"\0", 12) + 5
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode())
+            at += 1 + query[at]
+        found = self.records.get(".".join(labels))
+        body = b""
+        for preference, host in found or []:
+            data = preference.to_bytes(2, "big") + self.name(host)
+            body += b"\xc0\x0c\0\x0f\0\x01\0\0\0\x3c" + len(data).to_bytes(2, "big") + data
+        flags = b"\x81\x80" if found is not None else b"\x81\x83"
+        return query[:2] + flags + b"\0\x01" + len(found or []).to_bytes(2, "big") + b"\0\0\0\0" + query[12:end] + body
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@test("mx: asks for the domain's exchangers, takes the next where one is not there, and TLS that is offered")
+def exchangers(world):
+    source = world.dovecot()
+    records = {DOMAIN: [(10, "127.0.0.9"), (20, "localhost")], "null.example": [(0, "")], "bare.example": []}
+    with postfix(world) as target, NameServer(records) as names:
+        user, _ = letters(world, source, 2)
+        there = lambda domain, more="": f"mx:{domain}:{target.smtp}?dns=127.0.0.1:{names.port}{more}"
+        run = relay(world, url(source, user), there(DOMAIN), f"{user}@{DOMAIN}", *SENDER, journal=world.journal())
+        run.expect_code(0).expect_balance().expect_counts(copied=2)
+        expect(all(b"with ESMTPS" in data for data in target.mail(user, 2)), "TLS was offered and not taken")
+        run = relay(world, url(source, user), there(DOMAIN, f"&tls=required&ca={world.authority.file}"), f"{user}@{DOMAIN}",
+                    *SENDER, journal=world.journal())
+        run.expect_code(0).expect_counts(copied=2)
+        relay(world, url(source, user), there(DOMAIN, "&tls=required"), f"{user}@{DOMAIN}", *SENDER,
+              journal=world.journal()).expect_code(76)
+        for domain, words in (("null.example", "takes no mail"), ("no.example", "no such domain")):
+            run = relay(world, url(source, user), there(domain), f"ann@{domain}", *SENDER, journal=world.journal())
+            expect(words in run.expect_code(65).err, "the reason is missing:", run)
