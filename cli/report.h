@@ -27,6 +27,7 @@ struct Refusal {
 struct FailedMessage {
   FolderName folder;  // of the source
   FailureRow row;
+  bool unknown = false;      // a relay may have delivered it
   std::string exported_to;   // the file it was written to
   std::string not_exported;  // why it was not, where that was asked for
 };

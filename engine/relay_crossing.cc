@@ -67,7 +67,8 @@ class RelayCrossing {
 
   /// Both ends, and the folders.
   Task<void> begin() {
-    for (int attempt = 1;; ++attempt) {
+    co_await lanes_.session(0);
+    for (int attempt = 1; !over(); ++attempt) {
       std::optional<Error> failure;
       try {
         source_ = co_await ends_.source.connect();
@@ -82,7 +83,6 @@ class RelayCrossing {
       source_.reset();
       co_await wait_to_try_again(*failure, attempt, ends_.observer, stop_);
     }
-    co_await lanes_.session(0);
   }
 
   Task<void> list() {

@@ -463,6 +463,7 @@ class FolderRelay {
       failure.deferred_since = again ? before->second.deferred_since : now;
       failure.due_at = due_again(failure.tries, failure.deferred_since, now);
       if (failure.due_at) fate = Fate::waiting;
+      note(Level::info, row.key.to_string() + " is put off: " + failure.text);
     }
     failed_before_.insert_or_assign(index, failure);
     record.failures.push_back(std::move(failure));

@@ -37,6 +37,7 @@ Task<RelaySession*> RelayLanes::session(std::size_t lane) {
     std::optional<Error> failure;
     try {
       sessions_[lane] = co_await relay_.connect();
+      reached_ = true;
       break;
     } catch (const Error& error) {
       failure = error;
@@ -47,7 +48,8 @@ Task<RelaySession*> RelayLanes::session(std::size_t lane) {
     if (others && again) {
       observer_.note(Level::info, std::string("going on with fewer sessions: ") + failure->what());
       gone_[lane] = true;
-    } else if (!again || ++failures_ > options_.retries) {
+    } else if (!again || (failure->kind() == ErrorKind::unreachable && !reached_) ||
+               ++failures_ > options_.retries) {
       halt(*failure);
     } else {
       co_await wait_to_try_again(*failure, failures_, observer_, stop_);

@@ -43,8 +43,9 @@ class RelayLanes {
   std::vector<std::unique_ptr<RelaySession>> sessions_;
   std::vector<bool> gone_;  // lanes that the server has no place for
   std::optional<Error> halted_;
-  int failures_ = 0;   // lost lines in a row
-  int deferrals_ = 0;  // in a row
+  bool reached_ = false;  // ever
+  int failures_ = 0;      // lost lines in a row
+  int deferrals_ = 0;     // in a row
 };
 
 }  // namespace postferry

@@ -53,7 +53,7 @@ Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) 
   for (const FolderRecord& folder : folders) {
     const std::vector<FailureRow> rows = co_await journal.failures(folder.id);
     for (const FailureRow& row : rows) {
-      if (row.accepted) continue;
+      if (row.accepted || row.due_at) continue;
       if (found.size() == kMost) co_return found;
       found.push_back({folder.source, row.key, row.text});
     }

@@ -92,7 +92,7 @@ static Task<void> add_unknown(Journal& journal, FolderRecord folder,
       std::erase_if(found, [&](const FailedMessage& other) {
         return other.folder == folder.source && other.row.key == row.key;
       });
-      found.push_back({folder.source, std::move(failure), {}, {}});
+      found.push_back({folder.source, std::move(failure), true, {}, {}});
     }
   }
 }
@@ -107,7 +107,7 @@ Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions o
   for (const FolderRecord& folder : folders) {
     if (!selection.wants(folder.source)) continue;
     std::vector<FailureRow> rows = co_await journal.failures(folder.id);
-    for (FailureRow& row : rows) found.push_back({folder.source, std::move(row), {}, {}});
+    for (FailureRow& row : rows) found.push_back({folder.source, std::move(row), false, {}, {}});
     if (options.target.relays()) co_await add_unknown(journal, folder, found);
   }
   co_return found;
