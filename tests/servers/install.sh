@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests against real servers need on Debian 12: Dovecot and the Cyrus tools as
+# Installs what the tests against real servers need on Debian 12: Dovecot, Postfix and the Cyrus tools as
 # packages, and Cyrus's imapd and pop3d unpacked beside them, because as packages the two servers
 # remove each other.  Starts no system service; running it again does nothing.
 #
@@ -10,7 +10,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-${POSTFERRY_SERVERS:-$here/../../build/servers}}
-packages="dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd cyrus-common sasl2-bin openssl gcc libc6-dev procps"
+packages="dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd cyrus-common sasl2-bin postfix python3-dkim openssl gcc libc6-dev procps"
 unpacked="cyrus-imapd cyrus-pop3d"
 
 fail() { echo "install.sh: $*" >&2; exit 1; }
@@ -24,10 +24,6 @@ missing=
 for package in $packages; do
     installed "$package" || missing="$missing $package"
 done
-# cyrus-common wants a mail transport agent; the smallest runs no daemon.
-case $missing in *cyrus-common*)
-    [ -x /usr/sbin/sendmail ] || missing="$missing msmtp-mta" ;;
-esac
 
 log=$(mktemp)
 policy=/usr/sbin/policy-rc.d
