@@ -209,6 +209,38 @@ TEST_CASE("each wrong URL is refused, and a password in one is not repeated") {
         std::string::npos);
 }
 
+TEST_CASE("a relay needs a recipient, and cannot do what needs a look at the copy") {
+  const std::string relay = "smtp://ann@new.example@smtp.new.example";
+  const auto with = [&](const char* command, std::vector<std::string> more) {
+    std::vector<std::string> arguments{command, kSource, relay};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return refusal(arguments).first;
+  };
+  const std::vector<std::string> to{"--recipient", "bob@new.example"};
+  CHECK(with("copy", to) == "(taken)");
+  CHECK(with("check", to) == "(taken)");
+  CHECK(with("retry", {"--recipient", "bob@new.example", "--unknown"}) == "(taken)");
+  CHECK_THAT(with("copy", {}), Contains("--recipient"));
+  CHECK_THAT(with("copy", {"--recipient", "bob@"}), Contains("no mail address"));
+  CHECK_THAT(with("verify", {}), Contains("verified"));
+  CHECK_THAT(with("undo", {"last"}), Contains("taken back"));
+  for (const auto& more : std::vector<std::vector<std::string>>{
+           {"--after-copy", "delete"}, {"--deletions", "mirror"}, {"--map", "a=b"}}) {
+    std::vector<std::string> all = to;
+    all.insert(all.end(), more.begin(), more.end());
+    CHECK(with("copy", all) != "(taken)");
+  }
+  CHECK_THAT(refusal_of_copy_with(to), Contains("--recipient means nothing"));
+  CHECK_THAT(refusal({"copy", relay, kTarget}).first, Contains("source"));
+  const PairOptions options =
+      *parse_command_line({"copy", kSource, relay, "--recipient", "bob@new.example",
+                           "--envelope-sender", "<>", "--resent"})
+           .run;
+  CHECK(options.target.recipient == "bob@new.example");
+  CHECK(options.target.envelope_sender == "");
+  CHECK(options.target.resent);
+}
+
 TEST_CASE("a POP3 target and one account at both ends are refused") {
   CHECK_THAT(refusal({"copy", kSource, "pop3s://ann@new.example"}).first, Contains("POP3"));
   CHECK_THAT(refusal({"copy", kSource, "imaps://ann@OLD.example:993"}).first,

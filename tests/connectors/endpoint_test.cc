@@ -180,10 +180,43 @@ TEST_CASE("what is no URL of ours is refused with what was expected") {
 }
 
 TEST_CASE("schemes of later work say that they are not supported yet") {
-  for (std::string_view url :
-       {"smtps://ann@h", "smtp://ann@h", "lmtp://h", "mx:example.org", "mbox:ann.mbox"}) {
-    CHECK_THAT(refusal(url), Catch::Contains("not supported yet"));
+  CHECK_THAT(refusal("mbox:ann.mbox"), Catch::Contains("not supported yet"));
+}
+
+TEST_CASE("a relay is a server with or without a login, a socket, or a domain") {
+  const Endpoint submission = parse_endpoint("smtp://ann@a.example@h.example");
+  CHECK(submission.relays());
+  CHECK((submission.port == 587 && submission.tls == TlsMode::starttls));
+  CHECK(submission.user == "ann@a.example");
+  const Endpoint open = parse_endpoint("smtps://h.example");
+  CHECK((open.port == 465 && open.tls == TlsMode::implicit && !open.has_login()));
+  CHECK(open.to_string() == "smtps://h.example");
+  const Endpoint tcp = parse_endpoint("lmtp://h.example");
+  CHECK((tcp.port == 24 && tcp.tls == TlsMode::none && tcp.path.empty()));
+  const Endpoint socket = parse_endpoint("lmtp:/run/dovecot//lmtp?sessions=2");
+  CHECK((socket.path == "/run/dovecot/lmtp" && socket.sessions == 2 && socket.relays()));
+  CHECK(socket.to_string() == "lmtp:/run/dovecot/lmtp");
+  const Endpoint domain = parse_endpoint("mx:New.example?tls=required&dns=192.0.2.1:53");
+  CHECK((domain.host == "new.example" && domain.port == 25 && domain.dns == "192.0.2.1:53"));
+  CHECK((domain.tls == TlsMode::starttls && domain.to_string() == "mx:new.example?tls=required"));
+  CHECK(parse_endpoint("mx:new.example:2525").tls == TlsMode::when_offered);
+  for (const char* wrong : {"mx:ann@new.example", "mx:", "smtp:h.example", "lmtp:h", "smtp://",
+                            "mx:new.example?tls=starttls", "smtp://h?dns=192.0.2.1"}) {
+    INFO(wrong);
+    CHECK_FALSE(refusal(wrong).empty());
   }
+}
+
+TEST_CASE("what a relay is for belongs to its identity, who sends does not") {
+  Endpoint ann = parse_endpoint("smtp://h.example"), bob = ann;
+  ann.recipient = "ann@new.example";
+  bob.recipient = "bob@new.example";
+  CHECK(ann.identity() == "smtp://h.example:587?recipient=ann@new.example");
+  CHECK(ann.identity() != bob.identity());
+  const std::string before = ann.identity();
+  ann.envelope_sender = "mover@new.example";
+  ann.resent = true;
+  CHECK(ann.identity() == before);
 }
 
 TEST_CASE("a Maildir is named by its path alone") {
