@@ -148,8 +148,6 @@ struct Record {
   std::optional<Uid> watermark;  // and `folder` is matched up to it
   std::optional<std::uint32_t> target_uid_validity;
   std::optional<Uid> uid_next_seen;
-  /// From now on the keys of `folder` hold under this one, and no row of it is void for that.
-  std::optional<std::uint32_t> source_uid_validity;
 };
 
 class Journal {

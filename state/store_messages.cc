@@ -306,10 +306,6 @@ void Store::write_failures(const Record& record) {
 }
 
 void Store::write_target(const Record& record) {
-  if (record.source_uid_validity)
-    database_.query("UPDATE folder SET uid_validity = ?2 WHERE id = ?1")
-        .bind({record.folder.value, *record.source_uid_validity})
-        .run();
   if (record.watermark)
     database_.query("UPDATE folder SET matched = 1 WHERE id = ?").bind({record.folder.value}).run();
   if (!record.watermark && !record.target_uid_validity && !record.uid_next_seen) return;
