@@ -87,7 +87,10 @@ class Settler {
       nameless_batch_ = nameless_batch_ || (batch.keys.empty() && !batch.settled);
       for (std::size_t i = 0; i < batch.keys.size(); ++i) {
         const auto at = r_.catalogue.find(batch.keys[i]);
-        if (!at || r_.standing[*at] != Standing::due) continue;
+        if (!at) continue;
+        // One that is filtered now was sent, too, and keeps its copy from its equals.
+        const Standing standing = r_.standing[*at];
+        if (standing != Standing::due && standing != Standing::filtered) continue;
         sent_[*at] = {batch.run,
                       i < batch.flags.size() ? batch.flags[i] : *r_.catalogue[*at].flags};
         if (!batch.settled) members_.push_back(*at);

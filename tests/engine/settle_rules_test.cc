@@ -305,7 +305,7 @@ TEST_CASE("a run that is lost after a new UIDVALIDITY leaves the histories to th
   pair.run();
   pair.source.renumber(FolderName::parse("INBOX"), 77);
   pair.options.retries = 0;
-  pair.target.faults.on_call = [&pair](MemoryServer&, std::string_view call) {
+  pair.target.faults.on_call = [](MemoryServer&, std::string_view call) {
     if (call == "look") throw Error(ErrorKind::transient, "the line is cut");
   };
   CHECK(pair.run().outcome == Outcome::interrupted);
@@ -326,6 +326,24 @@ TEST_CASE("of equal messages the one that is known to be there keeps its copy, a
   pair.target.faults.append_stops.push_back(lost);
   pair.run();
   pair.target.renumber(FolderName::parse("INBOX"), 77);
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a message of a lost batch that options leave out now keeps its copy from its equals") {
+  Pair pair;
+  pair.add("INBOX", letter("same"));
+  pair.add("INBOX", letter("same"));
+  pair.options.retries = 0;
+  MemoryStop stop;
+  stop.after = 1;
+  stop.fate = MemoryStop::Fate::prefix;
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 1);
+  pair.options.since = 1'000'001;  // without the first
+  pair.run();
+  pair.options.since.reset();
   pair.run();
   CHECK(pair.equal());
 }

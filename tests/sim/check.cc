@@ -24,7 +24,7 @@ struct Copies {
 std::string attributes(Flags flags, const std::optional<InternalDate>& date, const World& world,
                        const World::Renamed& renamed) {
   const Profile& target = world.target->profile;
-  if (!target.keywords) flags.keywords.clear();
+  if (!target.keywords || world.target->refusals > 0) flags.keywords.clear();
   // What the server left out of an APPEND, nobody knows whose row is lost can give back.
   if (target.loses_flagged && (world.forgot || renamed.too_much))
     flags.system &= static_cast<std::uint8_t>(~Flags::flagged);

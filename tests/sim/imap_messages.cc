@@ -108,8 +108,6 @@ void ImapSession::append(const ClientCommand& command) {
   if (quota && *quota < bytes) return no(command.tag, "[OVERQUOTA] the mailbox is full");
   if (quota) *quota -= bytes;
   std::vector<std::uint32_t> uids;
-  const bool later = profile_.reserves_uids && !wire_;
-  const Duration delay = server_.dice.us_below(later ? 3'000'000 : 1);
   for (Mail& mail : mails) {
     if (!profile_.keywords) mail.flags.keywords.clear();
     if (profile_.loses_flagged) mail.flags.system &= static_cast<std::uint8_t>(~Flags::flagged);
@@ -125,15 +123,6 @@ void ImapSession::append(const ClientCommand& command) {
       continue;
     }
     ++server_.store.appended;
-    if (later) {
-      mail.uid = folder->uid_next++;
-      server_.trace.say("-- {} UID {} is reserved", folder->wire, mail.uid);
-      server_.agenda.after(delay,
-                           [folder, generation = folder->generation, mail = std::move(mail)] {
-                             if (folder->generation == generation) folder->put(mail);
-                           });
-      continue;
-    }
     uids.push_back(folder->add(std::move(mail)).uid);
     server_.trace.say("-- appended {} UID {}", folder->wire, uids.back());
   }

@@ -30,6 +30,7 @@ class ImapServer {
   Misfortune misfortune;
   Lateness lateness;
   std::uint64_t think_us = 1000;  // at most, for each command
+  std::uint64_t refusals = 0;     // for good; a message is then tried without its keywords
   std::size_t sessions = 0;       // logged in, and the line up
 };
 

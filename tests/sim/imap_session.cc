@@ -134,6 +134,7 @@ bool ImapSession::meet(Moment moment, const std::string& tag) {
       no(tag, "[OVERQUOTA] the mailbox is full");
       return true;
     case Mishap::refuse:
+      ++server_.refusals;
       no(tag, "not this one");
       return true;
     case Mishap::rebuild:

@@ -26,11 +26,6 @@ Mail& MailFolder::add(Mail mail) {
   return mails.back();
 }
 
-void MailFolder::put(Mail mail) {
-  mail.modseq = ++highest_modseq;
-  mails.insert(std::ranges::upper_bound(mails, mail.uid, {}, &Mail::uid), std::move(mail));
-}
-
 void MailFolder::remove(std::uint32_t uid) {
   std::erase_if(mails, [uid](const Mail& mail) { return mail.uid == uid; });
   ++highest_modseq;

@@ -43,8 +43,6 @@ struct MailFolder {
 
   Mail* find(std::uint32_t uid);
   Mail& add(Mail mail);
-  /// One that has its UID already, below UIDNEXT.
-  void put(Mail mail);
   void remove(std::uint32_t uid);
   /// As it was some messages ago, UIDNEXT and all: a server restored from its backup.
   void restore_backup(std::size_t lost);

@@ -200,7 +200,6 @@ Profile random_profile(Dice& dice) {
   p.skips_fetch = dice.one_in(5);
   p.wrong_sizes = dice.one_in(5);
   p.tracks_nothing = dice.one_in(6);
-  p.reserves_uids = dice.one_in(4);
   p.max_sessions = 1 + dice.below(6);
   if (!p.offers("UIDPLUS")) p.guarantee = Guarantee::twins_remain;
   return p;

@@ -35,8 +35,6 @@ struct Profile {
   bool uidnext_in_status = true;
   bool uidvalidity = true;         // false: never told
   bool append_needs_noop = false;  // an APPEND into the open folder shows only after a NOOP
-  /// What is stored after its line was lost has its UIDs some time before anybody sees it.
-  bool reserves_uids = false;
   bool munges_8bit = false;
   bool folds_duplicates = false;
   bool loses_flagged = false;  // \Flagged in APPEND
