@@ -136,6 +136,7 @@ class Schedule {
       case 0:
         return world_.deliver(name, world_.letters.letter());
       case 1:
+        if (world_.renamed[name].restored) return;
         return world_.deliver_to_target(name, world_.letters.letter());
       case 2:
         if (source_reuses_names()) return;
@@ -176,11 +177,10 @@ class Schedule {
     if (!dice_.one_in(25)) return;
     const std::string name = some_folder();
     const bool at_source = !world_.from_pop3() && dice_.one_in(2);
-    world_.agenda.after(
-        dice_.us_below(dice_.one_in(2) ? 100'000 : 5'000'000), [this, name, at_source] {
-          world_.trace.say("-- {} is rebuilt at the {}", name, at_source ? "source" : "target");
-          at_source ? world_.rebuild_source(name) : world_.rebuild_target(name);
-        });
+    world_.agenda.after(dice_.us_below(dice_.one_in(2) ? 100'000 : 5'000'000),
+                        [this, name, at_source] {
+                          at_source ? world_.rebuild_source(name) : world_.rebuild_target(name);
+                        });
   }
 
   void stormy_run() {

@@ -130,6 +130,7 @@ void World::reflag_at_target(const std::string& name) {
 }
 
 void World::rename(const std::string& name, bool at_source) {
+  trace.say("-- {} is rebuilt or restored at the {}", name, at_source ? "source" : "target");
   Renamed& state = renamed[name];
   (at_source ? state.source : state.target) = true;
   if ((state.source && state.target) || (at_source && !complete)) state.too_much = true;
@@ -159,12 +160,13 @@ void World::restore_target(const std::string& name) {
   if (!folder) return;
   folder->restore_backup(dice.below(folder->mails.size() + 1));
   rename(name, false);
+  renamed[name].restored = true;
 }
 
 void World::note_end(bool whole) {
   complete = whole;
   if (!whole) return;
-  for (auto& [name, state] : renamed) state.source = state.target = false;
+  for (auto& [name, state] : renamed) state.source = state.target = state.restored = false;
 }
 
 /// A source message goes: its copies must all be there, and the journal must know it for good.

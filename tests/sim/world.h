@@ -89,6 +89,9 @@ struct World {
     /// More than the journal can see through: both ends at once, or the source while there was
     /// something under way. Then nothing says whose copy is whose.
     bool too_much = false;
+    /// A backup of the target was put back. Where as many messages come there as it lacks, all
+    /// numbers of the folder are as they were, and nobody can tell: so nobody delivers then.
+    bool restored = false;
   };
   std::map<std::string, Renamed> renamed;
   bool complete = true;        // the last run was; at first nothing is under way
