@@ -47,6 +47,8 @@ constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   pop3s://USER@HOST[:PORT]    POP3 over TLS; a source only
   pop3://USER@HOST[:PORT]     POP3, STLS required; a source only
   maildir:PATH[?layout=fs]    a Maildir on this machine, as Dovecot keeps it
+  mbox:PATH                   an mbox file, or a directory of them
+  eml:PATH                    a directory of .eml files; a source only
   smtp://[USER@]HOST[:PORT]   submission, STARTTLS required, a target only; smtps:// too
   lmtp://HOST, lmtp:PATH      LMTP by TCP or a Unix socket, a target only
   mx:DOMAIN                   the domain's mail exchangers, a target only
@@ -87,6 +89,9 @@ constexpr const char* kCopyExamples = R"(Examples:
 
   Back it up every night; the other way round restores it:
     postferry copy imaps://ann@mail.example maildir:/backup/ann --quiet
+
+  Import an old archive:
+    postferry copy mbox:old-mail imaps://ann@new.example
 
   Only part of it, into another folder:
     postferry copy imaps://ann@old.example imaps://ann@new.example \

@@ -366,6 +366,10 @@ void check_together(const PairOptions& options) {
     throw UsageError("POP3 cannot take mail, so it cannot be a target",
                      "Give the target's IMAP server, as in imaps://ann@new.example.");
   }
+  if (options.target.protocol == Protocol::eml) {
+    throw UsageError(".eml files are read, not written: they cannot be a target",
+                     "Give a Maildir or an mbox, as in maildir:/backup/ann.");
+  }
   if (options.source.identity() == options.target.identity()) {
     throw UsageError(fmt::format("source and target are the same account, {}",
                                  printable(options.source.to_string())));

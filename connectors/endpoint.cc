@@ -30,12 +30,13 @@ constexpr std::array kSchemes{
     Scheme{"pop3s", Protocol::pop3, TlsMode::implicit, 995},
     Scheme{"pop3", Protocol::pop3, TlsMode::starttls, 110},
     Scheme{"maildir", Protocol::maildir, TlsMode::none, 0},
+    Scheme{"mbox", Protocol::mbox, TlsMode::none, 0},
+    Scheme{"eml", Protocol::eml, TlsMode::none, 0},
     Scheme{"smtps", Protocol::smtp, TlsMode::implicit, 465},
     Scheme{"smtp", Protocol::smtp, TlsMode::starttls, 587},
     Scheme{"lmtp", Protocol::lmtp, TlsMode::none, 24},
     Scheme{"mx", Protocol::mx, TlsMode::when_offered, 25},
 };
-constexpr std::array<std::string_view, 1> kLaterSchemes{"mbox"};
 
 [[noreturn]] void refuse(std::string message) { throw Error(ErrorKind::usage, std::move(message)); }
 
@@ -100,9 +101,6 @@ const Scheme& scheme_of(std::string_view url, std::string_view& rest) {
     refuse("expected a URL such as imaps://USER@HOST, and found no scheme");
   }
   std::string name = lower(url.substr(0, colon));
-  for (std::string_view later : kLaterSchemes) {
-    if (name == later) refuse(fmt::format("{}: is not supported yet", name));
-  }
   for (const Scheme& scheme : kSchemes) {
     if (name != scheme.name) continue;
     rest = url.substr(colon + 1);
@@ -116,8 +114,8 @@ const Scheme& scheme_of(std::string_view url, std::string_view& rest) {
     return scheme;
   }
   refuse(fmt::format(
-      "unknown scheme {}:; expected imaps:, imap:, pop3s:, pop3:, maildir:, smtps:, smtp:, "
-      "lmtp: or mx:",
+      "unknown scheme {}:; expected imaps:, imap:, pop3s:, pop3:, maildir:, mbox:, eml:, smtps:, "
+      "smtp:, lmtp: or mx:",
       printable(name, 20)));
 }
 
@@ -289,13 +287,13 @@ void parse_option(std::string_view key, const std::string& value, Endpoint& out)
 void parse_file_option(std::string_view key, const std::string& value, Endpoint& out) {
   if (key == "sessions") {
     out.sessions = parse_sessions(value);
-  } else if (key == "layout") {
+  } else if (key == "layout" && out.protocol == Protocol::maildir) {
     if (value != "fs")
       refuse("layout= takes only fs; without it folders are named as Maildir++ does");
     out.layout = value;
   } else {
-    refuse(fmt::format("unknown key {} after the ? of maildir:; expected layout or sessions",
-                       printable(key, 20)));
+    refuse(fmt::format("unknown key {} after the ? of a path; expected {}sessions",
+                       printable(key, 20), out.protocol == Protocol::maildir ? "layout or " : ""));
   }
 }
 
@@ -339,6 +337,10 @@ const char* name_of(Protocol protocol) {
       return "pop3";
     case Protocol::maildir:
       return "maildir";
+    case Protocol::mbox:
+      return "mbox";
+    case Protocol::eml:
+      return "eml";
     case Protocol::smtp:
       return "smtp";
     case Protocol::lmtp:
@@ -391,7 +393,7 @@ Endpoint parse_endpoint(std::string_view url) {
 }
 
 std::string Endpoint::identity() const {
-  if (in_files()) return "maildir:" + path;
+  if (in_files()) return std::string(name_of(protocol)) + ":" + path;
   const std::string to = relays() ? "?recipient=" + escape(recipient, "?&") : "";
   if (!path.empty()) return fmt::format("{}:{}{}", name_of(protocol), escape(path, "?"), to);
   if (protocol == Protocol::mx) return fmt::format("mx:{}:{}{}", bracketed(host), port, to);
@@ -402,7 +404,8 @@ std::string Endpoint::identity() const {
 
 std::string Endpoint::to_string() const {
   if (in_files()) {
-    return "maildir:" + escape(path, "?") + (layout.empty() ? "" : "?layout=" + layout);
+    return fmt::format("{}:{}{}", name_of(protocol), escape(path, "?"),
+                       layout.empty() ? "" : "?layout=" + layout);
   }
   if (!path.empty()) return fmt::format("{}:{}", name_of(protocol), escape(path, "?"));
   const std::string scheme = std::string(name_of(protocol)) + (tls == TlsMode::implicit ? "s" : "");

@@ -13,7 +13,7 @@
 
 namespace postferry {
 
-enum class Protocol { imap, pop3, maildir, smtp, lmtp, mx };
+enum class Protocol { imap, pop3, maildir, mbox, eml, smtp, lmtp, mx };
 enum class TlsMode { implicit, starttls, none, when_offered };
 
 struct Endpoint {
@@ -38,7 +38,9 @@ struct Endpoint {
   bool resent = false;                         // with a Resent- block
 
   /// On this machine's disks: nobody to log in to.
-  bool in_files() const { return protocol == Protocol::maildir; }
+  bool in_files() const {
+    return protocol == Protocol::maildir || protocol == Protocol::mbox || protocol == Protocol::eml;
+  }
 
   /// Takes mail for a recipient, and tells nothing of what became of it.
   bool relays() const {

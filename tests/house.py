@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BOXES = ["engine/async", "engine", "connectors/net", "connectors/mail", "connectors/imap/codec", "connectors/imap",
-         "connectors/pop3/codec", "connectors/pop3", "connectors/smtp/codec", "connectors/smtp", "connectors/files", "connectors/maildir", "connectors/memory", "connectors", "state", "cli"]
+         "connectors/pop3/codec", "connectors/pop3", "connectors/smtp/codec", "connectors/smtp", "connectors/files", "connectors/maildir", "connectors/mbox/codec", "connectors/mbox", "connectors/eml", "connectors/memory", "connectors", "state", "cli"]
 
 # What each box may include of the house, besides itself.
 MAY = {
@@ -23,16 +23,19 @@ MAY = {
     "connectors/imap": ["connectors/imap/codec", "connectors/mail", "connectors/net", "connectors", "engine", "engine/async"],
     "connectors/pop3": ["connectors/pop3/codec", "connectors/mail", "connectors/net", "connectors", "engine", "engine/async"],
     "connectors/smtp": ["connectors/smtp/codec", "connectors/net", "connectors", "engine", "engine/async"],
-    "connectors/files": ["engine", "engine/async"],
+    "connectors/mbox/codec": ["connectors/mail", "engine"],
+    "connectors/mbox": ["connectors/mbox/codec", "connectors/files", "connectors/mail", "connectors", "engine", "engine/async"],
+    "connectors/eml": ["connectors/files", "connectors/mail", "connectors", "engine", "engine/async"],
+    "connectors/files": ["connectors/mail", "connectors", "engine", "engine/async"],
     "connectors/maildir": ["connectors/files", "connectors/mail", "connectors", "engine", "engine/async"],
     "connectors/memory": ["engine", "engine/async"],
-    "connectors": ["connectors/net", "connectors/mail", "connectors/imap", "connectors/pop3", "connectors/maildir", "connectors/smtp", "engine", "engine/async"],
+    "connectors": ["connectors/net", "connectors/mail", "connectors/imap", "connectors/pop3", "connectors/maildir", "connectors/mbox", "connectors/eml", "connectors/smtp", "engine", "engine/async"],
     "state": ["engine", "engine/async"],
     "cli": ["connectors", "connectors/net", "connectors/imap", "connectors/pop3", "state", "engine", "engine/async"],
 }
 
 # Only the registry knows the rooms of the connectors.
-REGISTRY = {"connectors/imap", "connectors/pop3", "connectors/maildir", "connectors/smtp"}
+REGISTRY = {"connectors/imap", "connectors/pop3", "connectors/maildir", "connectors/mbox", "connectors/eml", "connectors/smtp"}
 
 # Each foreign library, and the only boxes (or files) that may open it.
 DOORS = [
@@ -45,7 +48,7 @@ DOORS = [
     (r"CLI/.*|spdlog/.*|toml.*", ["cli"]),
 ]
 
-SANS_IO = {"connectors/imap/codec", "connectors/pop3/codec", "connectors/smtp/codec", "connectors/mail"}
+SANS_IO = {"connectors/imap/codec", "connectors/pop3/codec", "connectors/smtp/codec", "connectors/mbox/codec", "connectors/mail"}
 SYSTEM = re.compile(r"(sys|arpa|netinet)/.*|unistd\.h|fcntl\.h|poll\.h|netdb\.h|thread|mutex|fstream|iostream|random")
 
 

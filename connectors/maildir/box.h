@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "connectors/endpoint.h"
+#include "connectors/files/deliver.h"
+#include "connectors/files/patiently.h"
 #include "connectors/maildir/folder.h"
 #include "connectors/maildir/root.h"
 #include "engine/async/blocking.h"
@@ -20,8 +22,7 @@ namespace postferry::maildir {
 
 Layout layout_of(const Endpoint& end);
 
-/// Now, as the loop's clock tells it.
-Task<Moment> moment();
+using files::moment;
 
 class Box {
  public:
@@ -52,9 +53,7 @@ class Box {
   Task<void> fetch(std::vector<Uid> uids, MessageSink& sink);
 
  private:
-  struct Loaded;
-  std::vector<Loaded> load(const std::vector<Uid>& uids, std::size_t from, Moment now);
-  Task<void> hand_over(Loaded& loaded, MessageSink& sink);
+  files::OpenByKey opener(Moment now);
 
   Blocking& blocking_;
   std::unique_ptr<Root> root_;

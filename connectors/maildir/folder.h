@@ -15,14 +15,14 @@
 #include <vector>
 
 #include "connectors/files/file.h"
+#include "connectors/files/patiently.h"
 #include "connectors/maildir/letters.h"
 #include "connectors/maildir/uid_list.h"
 #include "engine/model.h"
 
 namespace postferry::maildir {
 
-/// The time of day, in nanoseconds since 1970.
-using Moment = std::int64_t;
+using files::Moment;
 
 /// source: UIDs are written down where that is possible; where it is not, they hold for as long as
 /// the folder stays as it is. target: the folder is ours to change.

@@ -2,22 +2,11 @@
 
 #include <algorithm>
 
+#include "connectors/files/level_name.h"
 #include "connectors/mail/mod_utf7.h"
-#include "engine/digest.h"
 
 namespace postferry::maildir {
 namespace {
-
-/// File systems take 255 bytes; some encrypted ones far less, but no mail program minds those.
-constexpr std::size_t kMostBytes = 240;
-constexpr std::size_t kKeptBytes = 200;
-constexpr char kHex[] = "0123456789abcdef";
-
-void escape(std::string& out, char c) {
-  out += '\\';
-  out += kHex[static_cast<unsigned char>(c) >> 4];
-  out += kHex[static_cast<unsigned char>(c) & 15];
-}
 
 /// Levels that would be taken for a folder's own parts, with the layout fs.
 bool reserved(std::string_view level) {
@@ -29,39 +18,14 @@ bool reserved(std::string_view level) {
 }
 
 std::string escape_level(const std::string& level, Layout layout, bool first) {
-  // What is no UTF-8 is kept byte for byte; escapes will hold it.
-  const std::string raw = mail::encode_mod_utf7(level).value_or(level);
-  std::string out;
-  for (const char c : raw) {
-    const bool plain = c >= 0x20 && c < 0x7f && c != '/' && c != '\\';
-    const bool home = c == '~' && first && out.empty();  // Dovecot would take it for one
-    const bool dot = c == '.' && (layout == Layout::maildirpp || out.empty());
-    if (plain && !dot && !home && !(out.empty() && layout == Layout::fs && reserved(raw))) {
-      out += c;
-    } else {
-      escape(out, c);
-    }
+  using files::Escape;
+  if (layout == Layout::fs && reserved(level)) return files::escape_level(level, Escape::first);
+  const bool home = level.starts_with('~') && first;  // Dovecot would take it for one
+  if (layout == Layout::maildirpp) {
+    std::string out = files::escape_level(level, Escape::dots);
+    return home ? "\\7e" + out.substr(1) : out;
   }
-  return out;
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string shortened(std::string name) {
-  if (name.size() <= kMostBytes) return name;
-  const Sha256 digest = sha256(name);
-  name.resize(kKeptBytes);
-  name += "\\~";
-  for (std::size_t i = 0; i < 8; ++i) {
-    name += kHex[digest[i] >> 4];
-    name += kHex[digest[i] & 15];
-  }
-  return name;
+  return files::escape_level(level, home ? Escape::first : Escape::leading_dot);
 }
 
 }  // namespace
@@ -74,21 +38,6 @@ std::vector<std::string> escape_levels(const FolderName& folder, Layout layout) 
   return out;
 }
 
-std::string unescape_level(std::string_view level) {
-  std::string raw;
-  for (std::size_t i = 0; i < level.size(); ++i) {
-    const int high = i + 2 < level.size() ? hex_digit(level[i + 1]) : -1;
-    const int low = i + 2 < level.size() ? hex_digit(level[i + 2]) : -1;
-    if (level[i] == '\\' && high >= 0 && low >= 0) {
-      raw += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      raw += level[i];
-    }
-  }
-  return mail::decode_lenient(raw);
-}
-
 std::string directory_of(const FolderName& folder, Layout layout) {
   if (folder.is_inbox()) return {};
   std::string out;
@@ -96,10 +45,10 @@ std::string directory_of(const FolderName& folder, Layout layout) {
     if (layout == Layout::maildirpp) {
       out += "." + level;
     } else {
-      out += (out.empty() ? "" : "/") + shortened(std::move(level));
+      out += (out.empty() ? "" : "/") + files::shortened(std::move(level));
     }
   }
-  return layout == Layout::maildirpp ? shortened(std::move(out)) : out;
+  return layout == Layout::maildirpp ? files::shortened(std::move(out)) : out;
 }
 
 FolderName folder_at(std::string_view directory, Layout layout) {
@@ -108,7 +57,7 @@ FolderName folder_at(std::string_view directory, Layout layout) {
   if (layout == Layout::maildirpp) directory.remove_prefix(1);
   std::vector<std::string> levels;
   for (const std::string_view level : mail::split_levels(directory, delimiter)) {
-    levels.push_back(unescape_level(level));
+    levels.push_back(files::unescape_level(level));
   }
   return FolderName(std::move(levels));
 }

@@ -25,8 +25,7 @@ std::string directory_of(const FolderName& folder, Layout layout);
 /// made are read as well as can be.
 FolderName folder_at(std::string_view directory, Layout layout);
 
-/// The levels as they stand in a path, and one of them back.
+/// The levels as they stand in a path.
 std::vector<std::string> escape_levels(const FolderName& folder, Layout layout);
-std::string unescape_level(std::string_view level);
 
 }  // namespace postferry::maildir

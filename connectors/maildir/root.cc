@@ -1,17 +1,15 @@
 #include "connectors/maildir/root.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <memory>
 #include <set>
 
+#include "connectors/files/directory.h"
 #include "connectors/files/dot_lock.h"
 #include "connectors/files/file.h"
+#include "connectors/files/level_name.h"
 #include "connectors/mail/mod_utf7.h"
 #include "engine/error.h"
 
@@ -24,27 +22,11 @@ constexpr std::size_t kMostFolders = 100'000;
 constexpr int kMostDepth = 64;
 constexpr std::string_view kVersion2 = "V\t2\n\n";
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 std::vector<std::string> subdirectories(const std::string& path) {
   std::vector<std::string> out;
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
-  if (!directory) {
-    if (errno == ENOENT || errno == ENOTDIR) return out;
-    files::fail("cannot read the directory", path, errno);
+  for (files::Listed& entry : files::list_directory(path)) {
+    if (entry.directory) out.push_back(std::move(entry.name));
   }
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    struct stat status{};
-    // A link to a directory may lead back up: not followed.
-    if (::lstat((path + "/" + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-      out.push_back(name);
-    }
-  }
-  std::ranges::sort(out);
   return out;
 }
 
@@ -194,7 +176,7 @@ std::set<FolderName> Root::subscriptions() const {
     const char delimiter = by_levels ? '\t' : layout_ == Layout::fs ? '/' : '.';
     std::vector<std::string> levels;
     for (const std::string_view level : mail::split_levels(line, delimiter)) {
-      levels.push_back(unescape_level(level));
+      levels.push_back(files::unescape_level(level));
     }
     out.emplace(std::move(levels));
   }

@@ -179,10 +179,6 @@ TEST_CASE("what is no URL of ours is refused with what was expected") {
   CHECK_THAT(refusal("imaps://ann@h h"), Catch::Contains("not a host name"));
 }
 
-TEST_CASE("schemes of later work say that they are not supported yet") {
-  CHECK_THAT(refusal("mbox:ann.mbox"), Catch::Contains("not supported yet"));
-}
-
 TEST_CASE("a relay is a server with or without a login, a socket, or a domain") {
   const Endpoint submission = parse_endpoint("smtp://ann@a.example@h.example");
   CHECK(submission.relays());
@@ -217,6 +213,21 @@ TEST_CASE("what a relay is for belongs to its identity, who sends does not") {
   ann.envelope_sender = "mover@new.example";
   ann.resent = true;
   CHECK(ann.identity() == before);
+}
+
+TEST_CASE("an mbox and a directory of .eml files are named by their path alone") {
+  const Endpoint mbox = parse_endpoint("mbox:/mail/../mail/old.mbox?sessions=2");
+  CHECK(mbox.protocol == Protocol::mbox);
+  CHECK(mbox.in_files());
+  CHECK(mbox.path == "/mail/old.mbox");
+  CHECK(mbox.sessions == 2);
+  CHECK(mbox.identity() == "mbox:/mail/old.mbox");
+  const Endpoint eml = parse_endpoint("eml:/mail/a b");
+  CHECK(eml.protocol == Protocol::eml);
+  CHECK(eml.identity() == "eml:/mail/a b");
+  CHECK(eml.to_string() == "eml:/mail/a%20b");
+  CHECK_THAT(refusal("mbox:"), Catch::Contains("no path"));
+  CHECK_THAT(refusal("mbox:/a?layout=fs"), Catch::Contains("unknown key"));
 }
 
 TEST_CASE("a Maildir is named by its path alone") {

@@ -1,0 +1,162 @@
+#include "connectors/files/archive.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+#include <utility>
+
+#include "engine/error.h"
+
+namespace postferry::files {
+namespace {
+
+std::string hex(const Sha256& digest) {
+  std::string out;
+  for (const unsigned char byte : digest) out += fmt::format("{:02x}", byte);
+  return out;
+}
+
+class ArchiveSession final : public SourceSession {
+ public:
+  ArchiveSession(Blocking& blocking, std::unique_ptr<Archive> archive)
+      : blocking_(blocking), archive_(std::move(archive)) {}
+
+  Task<std::vector<FolderInfo>> list() override {
+    return blocking_.run([this] { return archive_->list(); });
+  }
+  Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
+  Task<Catalogue> catalogue() override {
+    co_await look();
+    co_return catalogue_now();
+  }
+  Task<Opened> open_with_catalogue(FolderName folder) override {
+    Opened opened;
+    opened.numbers = co_await open(std::move(folder));
+    opened.catalogue = catalogue_now();
+    co_return opened;
+  }
+  Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) override {
+    co_return co_await blocking_.run([this, &keys] { return read_headers(keys, opener()); });
+  }
+  Task<void> fetch(std::vector<Catalogue::Entry> wanted, MessageSink& sink) override {
+    std::vector<MessageKey> keys;
+    for (const Catalogue::Entry& entry : wanted) keys.push_back(entry.key);
+    return deliver(blocking_, std::move(keys), opener(), sink, folder_.to_string());
+  }
+  Task<Removal> remove(std::vector<MessageKey> keys) override {
+    Removal removal;
+    now_ = co_await moment();
+    co_await patiently(
+        blocking_,
+        [this, &keys] {
+          if (!look_once()) return false;
+          std::vector<std::size_t> places;
+          for (const MessageKey& key : keys) {
+            if (const auto at = places_.find(key.uidl()); at != places_.end()) {
+              places.push_back(at->second);
+            }
+          }
+          return archive_->remove(places, now_);
+        },
+        folder_.to_string());
+    removal.keys = std::move(keys);
+    co_return removal;
+  }
+  Task<void> logout() override { co_return; }
+
+ private:
+  Task<FolderNumbers> open(FolderName folder) {
+    folder_ = std::move(folder);
+    co_await look();
+    FolderNumbers numbers;
+    numbers.messages = filed_.size();
+    co_return numbers;
+  }
+
+  Task<void> look() {
+    now_ = co_await moment();
+    co_await patiently(blocking_, [this] { return look_once(); }, folder_.to_string());
+  }
+
+  /// Off the loop.
+  bool look_once() {
+    std::optional<std::vector<Filed>> filed = archive_->open(folder_, now_);
+    if (!filed) return false;
+    filed_ = std::move(*filed);
+    places_.clear();
+    names_.clear();
+    std::unordered_map<std::string, int> equal;
+    for (std::size_t i = 0; i < filed_.size(); ++i) {
+      std::string name = hex(filed_[i].digest);
+      const int before = equal[name]++;
+      if (before > 0) name += fmt::format(".{}", before + 1);
+      places_.emplace(name, i);
+      names_.push_back(std::move(name));
+    }
+    return true;
+  }
+
+  Catalogue catalogue_now() const {
+    Catalogue catalogue;
+    catalogue.reserve(filed_.size());
+    for (std::size_t i = 0; i < filed_.size(); ++i) {
+      catalogue.add(MessageKey(names_[i]), filed_[i].size_bytes, filed_[i].date, filed_[i].flags);
+    }
+    return catalogue;
+  }
+
+  OpenByKey opener() {
+    return [this](const MessageKey& key) -> std::optional<OpenMessage> {
+      for (const bool again : {false, true}) {
+        if (again && !look_once()) break;
+        const auto at = places_.find(key.uidl());
+        if (at == places_.end()) continue;
+        std::unique_ptr<MessageReader> reader = archive_->read(at->second);
+        if (!reader) continue;
+        const Filed& filed = filed_[at->second];
+        return OpenMessage{filed.flags, filed.date, std::move(reader)};
+      }
+      return std::nullopt;
+    };
+  }
+
+  Blocking& blocking_;
+  std::unique_ptr<Archive> archive_;
+  FolderName folder_;
+  Moment now_ = 0;
+  std::vector<Filed> filed_;
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, std::size_t> places_;
+};
+
+class ArchiveSource final : public Source {
+ public:
+  ArchiveSource(Blocking& blocking, OpenArchive open, int sessions, std::string description)
+      : blocking_(blocking),
+        open_(std::move(open)),
+        sessions_(sessions),
+        description_(std::move(description)) {}
+
+  Task<std::unique_ptr<SourceSession>> connect() override {
+    std::unique_ptr<Archive> archive = co_await blocking_.run([this] { return open_(); });
+    co_return std::make_unique<ArchiveSession>(blocking_, std::move(archive));
+  }
+  int max_sessions() const override { return sessions_; }
+  std::string describe() const override { return description_; }
+
+ private:
+  Blocking& blocking_;
+  OpenArchive open_;
+  int sessions_;
+  std::string description_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_archive_source(Blocking& blocking, OpenArchive open, int sessions,
+                                            std::string description) {
+  return std::make_unique<ArchiveSource>(blocking, std::move(open), sessions,
+                                         std::move(description));
+}
+
+}  // namespace postferry::files

@@ -1,0 +1,45 @@
+#include "connectors/files/directory.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "connectors/files/file.h"
+
+namespace postferry::files {
+namespace {
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+}  // namespace
+
+std::vector<Listed> list_directory(const std::string& path) {
+  std::vector<Listed> out;
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+  if (!directory) {
+    if (errno == ENOENT || errno == ENOTDIR) return out;
+    fail("cannot read the directory", path, errno);
+  }
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(directory.get());
+    if (entry == nullptr) break;
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat status{};
+    if (::lstat((path + "/" + name).c_str(), &status) != 0) continue;
+    if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) {
+      out.push_back({name, S_ISDIR(status.st_mode)});
+    }
+  }
+  if (errno != 0) fail("cannot read the directory", path, errno);
+  std::ranges::sort(out, {}, &Listed::name);
+  return out;
+}
+
+}  // namespace postferry::files
