@@ -181,8 +181,8 @@ class EmlArchive final : public files::Archive {
 std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup setup) {
   const Endpoint& end = setup.endpoint;
   return files::make_archive_source(
-      *context.blocking, [path = end.path] { return std::make_unique<EmlArchive>(path); }, sessions,
-      end.to_string());
+      *context.blocking, [path = end.path] { return std::make_unique<EmlArchive>(path); },
+      setup.sessions(), end.to_string());
 }
 
 }  // namespace postferry::eml

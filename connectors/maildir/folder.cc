@@ -234,6 +234,7 @@ void Folder::write_list(const Found& found, Listed& listed) const {
 bool Folder::refresh(Moment now) {
   Stamps stamps = stamps_of(directory_);
   if (known_ && settled_ && stamps == stamps_) return true;
+  if (!known_ && access_ == Access::target) sweep_temporaries();
   read_keywords();
   Found found = scan();
   Listed listed = read_list(now);
@@ -263,7 +264,6 @@ bool Folder::refresh(Moment now) {
   listed = read_list(now);
   number(found, listed, join(found, listed, gone));
   write_list(found, listed);
-  if (access_ == Access::target) sweep_temporaries();
   const Stamps after = stamps_of(directory_);
   stamps.list = after.list, stamps.list_inode = after.list_inode,
   stamps.list_bytes = after.list_bytes;

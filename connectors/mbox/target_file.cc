@@ -76,10 +76,14 @@ bool TargetFile::refresh(Moment now) {
 
 void TargetFile::see(const Lock& lock, Moment now) {
   if (bytes_ && stamp_of(lock.file()) == stamp_) return;
-  index(lock.file(), now);
+  bool good = index(lock.file(), now);
   if (const std::optional<std::uint64_t> torn = torn_at(lock.file())) {
     cut(lock.file(), *torn, path_);
-    index(lock.file(), now);
+    good = index(lock.file(), now);
+  }
+  if (!good) {
+    throw Error(ErrorKind::local, "the file does not begin as an mbox does, with `From `",
+                printable(path_));
   }
   number(lock.file());
   // Without it no UID would last.
@@ -88,20 +92,16 @@ void TargetFile::see(const Lock& lock, Moment now) {
   }
 }
 
-void TargetFile::index(const files::File& file, Moment now) {
+bool TargetFile::index(const files::File& file, Moment now) {
   bytes_ = std::make_shared<FileBytes>(files::open_file(path_, O_RDONLY), path_);
   stamp_ = stamp_of(file);
   entries_.clear();
   IndexOptions options;
   options.now_seconds = now / 1'000'000'000;
   options.digests = false;
-  const bool good = index_mbox(*bytes_, options, [this](Entry entry, std::string_view) {
+  return index_mbox(*bytes_, options, [this](Entry entry, std::string_view) {
     entries_.push_back(std::move(entry));
   });
-  if (!good) {
-    throw Error(ErrorKind::local, "the file does not begin as an mbox does, with `From `",
-                printable(path_));
-  }
 }
 
 /// Where a message begins that a killed process of ours did not write to its end.

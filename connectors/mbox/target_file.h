@@ -65,7 +65,7 @@ class TargetFile {
   };
   Stamp stamp_of(const files::File& file) const;
   void see(const Lock& lock, Moment now);
-  void index(const files::File& file, Moment now);
+  bool index(const files::File& file, Moment now);
   std::optional<std::uint64_t> torn_at(const files::File& file) const;
   void number(const files::File& file);
   void write_anew(const std::vector<bool>& stays, bool all_heads, Moment now);

@@ -113,9 +113,13 @@ TEST_CASE("temporary files of an ended process are swept up, others are left") {
        {"999999999" + end, std::to_string(::getpid()) + end, std::string("1.M1.h")}) {
     write_file(box + "/tmp/" + name, "half");
   }
+  const std::vector<std::string> left{"1.M1.h", std::to_string(::getpid()) + end};
   Opened opened(box);
-  CHECK(names_in(box + "/tmp") ==
-        std::vector<std::string>{"1.M1.h", std::to_string(::getpid()) + end});
+  CHECK(names_in(box + "/tmp") == left);
+  // Also where the list of UIDs needs no change: the process was killed before it had one.
+  write_file(box + "/tmp/999999999" + end, "half");
+  Opened again(box);
+  CHECK(names_in(box + "/tmp") == left);
 }
 
 TEST_CASE("a folder is told as unchanged only when no change can have been missed") {
