@@ -49,7 +49,8 @@ constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   maildir:PATH[?layout=fs]    a Maildir on this machine, as Dovecot keeps it
   mbox:PATH                   an mbox file, or a directory of them
   eml:PATH                    a directory of .eml files; a source only
-  smtp://[USER@]HOST[:PORT]   submission, STARTTLS required, a target only; smtps:// too
+  smtp://[USER@]HOST[:PORT]   submission, STARTTLS required, a target only
+  smtps://[USER@]HOST[:PORT]  submission over TLS, a target only
   lmtp://HOST, lmtp:PATH      LMTP by TCP or a Unix socket, a target only
   mx:DOMAIN                   the domain's mail exchangers, a target only
   A user may hold an @, as in imaps://ann@old.example@imap.old.example. More may
