@@ -142,6 +142,7 @@ Tree::Notes Tree::notes() const {
 
 bool Tree::add_note(const std::string& line) const {
   if (is_one_file()) return true;
+  files::make_directories(path_);
   const std::string path = path_ + std::string(kNotes);
   const std::optional<files::DotLock> lock = files::DotLock::try_take(path + ".lock");
   if (!lock) return false;

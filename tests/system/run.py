@@ -21,6 +21,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness  # noqa: E402
 import test_after_copy  # noqa: E402, F401
+import test_archives  # noqa: E402, F401
 import test_exits  # noqa: E402, F401
 import test_faults  # noqa: E402, F401
 import test_fidelity  # noqa: E402, F401
