@@ -83,10 +83,7 @@ class SmtpRelay final : public Relay {
     std::unique_ptr<Session> session = co_await log_in(account_);
     co_return std::make_unique<SmtpRelaySession>(std::move(session), account_);
   }
-  int max_sessions() const override {
-    const EndSetup& setup = account_.setup;
-    return setup.endpoint.sessions > 0 ? setup.endpoint.sessions : setup.default_sessions;
-  }
+  int max_sessions() const override { return account_.setup.sessions(); }
   std::string describe() const override {
     return account_.setup.endpoint.to_string() + " for " + account_.setup.endpoint.recipient;
   }
