@@ -116,7 +116,9 @@ std::optional<std::uint64_t> TargetFile::torn_at(const files::File& file) const 
   const bool after_blank = (line == 0 && from == 0) || (line >= 2 && tail[line - 2] == '\n');
   const bool begun = rest.starts_with(kOurFrom) || kOurFrom.starts_with(rest);
   const bool follows_ours = !entries_.empty() && entries_.back().ours;
-  if (!rest.empty() && after_blank && begun && (follows_ours || rest.size() > kFrom.size())) {
+  const bool alone = line == 0 && from == 0;  // then it is no other mail that is cut
+  const bool known = follows_ours || alone || rest.size() > kFrom.size();
+  if (!rest.empty() && after_blank && begun && known) {
     return from + line;
   }
   // Torn further on.
@@ -125,8 +127,8 @@ std::optional<std::uint64_t> TargetFile::torn_at(const files::File& file) const 
   constexpr std::uint64_t kLeastHead = 80;
   if (last.form != Form::foreign) return std::nullopt;  // whole
   if (last.end - last.content < kLeastHead) return last.offset;
-  const std::uint32_t known = entries_.front().base ? entries_.front().base->last : 0;
-  const bool given_out = !last.uid || *last.uid <= known;
+  const std::uint32_t noted = entries_.front().base ? entries_.front().base->last : 0;
+  const bool given_out = !last.uid || *last.uid <= noted;
   if (given_out || last.size_bytes >= last.claimed_bytes) return std::nullopt;
   return last.offset;
 }

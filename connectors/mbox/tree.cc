@@ -28,7 +28,7 @@ bool is_mbox(const std::string& path) {
   const files::File file = files::open_if_there(path, O_RDONLY);
   if (!file.open()) return false;
   const std::string start = files::read_at(file, 0, kFrom.size(), path);
-  return start.empty() || start == kFrom;
+  return kFrom.starts_with(start);  // also of a file that is empty, or just begun
 }
 
 bool beside(std::string_view name) {

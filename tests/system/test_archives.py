@@ -1,9 +1,13 @@
-"""Mail archives: mbox files and .eml files, into a real Dovecot."""
+"""Mail archives, as source and as target: mbox files and .eml files, with real Dovecots at the other end."""
 import contextlib
+import random
+import signal
+import subprocess
 import time
 
 import mailbox as mailboxes
 from harness import Endpoint, expect, expect_equal, fill, test, url
+from test_maildir import KILLS, awkward_pair, small_disk
 from verify import Account
 
 LETTERS = {"\\Answered": "A", "\\Flagged": "F", "\\Draft": "T", "\\Deleted": "D"}
@@ -88,3 +92,90 @@ def eml_into_imap(world):
         for folder in box.folders:
             found = len(account.messages(folder.path))
             expect(found == len(folder.messages), folder.path, found, "of", len(folder.messages))
+
+
+@test("there and back again: mail restored from mbox files is equal to the mailbox that was backed up")
+def there_and_back(world):
+    source, target, user = awkward_pair(world)
+    place, journal = f"mbox:{world.file('backup')}", world.journal()
+    copy(world, url(source, user), place, journal=journal).expect_code(0).expect_balance()
+    again = copy(world, url(source, user), place, journal=journal).expect_code(0)
+    back = copy(world, place, url(target, user), journal=world.journal()).expect_code(0).expect_balance()
+    report = expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+    back.expect_counts(copied=report.source_messages)
+    again.expect_counts(copied=0, present=report.source_messages)
+    world.run(world.argv(url(source, user), place, "--level", "bytes", command="verify", journal=journal,
+                         passwords=(None, False))).expect_code(0)
+    return f"{report.source_messages} messages"
+
+
+@test("a nightly backup into mbox files follows flags and deletions")
+def nightly(world):
+    source = world.dovecot()
+    target = world.target()
+    user = world.user(source, target)
+    box = mailboxes.mixed(120, 4, seed=32, largest=40_000)
+    fill(source, user, box)
+    place, journal = f"mbox:{world.file('backup')}", world.journal()
+    ends = (url(source, user), place)
+    copy(world, *ends, "--deletions", "mirror", journal=journal).expect_code(0)
+    with contextlib.closing(Account(Endpoint.of(source, user))) as account:
+        account.imap.command('SELECT "INBOX"')
+        account.imap.command("UID STORE 1:5 +FLAGS (\\Flagged Urgent A-Long-Keyword-For-Which-There-Is Hardly-Any-Room-Left-In-The-Head)")
+        account.imap.command("UID STORE 6:9 -FLAGS (\\Seen \\Answered \\Flagged \\Draft)")
+        account.imap.command("UID STORE 10:12 +FLAGS (\\Deleted)")
+        account.imap.command("EXPUNGE")
+    second = copy(world, *ends, "--deletions", "mirror", journal=journal).expect_code(0).expect_balance()
+    second.expect_counts(copied=0, present=box.count() - 3)
+    expect(second.account["deleted"] == 3, "deleted:", second.account["deleted"])
+    copy(world, place, url(target, user), journal=world.journal()).expect_code(0)
+    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+    third = copy(world, *ends, "--deletions", "mirror", journal=journal).expect_code(0)
+    expect(third.account["flags_updated"] == 0, "flags_updated:", third.account["flags_updated"])
+
+
+@test(f"kill -9 at {KILLS} random moments of a backup into mbox files: nothing lost, nothing doubled", slow=True)
+def killed(world):
+    rnd, made, number = random.Random("mbox"), 0, 0
+    source, target = world.dovecot(), world.target()
+    while made < KILLS:
+        number += 1
+        user = world.user(source, target)
+        box = mailboxes.mixed(600, 6, seed=f"mbox{number}", largest=60_000)
+        fill(source, user, box)
+        place = f"mbox:{world.file('backup')}"
+        with world.proxy(source.imap, delay_ms=2, mb_per_second=1) as proxy:
+            argv = world.argv(url(source, user, port=proxy[source.imap]), place, passwords=(None, False),
+                              journal=world.journal())
+            for _ in range(6):
+                process = world.start(argv)
+                time.sleep(rnd.uniform(0.1, 1.5))
+                met = world.alive(process)
+                world.signal(process, signal.SIGKILL)
+                world.finish(process)
+                made += met
+                if not met:
+                    break
+            last = world.run(argv).expect_code(0).expect_balance()
+        expect(last.messages["seen"] == box.count(), "seen:", last.messages)
+        copy(world, place, url(target, user), journal=world.journal()).expect_code(0).expect_counts(copied=box.count())
+        expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+    return f"{made} kills over {number} accounts"
+
+
+@test("a full disk stops a backup into mbox files cleanly, and it goes on when there is room")
+def disk_full(world):
+    source, target = world.dovecot(), world.target()
+    user = world.user(source, target)
+    box = mailboxes.mixed(1500, 6, seed=77, largest=200_000)
+    fill(source, user, box)
+    journal = world.journal()
+    with small_disk(world, 8) as place:
+        mail = f"mbox:{place / 'mail'}"
+        full = copy(world, url(source, user), mail, journal=journal).expect_code(73).expect_balance()
+        expect("the disk is full" in full.err, "it is not told that the disk is full:", full)
+        expect(0 < full.messages["copied"] < box.count(), "copied:", full.messages)
+        subprocess.check_call(["mount", "-o", "remount,size=256m", str(place)])
+        copy(world, url(source, user), mail, journal=journal).expect_code(0).expect_balance()
+        copy(world, mail, url(target, user), journal=world.journal()).expect_code(0).expect_counts(copied=box.count())
+        expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
