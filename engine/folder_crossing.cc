@@ -11,6 +11,7 @@
 #include "engine/body_digests.h"
 #include "engine/follow.h"
 #include "engine/recognise.h"
+#include "engine/standings.h"
 #include "engine/transfer.h"
 
 namespace postferry {
@@ -18,6 +19,8 @@ namespace postferry {
 namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
+/// Recorded messages that are looked at again: that they are the same vouches for all UIDs.
+constexpr std::size_t kWitnesses = 16;
 /// Without UIDPLUS, UIDs are learned by settling: after this many messages, not after all.
 constexpr std::size_t kUnknownUidsAtMost = 1000;
 /// What is being fetched costs memory, message by message: of a large folder a part is asked for at
@@ -30,7 +33,10 @@ constexpr std::chrono::seconds kLateArrivals{600};
 class FolderCrosser {
  public:
   FolderCrosser(FolderCrossingRequest request, FolderCrossingResult& result)
-      : r_(request), result_(result), at_once_(r_.at_once) {}
+      : r_(request),
+        result_(result),
+        at_once_(r_.at_once),
+        s_(r_.ends.journal, r_.options, r_.windows, r_.run) {}
 
   Task<void> run() {
     const std::uint64_t known_size = r_.folder.source.numbers.messages.value_or(0);
@@ -49,15 +55,16 @@ class FolderCrosser {
     });
     if (refused) throw *refused;
     co_await note_validity();
-    if (!catalogue_.by_uid()) {
+    if (changed_) co_await join_changes();
+    if (!s_.catalogue.by_uid()) {
       TargetSession* target = r_.options.dry_run ? nullptr : &r_.target;
       co_await recognise(
-          {r_.source, target, r_.ends.journal, r_.ends.observer, catalogue_, record_});
+          {r_.source, target, r_.ends.journal, r_.ends.observer, s_.catalogue, record_});
     }
-    co_await join_rows();
+    if (!changed_) co_await join_anew();
     co_await check_source_keys();
-    co_await join_failures();
-    filter();
+    co_await s_.join_failures(record_.id, r_.source.windowed(), !keys_void_);
+    s_.filter();
     count();
     plan();
     if (r_.options.dry_run) co_return;
@@ -75,17 +82,17 @@ class FolderCrosser {
       handled_ += before - due();
       if (result_.stopped) break;
       if (due() >= before) break;
-      if (at_once_ < standing_.size()) at_once_ *= 2;  // it went well
+      if (at_once_ < s_.standing.size()) at_once_ *= 2;  // it went well
     }
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
     co_await finish();
     if (result_.stopped) co_return;
     co_await move_window();
     if (r_.options.remove_after) co_await remove();
-    if (!catalogue_.by_uid())
-      result_.more_windows =
-          r_.windows.take(catalogue_, {catalogue_.size(), known_, handled_, r_.source.windowed()},
-                          r_.tally.messages, bytes_copied_);
+    if (!s_.catalogue.by_uid())
+      result_.more_windows = r_.windows.take(
+          s_.catalogue, {s_.catalogue.size(), s_.known, handled_, r_.source.windowed()},
+          r_.tally.messages, bytes_copied_);
   }
 
  private:
@@ -99,12 +106,59 @@ class FolderCrosser {
   }
 
   Task<void> read_source() {
-    Opened opened = co_await r_.source.open_with_catalogue(r_.folder.source.name);
+    const std::optional<Since> since = co_await last_crossing();
+    Opened opened = since ? co_await r_.source.open_with_changes(r_.folder.source.name, *since)
+                          : co_await r_.source.open_with_catalogue(r_.folder.source.name);
     begun_ = opened.numbers;
-    catalogue_ = std::move(opened.catalogue);
-    if (!catalogue_.remark.empty()) note(Level::warning, catalogue_.remark);
-    standing_.assign(catalogue_.size(), Standing::due);
+    if (!opened.catalogue.remark.empty()) note(Level::warning, opened.catalogue.remark);
+    if (opened.changes_only) {
+      changed_ = std::move(opened.catalogue);
+    } else {
+      list(std::move(opened.catalogue));
+    }
+  }
+
+  void list(Catalogue catalogue) {
+    s_.list(std::move(catalogue), begun_);
     count();
+  }
+
+  /// From what the source need only tell the changes: every message that it had then has its row,
+  /// and every row its copy.
+  Task<std::optional<Since>> last_crossing() {
+    const CrossingOptions& options = r_.options;
+    const bool all = !options.since && !options.before && !options.max_size_bytes;
+    if (!all || options.remove_after || options.only_failed || r_.condemned) co_return std::nullopt;
+    if (!record_.completed || record_.options_hash != options.selection_hash() ||
+        !record_.matched || record_.batches_open)
+      co_return std::nullopt;
+    const FolderNumbers& then = *record_.completed;
+    if (!then.uid_validity || then.uid_validity != record_.source_uid_validity || !then.uid_next ||
+        !then.messages || then.highest_modseq.value_or(0) <= 1)
+      co_return std::nullopt;
+    Since since{then, {}};
+    for (const MessageRow& row : co_await r_.ends.journal.newest_rows(record_.id, kWitnesses))
+      if (row.key.is_uid()) since.witnesses.push_back(row.key.uid());
+    std::ranges::reverse(since.witnesses);
+    co_return since;
+  }
+
+  /// Anything that is not as the journal has it takes a whole catalogue.
+  Task<void> join_changes() {
+    const bool known = record_.matched && !void_rows_;
+    const bool sure =
+        known && co_await s_.join_changes(record_, *std::move(changed_), begun_, r_.source);
+    bytes_copied_ = r_.windows.bytes_copied() + s_.bytes_before;
+    if (sure) {
+      count();
+    } else {
+      co_await read_whole();
+    }
+  }
+
+  Task<void> read_whole() {
+    changed_.reset();
+    list(co_await r_.source.catalogue());
   }
 
   Task<void> open_target() {
@@ -171,20 +225,17 @@ class FolderCrosser {
 
   /// The journal was told that what it knew is void.
   Task<void> join_anew() {
-    standing_.assign(catalogue_.size(), Standing::due);
-    unplaced_.clear();
-    orphans_.clear();
-    flag_changes_.clear();
-    gone_.clear();
-    recorded_ = known_ = 0;
-    bytes_copied_ = r_.windows.bytes_copied();
-    co_await join_rows();
-    filter();
+    if (keys_void_) {
+      s_.forget();
+    } else {
+      co_await s_.join_rows(record_.id);
+    }
+    bytes_copied_ = r_.windows.bytes_copied() + s_.bytes_before;
   }
 
   /// A source server that was restored from a backup gives its UIDs to other messages.
   Task<void> check_source_keys() {
-    if (!source_moved_ || void_rows_) co_return;
+    if (!s_.moved || void_rows_) co_return;
     note(Level::warning,
          "recorded UIDs name other messages at the source now; its messages are matched anew");
     co_await keep_former_rows();
@@ -192,114 +243,22 @@ class FolderCrosser {
     co_await join_anew();
   }
 
-  /// Merge-joins the catalogue with the journal, a page of rows at a time.
-  Task<void> join_rows() {
-    std::size_t at = 0;
-    MessageKey after;
-    while (!keys_void_) {
-      const std::vector<MessageRow> rows =
-          co_await r_.ends.journal.rows(record_.id, after, kRowsAtOnce);
-      if (rows.empty()) break;
-      after = rows.back().key;
-      for (const MessageRow& row : rows) {
-        ++recorded_;
-        std::optional<std::size_t> index;
-        if (catalogue_.by_uid() && row.key.is_uid()) {
-          while (at < catalogue_.size() && catalogue_.uid(at) < row.key.uid()) ++at;
-          if (at < catalogue_.size() && catalogue_.uid(at) == row.key.uid()) index = at;
-        } else {
-          index = catalogue_.find(row.key);
-        }
-        join(row, index);
-      }
-    }
-  }
-
-  /// Another size and another date than recorded; some servers tell one or the other as they
-  /// please.
-  static bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
-    const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
-    return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
-  }
-
-  void join(const MessageRow& row, std::optional<std::size_t> index) {
-    if (!index) {
-      const bool never_given =
-          row.key.is_uid() && begun_.uid_next && row.key.uid() >= Uid{*begun_.uid_next};
-      source_moved_ = source_moved_ || never_given;
-      if (!row.target_uid) orphans_.push_back(row);
-      const bool left_alone = row.state < MessageState::leaving;
-      if (r_.options.mirror_deletions && left_alone) gone_.push_back(row);
-      return;
-    }
-    const Catalogue::Entry entry = catalogue_[*index];
-    if (catalogue_.by_uid()) source_moved_ = source_moved_ || is_another(row, entry);
-    if (!row.target_uid) {  // its copy must be found again
-      unplaced_.emplace(*index, row);
-      return;
-    }
-    const bool ours = row.run == r_.run && row.origin == Origin::appended;
-    standing_[*index] = ours ? Standing::copied : Standing::present;
-    ++known_;
-    if (ours && !r_.windows.shown(row.key)) bytes_copied_ += row.size_bytes;
-    if (!catalogue_.by_uid()) return;
-    const Flags now = flags_to_follow(row, *entry.flags);
-    if (!(now == row.flags)) flag_changes_.push_back({row.key, row.target_uid, row.flags, now});
-  }
-
-  /// What the user settled is not tried again, nor in this run what failed in it, however often the
-  /// line is lost; what failed in an earlier one is. What is no longer at the source failed
-  /// nowhere.
-  Task<void> join_failures() {
-    std::vector<MessageKey> gone;
-    std::vector<FailureRow> failures;
-    if (!keys_void_) failures = co_await r_.ends.journal.failures(record_.id);
-    for (FailureRow& row : failures) {
-      const auto index = catalogue_.find(row.key);
-      if (!index) {
-        if (!r_.source.windowed()) gone.push_back(std::move(row.key));
-      } else if (standing_[*index] != Standing::due) {
-        continue;
-      } else if (row.accepted) {
-        standing_[*index] = Standing::accepted;
-      } else if (row.run == r_.run) {
-        standing_[*index] = Standing::rejected;
-      } else {
-        failed_before_.insert(*index);
-      }
-    }
-    if (!gone.empty() && !r_.options.dry_run)
-      co_await r_.ends.journal.forget(record_.id, std::move(gone));
-    if (!r_.options.only_failed) co_return;
-    for (std::size_t i = 0; i < standing_.size(); ++i)
-      if (standing_[i] == Standing::due && !failed_before_.contains(i))
-        standing_[i] = Standing::filtered;
-  }
-
-  void filter() {
-    for (std::size_t i = 0; i < standing_.size(); ++i) {
-      if (standing_[i] != Standing::due) continue;
-      const Catalogue::Entry entry = catalogue_[i];
-      if (!r_.options.wants(entry.size_bytes, entry.date)) standing_[i] = Standing::filtered;
-    }
-  }
-
   void plan() const {
     std::uint64_t messages = 0, bytes = 0;
-    for (std::size_t i = 0; i < standing_.size(); ++i) {
-      if (standing_[i] != Standing::due) continue;
+    for (std::size_t i = 0; i < s_.standing.size(); ++i) {
+      if (s_.standing[i] != Standing::due) continue;
       ++messages;
-      bytes += catalogue_.size_bytes(i);
+      bytes += s_.catalogue.size_bytes(i);
     }
-    r_.ends.observer.folder_planned(r_.folder.source.name, catalogue_.size(), messages, bytes);
+    r_.ends.observer.folder_planned(r_.folder.source.name, r_.tally.messages.seen, messages, bytes);
   }
 
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
     SettleRequest request{
-        r_.source, r_.target, r_.ends.journal, r_.ends.observer, catalogue_,         standing_,
-        unplaced_, orphans_,  former_,         record_,          target_folder_,     numbers,
-        batches_,  r_.run,    still(),         keys_void_,       begun_.uid_validity};
+        r_.source,   r_.target,  r_.ends.journal, r_.ends.observer, s_.catalogue,       s_.standing,
+        s_.unplaced, s_.orphans, former_,         record_,          target_folder_,     numbers,
+        batches_,    r_.run,     still(),         keys_void_,       begun_.uid_validity};
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
       note(Level::warning,
@@ -309,13 +268,16 @@ class FolderCrosser {
       record_.matched = false;
       former_.clear();
       target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
+      if (changed_) co_await read_whole();
       co_await join_anew();
+      co_await s_.join_failures(record_.id, r_.source.windowed(), !keys_void_);
+      s_.filter();
       co_await settle_folder({});
       co_return;
     }
     target_folder_.watermark = settled.watermark;
     if (std::exchange(keys_void_, false)) former_.clear();
-    orphans_.clear();
+    s_.orphans.clear();
     record_.matched = record_.matched || settled.looked;
     if (!settled.flags.empty()) {
       r_.tally.flags_updated +=
@@ -333,26 +295,19 @@ class FolderCrosser {
   }
 
   Task<void> follow() {
-    if (!flag_changes_.empty())
+    if (!s_.flag_changes.empty())
       r_.tally.flags_updated +=
-          co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(flag_changes_));
-    if (gone_.empty() || void_rows_) co_return;
+          co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(s_.flag_changes));
+    if (s_.gone.empty() || void_rows_) co_return;
     r_.tally.deleted +=
         co_await mirror_deletions({r_.source, r_.target, r_.ends.journal, r_.ends.observer, record_,
-                                   std::move(gone_), recorded_, r_.options.force_deletions});
+                                   std::move(s_.gone), s_.recorded, r_.options.force_deletions});
   }
 
-  /// Those that failed before come last: what has never been tried must not wait for them.
   std::vector<Catalogue::Entry> due_entries() const {
     std::size_t most = std::min(at_once_, kDueAtMost);
     if (!r_.target.traits().uidplus) most = std::min(most, kUnknownUidsAtMost);
-    std::vector<Catalogue::Entry> out;
-    for (std::size_t i = 0; i < standing_.size() && out.size() < most; ++i)
-      if (standing_[i] == Standing::due && !failed_before_.contains(i))
-        out.push_back(catalogue_[i]);
-    for (const std::size_t i : failed_before_)
-      if (standing_[i] == Standing::due && out.size() < most) out.push_back(catalogue_[i]);
-    return out;
+    return s_.due_entries(most);
   }
 
   TargetTraits cautious_traits() const {
@@ -362,14 +317,15 @@ class FolderCrosser {
   }
 
   Task<void> give_up(Condemned message) {
-    const auto index = catalogue_.find(message.key);
-    if (!index || standing_[*index] != Standing::due) co_return;  // its copy has been found
+    const auto index = s_.catalogue.find(message.key);
+    if (!index || s_.standing[*index] != Standing::due) co_return;  // its copy has been found
     Record record;
     record.folder = record_.id;
     record.target_folder = target_folder_.id;
-    record.failures.push_back({message.key, catalogue_.size_bytes(*index), message.words, r_.run});
+    record.failures.push_back(
+        {message.key, s_.catalogue.size_bytes(*index), message.words, r_.run});
     co_await r_.ends.journal.record(std::move(record));
-    standing_[*index] = Standing::rejected;
+    s_.standing[*index] = Standing::rejected;
     note(Level::warning, message.key.to_string() + " is passed by: " + message.words);
     count();
   }
@@ -379,8 +335,8 @@ class FolderCrosser {
     TransferRequest request{
         r_.ends.journal,
         r_.ends.observer,
-        catalogue_,
-        standing_,
+        s_.catalogue,
+        s_.standing,
         record_,
         target_folder_.id,
         target_numbers_.uid_validity.value_or(0),
@@ -432,48 +388,16 @@ class FolderCrosser {
 
   void note_under_way(const std::vector<Catalogue::Entry>& wanted) {
     for (const Catalogue::Entry& entry : wanted) {
-      const auto index = catalogue_.find(entry.key);
-      if (!index || standing_[*index] != Standing::due) continue;
+      const auto index = s_.catalogue.find(entry.key);
+      if (!index || s_.standing[*index] != Standing::due) continue;
       if (result_.under_way.messages++ == 0) result_.under_way.first = entry.key;
     }
   }
 
-  std::size_t due() const {
-    return static_cast<std::size_t>(std::ranges::count(standing_, Standing::due));
-  }
+  std::size_t due() const { return s_.due(); }
 
   void count() {
-    Tally tally = r_.windows.messages();
-    tally.twins = r_.tally.messages.twins;
-    for (std::size_t i = 0; i < standing_.size(); ++i) {
-      if (!r_.windows.first() && r_.windows.shown(catalogue_.key(i))) continue;
-      ++tally.seen;
-      switch (standing_[i]) {
-        case Standing::due:
-          ++tally.pending;
-          break;
-        case Standing::present:
-          ++tally.present;
-          break;
-        case Standing::copied:
-          ++tally.copied;
-          break;
-        case Standing::filtered:
-          ++tally.filtered;
-          break;
-        case Standing::rejected:
-          ++tally.rejected;
-          break;
-        case Standing::accepted:
-          ++tally.rejected;
-          ++tally.accepted;
-          break;
-        case Standing::vanished:
-          ++tally.vanished;
-          break;
-      }
-    }
-    r_.tally.messages = tally;
+    r_.tally.messages = s_.tally(r_.tally.messages.twins);
     r_.tally.bytes_copied = bytes_copied_;
   }
 
@@ -504,9 +428,10 @@ class FolderCrosser {
   Task<void> move_window() {
     if (!r_.source.windowed() || handled_ > 0) co_return;
     std::vector<Catalogue::Entry> stuck;
-    for (std::size_t i = 0; i < standing_.size(); ++i) {
-      const bool crossed = standing_[i] == Standing::present || standing_[i] == Standing::copied;
-      if (crossed && !r_.windows.shown(catalogue_.key(i))) stuck.push_back(catalogue_[i]);
+    for (std::size_t i = 0; i < s_.standing.size(); ++i) {
+      const bool crossed =
+          s_.standing[i] == Standing::present || s_.standing[i] == Standing::copied;
+      if (crossed && !r_.windows.shown(s_.catalogue.key(i))) stuck.push_back(s_.catalogue[i]);
     }
     if (stuck.empty()) co_return;
     handled_ = stuck.size();
@@ -518,7 +443,7 @@ class FolderCrosser {
     const std::int64_t now = unix_time((co_await current_scope()).executor());
     const RemovalResult removal =
         co_await remove_what_crossed({r_.source, r_.target, r_.ends.journal, r_.ends.observer,
-                                      catalogue_, standing_, record_, now - age.count()});
+                                      s_.catalogue, s_.standing, record_, now - age.count()});
     r_.tally.removed += removal.removed;
     result_.source_over = removal.session_over;
   }
@@ -533,21 +458,14 @@ class FolderCrosser {
   FolderRecord record_;
   TargetFolderRecord target_folder_;
   FolderNumbers begun_, target_numbers_;
-  Catalogue catalogue_;
-  std::vector<Standing> standing_;
+  Standings s_;
+  std::optional<Catalogue> changed_;  // where the source told no more than that
   std::vector<OpenBatch> batches_;
-  std::vector<FlagChange> flag_changes_;
-  std::vector<MessageRow> gone_;
-  std::map<std::size_t, MessageRow> unplaced_;  // whose target UIDs became void
-  std::vector<MessageRow> orphans_;             // the same of what is no longer at the source
   std::map<Uid, MessageRow> former_;
-  std::set<std::size_t> failed_before_;  // in an earlier run
-  std::uint64_t recorded_ = 0, bytes_copied_ = 0;
-  std::size_t known_ = 0,
-              handled_ = 0;  // messages that had crossed, that were due and no longer are
+  std::uint64_t bytes_copied_ = 0;
+  std::size_t handled_ = 0;  // messages that were due and no longer are
   bool void_rows_ = false;
   bool keys_void_ = false;  // and the journal has not been told
-  bool source_moved_ = false;
 };
 
 }  // namespace

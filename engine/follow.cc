@@ -54,7 +54,7 @@ Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, Folder
 
 Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   std::erase_if(r.gone, [](const MessageRow& row) {
-    return row.origin != Origin::appended || !row.target_uid;
+    return row.origin != Origin::appended || !row.target_uid || !row.key.is_uid();
   });
   if (r.gone.empty()) co_return 0;
   if (!r.force && r.gone.size() > kMassFloor && r.gone.size() * kMassShare > r.recorded)
@@ -65,8 +65,8 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
                     "run again with --force-deletions",
                 "folder " + r.folder.source.to_string());
   // Looked for twice: a listing that came short must not cost mail.
-  const Catalogue again = co_await r.source.catalogue();
-  std::erase_if(r.gone, [&](const MessageRow& row) { return again.find(row.key).has_value(); });
+  const std::vector<UidRange> again = co_await r.source.uids();
+  std::erase_if(r.gone, [&](const MessageRow& row) { return holds(again, row.key.uid()); });
   if (r.gone.empty()) co_return 0;
   std::ranges::sort(r.gone, {}, &MessageRow::target_uid);
   const std::vector<TargetEntry> there = co_await r.target.look(r.gone.front().target_uid);

@@ -178,6 +178,11 @@ class Journal {
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
   virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                              std::size_t limit) = 0;
+  /// The rows with the highest keys, the highest first.
+  virtual Task<std::vector<MessageRow>> newest_rows(FolderId folder, std::size_t limit) = 0;
+  /// The rows whose UID is in none of these ranges, which ascend.
+  virtual Task<std::vector<MessageRow>> rows_outside(FolderId folder,
+                                                     std::vector<UidRange> ranges) = 0;
   /// The rows of these keys, as far as there are any.
   virtual Task<std::vector<MessageRow>> rows_for(FolderId folder, std::vector<MessageKey> keys) = 0;
   /// Those that this run appended, in the same way.

@@ -159,6 +159,11 @@ Flags Flags::minus(const Flags& other) const {
   return left;
 }
 
+bool holds(const std::vector<UidRange>& ranges, Uid uid) {
+  const auto after = std::ranges::upper_bound(ranges, uid, {}, &UidRange::first);
+  return after != ranges.begin() && uid <= std::prev(after)->last;
+}
+
 bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
   return !a || !b || a->seconds == b->seconds;
 }

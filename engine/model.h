@@ -18,6 +18,13 @@ struct Uid {
   explicit operator bool() const { return value != 0; }
 };
 
+/// All UIDs from `first` to `last`, both included.
+struct UidRange {
+  Uid first, last;
+};
+/// Whether one of these ranges, which ascend, has it.
+bool holds(const std::vector<UidRange>& ranges, Uid uid);
+
 /// RFC 9051 §2.3.1.1; 0 where a server gives none.
 struct UidValidity {
   std::uint32_t value = 0;

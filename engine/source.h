@@ -59,6 +59,13 @@ struct Removal {
 struct Opened {
   FolderNumbers numbers;  // of the beginning
   Catalogue catalogue;
+  bool changes_only = false;  // the catalogue leaves out what is as it was
+};
+
+/// What is known of a folder from a former time: all numbers but the size are there.
+struct Since {
+  FolderNumbers numbers;       // as they were
+  std::vector<Uid> witnesses;  // messages of then, ascending; the last is the highest that was
 };
 
 /// One logged-in connection. Not reentrant: one call at a time. After any Error but `rejected` the
@@ -81,6 +88,20 @@ class SourceSession {
     opened.numbers = co_await select(folder);
     opened.catalogue = co_await catalogue();
     co_return opened;
+  }
+  /// The same, but the catalogue may be only of what changed (RFC 7162) or has another UID than any
+  /// message had, and of the witnesses, as far as they are there. Whether it is that, for all that
+  /// the server says, is for the caller to check: what vanished is not told.
+  virtual Task<Opened> open_with_changes(FolderName folder, Since since) {
+    (void)since;
+    return open_with_catalogue(std::move(folder));
+  }
+  /// The UIDs of the selected folder's messages, whole and unfiltered, ascending.
+  virtual Task<std::vector<UidRange>> uids() {
+    const Catalogue all = co_await catalogue();
+    std::vector<UidRange> ranges;
+    for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
+    co_return ranges;
   }
   /// Header fields of the given messages; those that are gone are left out. Any order of result.
   virtual Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) = 0;

@@ -97,6 +97,13 @@ class SqliteJournal final : public Journal {
                                      std::size_t limit) override {
     co_return co_await call([&](Store& store) { return store.rows(folder, after, limit); });
   }
+  Task<std::vector<MessageRow>> newest_rows(FolderId folder, std::size_t limit) override {
+    co_return co_await call([&](Store& store) { return store.newest_rows(folder, limit); });
+  }
+  Task<std::vector<MessageRow>> rows_outside(FolderId folder,
+                                             std::vector<UidRange> ranges) override {
+    co_return co_await call([&](Store& store) { return store.rows_outside(folder, ranges); });
+  }
   Task<std::vector<MessageRow>> rows_for(FolderId folder, std::vector<MessageKey> keys) override {
     co_return co_await call([&](Store& store) { return store.rows_for(folder, keys); });
   }

@@ -39,6 +39,8 @@ class Store {
   void reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity);
 
   std::vector<MessageRow> rows(FolderId folder, const MessageKey& after, std::size_t limit);
+  std::vector<MessageRow> newest_rows(FolderId folder, std::size_t limit);
+  std::vector<MessageRow> rows_outside(FolderId folder, const std::vector<UidRange>& ranges);
   std::vector<MessageRow> rows_for(FolderId folder, const std::vector<MessageKey>& keys);
   std::vector<MessageRow> rows_of_run(FolderId folder, RunId run, const MessageKey& after,
                                       std::size_t limit);

@@ -97,6 +97,35 @@ std::vector<MessageRow> Store::rows(FolderId folder, const MessageKey& after, st
   return rows;
 }
 
+std::vector<MessageRow> Store::newest_rows(FolderId folder, std::size_t limit) {
+  Query query = database_.query("SELECT " ROW_COLUMNS
+                                " FROM message"
+                                " WHERE folder = ? ORDER BY key DESC LIMIT ?");
+  query.bind({folder.value, limit});
+  std::vector<MessageRow> rows;
+  while (query.step()) rows.push_back(read_row(query));
+  return rows;
+}
+
+std::vector<MessageRow> Store::rows_outside(FolderId folder, const std::vector<UidRange>& ranges) {
+  Query query = database_.query("SELECT " ROW_COLUMNS
+                                " FROM message"
+                                " WHERE folder = ? AND key > ? AND key < ? ORDER BY key");
+  std::vector<MessageRow> rows;
+  std::int64_t below = 0;  // all up to here has been looked at
+  const auto look = [&](std::int64_t end) {
+    if (end - below <= 1) return;
+    query.bind({folder.value, below, end});
+    while (query.step()) rows.push_back(read_row(query));
+  };
+  for (const UidRange& range : ranges) {
+    look(range.first.value);
+    below = range.last.value;
+  }
+  look(std::int64_t{UINT32_MAX} + 1);
+  return rows;
+}
+
 std::vector<MessageRow> Store::rows_for(FolderId folder, const std::vector<MessageKey>& keys) {
   Query query = database_.query("SELECT " ROW_COLUMNS
                                 " FROM message"

@@ -16,9 +16,10 @@
 namespace postferry::imap {
 namespace {
 
-constexpr std::size_t kHeaderWindow = 500;   // messages a command
-constexpr std::size_t kWindowsInFlight = 3;  // commands
-constexpr int kMaxPages = 100'000;           // of a server that cuts its answers short
+constexpr std::size_t kHeaderWindow = 500;        // messages a command
+constexpr std::size_t kWindowsInFlight = 3;       // commands
+constexpr int kMaxPages = 100'000;                // of a server that cuts its answers short
+constexpr std::uint64_t kMaxUnlisted = 1u << 24;  // messages that SEARCH alone names
 
 std::vector<std::uint32_t> ascending(const std::vector<Uid>& uids) {
   std::vector<std::uint32_t> numbers;
@@ -29,6 +30,45 @@ std::vector<std::uint32_t> ascending(const std::vector<Uid>& uids) {
   numbers.erase(repeats.begin(), repeats.end());
   return numbers;
 }
+
+// UIDs that a SEARCH names.
+class Found {
+ public:
+  void take(const Response& response) {
+    if (const auto* search = std::get_if<SearchData>(&response)) {
+      for (const std::uint32_t uid : search->numbers) ranges_.push_back({Uid{uid}, Uid{uid}});
+    } else if (const auto* extended = std::get_if<EsearchData>(&response)) {
+      if (!extended->all) return;
+      for (const NumberRange& range : extended->all->ranges())
+        ranges_.push_back({Uid{range.first}, Uid{range.last}});
+    }
+  }
+
+  /// Ascending, none twice.
+  const std::vector<UidRange>& ranges() {
+    std::ranges::sort(ranges_, {}, &UidRange::first);
+    std::vector<UidRange> joined;
+    for (const UidRange& range : ranges_) {
+      if (!joined.empty() && range.first.value <= std::uint64_t{joined.back().last.value} + 1) {
+        joined.back().last = std::max(joined.back().last, range.last);
+      } else {
+        joined.push_back(range);
+      }
+    }
+    ranges_ = std::move(joined);
+    return ranges_;
+  }
+
+  std::uint64_t count() {
+    std::uint64_t count = 0;
+    for (const UidRange& range : ranges())
+      count += std::uint64_t{range.last.value} - range.first.value + 1;
+    return count;
+  }
+
+ private:
+  std::vector<UidRange> ranges_;
+};
 
 // Fills a catalogue from FETCH responses.
 class CatalogueBuilder {
@@ -63,9 +103,25 @@ class CatalogueBuilder {
     return catalogue_.size() + left_out_.size();
   }
 
-  void add_unlisted(const std::vector<std::uint32_t>& uids) {
-    for (const std::uint32_t uid : uids)
-      if (!left_out_.contains(uid)) sizeless_.try_emplace(uid, Flags{});
+  void add_unlisted(Found& found) {
+    if (found.count() >= kMaxUnlisted) return;
+    for (const auto& [first, last] : found.ranges())
+      for (std::uint64_t uid = first.value; uid <= last.value; ++uid)
+        if (const auto number = static_cast<std::uint32_t>(uid); !left_out_.contains(number))
+          sizeless_.try_emplace(number, Flags{});
+  }
+
+  /// Whether all that was found, from `from` on, is here, and nothing by its UID only.
+  bool has_all(Found& found, Uid from) {
+    catalogue_.sort();
+    for (std::size_t i = 0; i < catalogue_.size(); ++i) sizeless_.erase(catalogue_.uid(i).value);
+    if (!sizeless_.empty()) return false;
+    for (const auto& [first, last] : found.ranges()) {
+      const std::uint64_t begin = std::max(first.value, from.value);
+      for (std::uint64_t uid = begin; uid <= last.value; ++uid)
+        if (!catalogue_.find(MessageKey(Uid{static_cast<std::uint32_t>(uid)}))) return false;
+    }
+    return true;
   }
 
   /// Those that are known by UID only.
@@ -117,19 +173,17 @@ Task<void> fetch_all(Session& session, CatalogueBuilder& builder) {
   }
 }
 
-Task<std::vector<std::uint32_t>> search_all(Session& session) {
-  std::vector<std::uint32_t> uids;
-  std::string tag = co_await session.send(session.command("UID SEARCH").raw("ALL").finish());
-  co_await session.succeed(tag, "SEARCH", [&uids](Response& response) {
-    if (auto* search = std::get_if<SearchData>(&response)) {
-      uids.insert(uids.end(), search->numbers.begin(), search->numbers.end());
-    } else if (auto* extended = std::get_if<EsearchData>(&response)) {
-      if (extended->all && extended->all->count() < (1u << 24)) {
-        for (const std::uint32_t uid : *extended->all) uids.push_back(uid);
-      }
-    }
-  });
-  co_return uids;
+Command search_for(Session& session, const std::string& what) {
+  CommandBuilder search = session.command("UID SEARCH");
+  if (session.capabilities.has("ESEARCH")) search.raw("RETURN (ALL)");
+  return search.raw(what).finish();
+}
+
+Task<Found> search_all(Session& session) {
+  Found found;
+  std::string tag = co_await session.send(search_for(session, "ALL"));
+  co_await session.succeed(tag, "SEARCH", [&found](Response& response) { found.take(response); });
+  co_return found;
 }
 
 Task<void> noop(Session& session) {
@@ -239,6 +293,81 @@ Task<Catalogue> open_and_read(Party& party, FolderName name, std::string wire,
   co_return co_await party.in_folder(again);
 }
 
+Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wire,
+                                   const Since& since) {
+  Session& session = party.session();
+  Opened opened;
+  const FolderNumbers& then = since.numbers;
+  if (!session.capabilities.has("CONDSTORE") && !session.capabilities.has("QRESYNC")) {
+    opened.catalogue = co_await open_and_read(party, std::move(name), std::move(wire));
+    opened.numbers = party.folder().numbers;
+    co_return opened;
+  }
+  Scope& scope = co_await current_scope();
+  CatalogueBuilder builder(std::chrono::system_clock::to_time_t(scope.executor().wall_clock()),
+                           nullptr);
+  // Whatever the numbers of the folder say, nothing had a UID above that of the last witness.
+  const Uid fresh{since.witnesses.empty() ? 1 : since.witnesses.back().value + 1};
+  std::string witnesses;
+  for (const Uid uid : since.witnesses) witnesses += fmt::format("{},", uid.value);
+  const auto changed = [&] {
+    return session.command("UID FETCH")
+        .raw("1:*")
+        .raw(builder.items())
+        .raw(fmt::format("(CHANGEDSINCE {})", *then.highest_modseq))
+        .finish();
+  };
+  const auto volley = [&](Turn& turn) -> Task<void> {
+    Opening opening = co_await party.begin_opening(turn, std::move(name), std::move(wire));
+    std::vector<std::string> tags;
+    tags.push_back(co_await party.say(turn, changed()));
+    tags.push_back(co_await party.say(
+        turn, ask_for(session, fmt::format("{}{}:*", witnesses, fresh.value), builder)));
+    tags.push_back(
+        co_await party.say(turn, search_for(session, fmt::format("UID {}:*", fresh.value))));
+    turn.spoken();
+    co_await turn.listen();
+    std::exception_ptr refused;
+    try {
+      co_await party.end_opening(std::move(opening));
+    } catch (const Error& failure) {
+      if (failure.kind() != ErrorKind::rejected) throw;
+      refused = std::current_exception();
+    }
+    bool whole = true;
+    Found found;
+    for (std::string& tag : tags) {
+      const StatusResponse status =
+          co_await session.finish(std::move(tag), [&](Response& response) {
+            builder.take(response);
+            found.take(response);
+          });
+      whole = whole && status.status == Status::kOk && !rest_after(status);
+    }
+    if (refused) std::rethrow_exception(refused);
+    opened.changes_only = whole && builder.has_all(found, fresh);
+  };
+  co_await party.in_turn(volley);
+  if (lacks_numbers(party.folder())) co_await party.learn_numbers();
+  opened.numbers = party.folder().numbers;
+  if (opened.changes_only) {
+    opened.catalogue = remarked(builder.finish(), session, opened.numbers.messages.value_or(0));
+    co_return opened;
+  }
+  const auto again = [&]() { return read_catalogue(session, party.folder()); };
+  opened.catalogue = co_await party.in_folder(again);
+  co_return opened;
+}
+
+Task<std::vector<UidRange>> list_uids(Session& session, const Selected& folder) {
+  Found found = co_await search_all(session);
+  if (found.count() == session.exists()) co_return found.ranges();
+  const Catalogue all = co_await read_catalogue(session, folder);
+  std::vector<UidRange> ranges;
+  for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
+  co_return ranges;
+}
+
 Task<Catalogue> read_catalogue(Session& session, const Selected& folder, const Labels* elsewhere) {
   Scope& scope = co_await current_scope();
   CatalogueBuilder builder(std::chrono::system_clock::to_time_t(scope.executor().wall_clock()),
@@ -252,7 +381,8 @@ Task<Catalogue> read_catalogue(Session& session, const Selected& folder, const L
     builder.add_sizeless();
   }
   if (builder.count() < expected(session, began_with)) {
-    builder.add_unlisted(co_await search_all(session));
+    Found found = co_await search_all(session);
+    builder.add_unlisted(found);
     builder.add_sizeless();
   }
   if (builder.count() < expected(session, began_with)) {

@@ -16,6 +16,14 @@ namespace postferry::imap {
 Task<Catalogue> open_and_read(Party& party, FolderName name, std::string wire,
                               const Labels* elsewhere = nullptr);
 
+/// The same, but where CONDSTORE is offered only what changed, what has come and the witnesses (RFC
+/// 7162 §3.1.4.1). An answer in which anything is odd is given up for a whole catalogue.
+Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wire,
+                                   const Since& since);
+
+/// The UIDs of the party's open folder, by SEARCH; by a catalogue where that comes short.
+Task<std::vector<UidRange>> list_uids(Session& session, const Selected& folder);
+
 /// Every message of the open folder, ascending. Repeats the question where the server cuts its
 /// answer short ([MESSAGELIMIT], RFC 9738) or gives fewer messages than EXISTS; what UID SEARCH
 /// alone names is listed with size 0. Throws Error{protocol} if some stay unlisted. A date at which

@@ -27,7 +27,13 @@ class ImapSourceSession final : public SourceSession {
     return open_all(std::move(folder));
   }
 
+  Task<Opened> open_with_changes(FolderName folder, Since since) override {
+    return open_changes(std::move(folder), std::move(since));
+  }
+
   Task<Catalogue> catalogue() override { return read(); }
+
+  Task<std::vector<UidRange>> uids() override { return read_uids(); }
 
   Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) override {
     return read_fields(std::move(keys));
@@ -93,6 +99,19 @@ class ImapSourceSession final : public SourceSession {
     opened.catalogue = co_await open_and_read(party_, std::move(folder), std::move(wire), shown);
     opened.numbers = party_.folder().numbers;
     co_return opened;
+  }
+
+  Task<Opened> open_changes(FolderName folder, Since since) {
+    // Labels change without a message's doing.
+    if (elsewhere(folder)) co_return co_await open_all(std::move(folder));
+    if (listing_) co_await list_all();
+    std::string wire = account_.names.wire(folder);
+    co_return co_await open_and_read_changes(party_, std::move(folder), std::move(wire), since);
+  }
+
+  Task<std::vector<UidRange>> read_uids() {
+    const auto all = [this]() { return list_uids(party_.session(), party_.folder()); };
+    co_return co_await party_.in_folder(all);
   }
 
   Task<Catalogue> read() {

@@ -36,12 +36,18 @@ Uid MemoryFolder::add(std::string bytes, Flags flags, std::optional<InternalDate
   ++uid_next.value;
   ++highest_modseq;
   messages.push_back({uid, std::move(bytes), std::move(flags), date});
+  messages.back().modseq = highest_modseq;
   return uid;
 }
 
 bool MemoryFolder::remove(Uid uid) {
   ++highest_modseq;
   return std::erase_if(messages, [uid](const MemoryMessage& m) { return m.uid == uid; }) > 0;
+}
+
+void MemoryFolder::set_flags(MemoryMessage& message, Flags flags) {
+  message.flags = std::move(flags);
+  message.modseq = ++highest_modseq;
 }
 
 MemoryServer::MemoryServer(MemoryOptions options) : options_(std::move(options)) {

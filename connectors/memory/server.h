@@ -31,6 +31,7 @@ struct MemoryMessage {
   std::optional<std::string> uidl = {};            // else made of the UID
   std::optional<std::uint64_t> listed_bytes = {};  // as the listing lies
   bool popped = false;                             // fetched in a session that ended well
+  std::uint64_t modseq = 0;                        // of its last change
 };
 
 struct MemoryFolder {
@@ -49,6 +50,7 @@ struct MemoryFolder {
   Uid add(std::string bytes, Flags flags = {}, std::optional<InternalDate> date = {});
   /// False when it is not there.
   bool remove(Uid uid);
+  void set_flags(MemoryMessage& message, Flags flags);
 };
 
 /// UIDPLUS, batches of ten messages, and nothing else out of the ordinary.
@@ -58,9 +60,10 @@ TargetTraits roomy_traits();
 struct MemoryOptions {
   std::string name = "memory";
   TargetTraits traits = roomy_traits();
-  bool uidl_keys = false;    // as POP3: keys are UIDLs, and there are neither flags nor dates
-  bool condstore = false;    // HIGHESTMODSEQ is told
-  bool list_numbers = true;  // a listing has numbers (LIST-STATUS)
+  bool uidl_keys = false;      // as POP3: keys are UIDLs, and there are neither flags nor dates
+  bool condstore = false;      // HIGHESTMODSEQ is told
+  bool tells_changes = false;  // a catalogue may be of what changed only (CONDSTORE)
+  bool list_numbers = true;    // a listing has numbers (LIST-STATUS)
   int max_sessions = 4;
   Duration round_trip{};  // each call takes this long
   std::size_t stream_above = kHoldLimit;

@@ -239,7 +239,7 @@ Task<Removal> MemoryLine::remove(std::vector<MessageKey> keys) {
     const bool happens = !fate || *fate == MemoryRemoval::lost_done;
     if (happens && marks) {
       message->flags.system |= Flags::deleted;
-      ++folder.highest_modseq;
+      message->modseq = ++folder.highest_modseq;
     } else if (happens) {
       folder.remove(message->uid);
     }

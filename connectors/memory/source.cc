@@ -2,6 +2,7 @@
 
 #include "connectors/memory/source.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "connectors/memory/session.h"
@@ -21,6 +22,25 @@ class MemorySourceSession final : public SourceSession {
   bool windowed() const override {
     const MemoryOptions& options = line_.server().options();
     return options.window > 0 && options.says_windowed;
+  }
+  Task<Opened> open_with_changes(FolderName folder, Since since) override {
+    if (!line_.server().options().tells_changes)
+      co_return co_await open_with_catalogue(std::move(folder));
+    Opened opened;
+    opened.numbers = co_await select(folder);
+    opened.changes_only = true;
+    MemoryLine::Call call(line_, "changes");
+    co_await call.travel();
+    const std::vector<Uid>& witnesses = since.witnesses;
+    for (const MemoryMessage& message : line_.selected().messages) {
+      const bool fresh = witnesses.empty() || message.uid > witnesses.back();
+      if (fresh || message.modseq > *since.numbers.highest_modseq ||
+          std::ranges::binary_search(witnesses, message.uid))
+        opened.catalogue.add(MessageKey(message.uid), message.bytes.size(), message.date,
+                             message.flags);
+    }
+    call.done();
+    co_return opened;
   }
   Task<Catalogue> catalogue() override {
     MemoryLine::Call call(line_, "catalogue");

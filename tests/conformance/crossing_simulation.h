@@ -83,6 +83,7 @@ class CrossingSimulation {
     options.name = "source";
     common(options);
     options.uidl_keys = one_in(5);
+    options.tells_changes = options.condstore && !options.uidl_keys;
     options.stream_above = one_in(2) ? 2000 : kHoldLimit;
     return options;
   }

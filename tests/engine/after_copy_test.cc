@@ -75,6 +75,12 @@ class WatchedJournal final : public Journal {
   Task<std::vector<MessageRow>> rows(FolderId f, MessageKey after, std::size_t n) override {
     return inner_->rows(f, std::move(after), n);
   }
+  Task<std::vector<MessageRow>> newest_rows(FolderId f, std::size_t n) override {
+    return inner_->newest_rows(f, n);
+  }
+  Task<std::vector<MessageRow>> rows_outside(FolderId f, std::vector<UidRange> r) override {
+    return inner_->rows_outside(f, std::move(r));
+  }
   Task<std::vector<MessageRow>> rows_for(FolderId f, std::vector<MessageKey> k) override {
     return inner_->rows_for(f, std::move(k));
   }

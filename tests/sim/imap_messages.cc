@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tests/sim/imap_session.h"
 
@@ -151,12 +152,18 @@ void ImapSession::fetch(const ClientCommand& command) {
     if (command.arguments[i].kind == Token::Kind::atom)
       items.push_back(upper(command.arguments[i].text));
   const bool bodies = std::ranges::find(items, "BODY.PEEK[]") != items.end();
+  std::uint64_t since = 0;
+  if (const auto at = std::ranges::find(items, "CHANGEDSINCE"); at != items.end()) {
+    if (!profile_.offers("CONDSTORE")) return sin(command, "CONDSTORE is not offered");
+    if (std::next(at) == items.end()) return sin(command, "since when");
+    since = std::strtoull(std::next(at)->c_str(), nullptr, 10);
+  }
   Dice& dice = server_.dice;
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < view_.size(); ++i) {
     if (!set->contains(view_[i])) continue;
     const Mail* mail = folder_->find(view_[i]);
-    if (!mail) continue;
+    if (!mail || mail->modseq <= since) continue;
     // What is asked for alone, it gives.
     if (bodies && profile_.skips_fetch && command.arguments[0].text != std::to_string(view_[i]) &&
         dice.one_in(6))
@@ -242,11 +249,25 @@ void ImapSession::expunge(const ClientCommand& command) {
   ok(command.tag, "done");
 }
 
+/// `[RETURN (ALL)] ALL` or `[RETURN (ALL)] UID set`.
 void ImapSession::search(const ClientCommand& command) {
-  std::string found;
+  const std::vector<Token>& arguments = command.arguments;
+  const bool extended = !arguments.empty() && upper(arguments[0].text) == "RETURN";
+  if (extended && !profile_.offers("ESEARCH")) return sin(command, "ESEARCH is not offered");
+  std::optional<UidSet> wanted;
+  if (arguments.size() >= 2 && upper(arguments[arguments.size() - 2].text) == "UID") {
+    wanted = read_set(arguments.back().text, view_.empty() ? 0 : view_.back());
+    if (!wanted) return sin(command, "no set: " + arguments.back().text);
+  }
+  std::vector<std::uint32_t> found;
   for (const std::uint32_t uid : view_)
-    if (folder_->find(uid)) found += fmt::format(" {}", uid);
-  say("* SEARCH" + found);
+    if (folder_->find(uid) && (!wanted || wanted->contains(uid))) found.push_back(uid);
+  if (extended) {
+    const std::string all = found.empty() ? "" : " ALL " + write_set(found);
+    say(fmt::format("* ESEARCH (TAG {}) UID{}", quote(command.tag), all));
+  } else {
+    say(fmt::format("* SEARCH{}{}", found.empty() ? "" : " ", fmt::join(found, " ")));
+  }
   ok(command.tag, "done");
 }
 

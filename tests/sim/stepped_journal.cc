@@ -53,6 +53,13 @@ class SteppedJournal final : public Journal {
                                      std::size_t limit) override {
     return step("rows", inner_.rows(folder, std::move(after), limit));
   }
+  Task<std::vector<MessageRow>> newest_rows(FolderId folder, std::size_t limit) override {
+    return step("newest_rows", inner_.newest_rows(folder, limit));
+  }
+  Task<std::vector<MessageRow>> rows_outside(FolderId folder,
+                                             std::vector<UidRange> ranges) override {
+    return step("rows_outside", inner_.rows_outside(folder, std::move(ranges)));
+  }
   Task<std::vector<MessageRow>> rows_for(FolderId folder, std::vector<MessageKey> keys) override {
     return step("rows_for", inner_.rows_for(folder, std::move(keys)));
   }

@@ -1,0 +1,215 @@
+#include "engine/standings.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace postferry {
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 4000;
+
+/// Another size and another date than recorded; some servers tell one or the other as they please.
+bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
+  const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
+  return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
+}
+
+}  // namespace
+
+void Standings::list(Catalogue listed, const FolderNumbers& begun) {
+  catalogue = std::move(listed);
+  uid_next_ = begun.uid_next;
+  forget();
+}
+
+void Standings::forget() {
+  standing.assign(catalogue.size(), Standing::due);
+  flag_changes.clear();
+  gone.clear();
+  unplaced.clear();
+  orphans.clear();
+  failed_before_.clear();
+  unlisted = recorded = bytes_before = 0;
+  known = 0;
+  moved = false;
+}
+
+Task<void> Standings::join_rows(FolderId folder) {
+  forget();
+  std::size_t at = 0;
+  MessageKey after;
+  for (;;) {
+    const std::vector<MessageRow> rows = co_await journal_.rows(folder, after, kRowsAtOnce);
+    if (rows.empty()) break;
+    after = rows.back().key;
+    for (const MessageRow& row : rows) {
+      ++recorded;
+      std::optional<std::size_t> index;
+      if (catalogue.by_uid() && row.key.is_uid()) {
+        while (at < catalogue.size() && catalogue.uid(at) < row.key.uid()) ++at;
+        if (at < catalogue.size() && catalogue.uid(at) == row.key.uid()) index = at;
+      } else {
+        index = catalogue.find(row.key);
+      }
+      join(row, index);
+    }
+  }
+}
+
+void Standings::join(const MessageRow& row, std::optional<std::size_t> index) {
+  if (!index) {
+    const bool never_given = row.key.is_uid() && uid_next_ && row.key.uid() >= Uid{*uid_next_};
+    moved = moved || never_given;
+    if (!row.target_uid) orphans.push_back(row);
+    const bool left_alone = row.state < MessageState::leaving;
+    if (options_.mirror_deletions && left_alone) gone.push_back(row);
+    return;
+  }
+  const Catalogue::Entry entry = catalogue[*index];
+  if (catalogue.by_uid()) moved = moved || is_another(row, entry);
+  if (!row.target_uid) {  // its copy must be found again
+    unplaced.emplace(*index, row);
+    return;
+  }
+  const bool ours = row.run == run_ && row.origin == Origin::appended;
+  standing[*index] = ours ? Standing::copied : Standing::present;
+  ++known;
+  if (ours && !windows_.shown(row.key)) bytes_before += row.size_bytes;
+  if (!catalogue.by_uid()) return;
+  const Flags now = flags_to_follow(row, *entry.flags);
+  if (!(now == row.flags)) flag_changes.push_back({row.key, row.target_uid, row.flags, now});
+}
+
+Task<bool> Standings::join_changes(const FolderRecord& record, Catalogue changed,
+                                   const FolderNumbers& begun, SourceSession& source) {
+  list(std::move(changed), begun);
+  const FolderNumbers& then = *record.completed;
+  const bool forward = begun.uid_validity == then.uid_validity && begun.messages &&
+                       begun.uid_next >= then.uid_next &&
+                       begun.highest_modseq >= then.highest_modseq;
+  if (!forward) co_return false;
+  std::uint64_t old = 0, fresh = 0;
+  for (std::size_t at = 0; at < catalogue.size(); at += kRowsAtOnce) {
+    std::vector<MessageKey> keys;
+    for (std::size_t i = at; i < std::min(at + kRowsAtOnce, catalogue.size()); ++i) {
+      const Uid uid = catalogue.uid(i);
+      if (uid < Uid{*then.uid_next}) {
+        ++old;
+      } else if (uid < Uid{*begun.uid_next}) {
+        ++fresh;  // what comes later is not in the numbers of the beginning
+      }
+      keys.push_back(catalogue.key(i));
+    }
+    for (const MessageRow& row : co_await journal_.rows_for(record.id, std::move(keys)))
+      join(row, catalogue.find(row.key));
+  }
+  const std::uint64_t listed = old + fresh;
+  if (moved || !unplaced.empty() || *begun.messages < listed) co_return false;
+  for (std::size_t i = 0; i < old; ++i)
+    if (standing[i] == Standing::due) co_return false;  // it cannot be new
+  // A server whose HIGHESTMODSEQ stands still while mail arrives tracks nothing.
+  if (fresh > 0 && begun.highest_modseq == then.highest_modseq) co_return false;
+  const std::uint64_t still_there = *begun.messages - fresh;
+  if (still_there > record.completed_present) co_return false;
+  if (old == 0 && still_there > 0) co_return false;  // no recorded one vouches for the UIDs
+  unlisted = *begun.messages - listed;
+  recorded = record.completed_present;
+  const std::uint64_t vanished = record.completed_present - still_there;
+  if (!options_.mirror_deletions || vanished == 0) co_return true;
+  co_return co_await find_gone(record, source);
+}
+
+/// Only the whole list of UIDs tells which they are.
+Task<bool> Standings::find_gone(const FolderRecord& record, SourceSession& source) {
+  const std::vector<UidRange> there = co_await source.uids();
+  for (std::size_t i = 0; i < catalogue.size(); ++i)
+    if (!holds(there, catalogue.uid(i))) co_return false;
+  gone = co_await journal_.rows_outside(record.id, there);
+  std::erase_if(gone, [](const MessageRow& row) { return row.state >= MessageState::leaving; });
+  co_return true;
+}
+
+Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_hold) {
+  std::vector<MessageKey> over;
+  std::vector<FailureRow> failures;
+  if (keys_hold) failures = co_await journal_.failures(folder);
+  for (FailureRow& row : failures) {
+    const auto index = catalogue.find(row.key);
+    if (!index) {
+      if (!windowed) over.push_back(std::move(row.key));
+    } else if (standing[*index] != Standing::due) {
+      continue;
+    } else if (row.accepted) {
+      standing[*index] = Standing::accepted;
+    } else if (row.run == run_) {
+      standing[*index] = Standing::rejected;
+    } else {
+      failed_before_.insert(*index);
+    }
+  }
+  if (!over.empty() && !options_.dry_run) co_await journal_.forget(folder, std::move(over));
+  if (!options_.only_failed) co_return;
+  for (std::size_t i = 0; i < standing.size(); ++i)
+    if (standing[i] == Standing::due && !failed_before_.contains(i))
+      standing[i] = Standing::filtered;
+}
+
+void Standings::filter() {
+  for (std::size_t i = 0; i < standing.size(); ++i) {
+    if (standing[i] != Standing::due) continue;
+    const Catalogue::Entry entry = catalogue[i];
+    if (!options_.wants(entry.size_bytes, entry.date)) standing[i] = Standing::filtered;
+  }
+}
+
+std::size_t Standings::due() const {
+  return static_cast<std::size_t>(std::ranges::count(standing, Standing::due));
+}
+
+std::vector<Catalogue::Entry> Standings::due_entries(std::size_t most) const {
+  std::vector<Catalogue::Entry> out;
+  for (std::size_t i = 0; i < standing.size() && out.size() < most; ++i)
+    if (standing[i] == Standing::due && !failed_before_.contains(i)) out.push_back(catalogue[i]);
+  for (const std::size_t i : failed_before_)
+    if (standing[i] == Standing::due && out.size() < most) out.push_back(catalogue[i]);
+  return out;
+}
+
+Tally Standings::tally(std::uint64_t twins) const {
+  Tally tally = windows_.messages();
+  tally.twins = twins;
+  tally.seen += unlisted;
+  tally.present += unlisted;
+  for (std::size_t i = 0; i < standing.size(); ++i) {
+    if (!windows_.first() && windows_.shown(catalogue.key(i))) continue;
+    ++tally.seen;
+    switch (standing[i]) {
+      case Standing::due:
+        ++tally.pending;
+        break;
+      case Standing::present:
+        ++tally.present;
+        break;
+      case Standing::copied:
+        ++tally.copied;
+        break;
+      case Standing::filtered:
+        ++tally.filtered;
+        break;
+      case Standing::rejected:
+        ++tally.rejected;
+        break;
+      case Standing::accepted:
+        ++tally.rejected;
+        ++tally.accepted;
+        break;
+      case Standing::vanished:
+        ++tally.vanished;
+        break;
+    }
+  }
+  return tally;
+}
+
+}  // namespace postferry

@@ -1,0 +1,77 @@
+// How each message of a source folder stands: its catalogue joined with the journal, and what
+// follows from that. It asks the journal and knows no server.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "engine/crossing.h"
+#include "engine/follow.h"
+#include "engine/settle.h"
+#include "engine/windows.h"
+
+namespace postferry {
+
+/// Of one folder in one attempt. A catalogue is whole, or has only what changed: then `unlisted`
+/// counts the others, each of which has its row and is not looked at.
+class Standings {
+ public:
+  /// All outlive it.
+  Standings(Journal& journal, const CrossingOptions& options, const Windows& windows, RunId run)
+      : journal_(journal), options_(options), windows_(windows), run_(run) {}
+
+  /// A whole catalogue: everything is due, until it is joined.
+  void list(Catalogue listed, const FolderNumbers& begun);
+  /// As after list().
+  void forget();
+  /// Merge-joins the catalogue with the folder's rows, a page of rows at a time; what an earlier
+  /// join told is forgotten.
+  Task<void> join_rows(FolderId folder);
+
+  /// What changed and arrived since `record`'s last crossing. False where it does not add up with
+  /// the journal, so that only a whole catalogue can tell: nothing may be done then.
+  Task<bool> join_changes(const FolderRecord& record, Catalogue changed, const FolderNumbers& begun,
+                          SourceSession& source);
+
+  /// What the user settled is not tried again, nor in this run what failed in it, however often the
+  /// line is lost; what failed in an earlier one is. What is no longer at the source failed
+  /// nowhere; a source that is `windowed` may only not show it. Without `keys_hold` no failure is
+  /// known.
+  Task<void> join_failures(FolderId folder, bool windowed, bool keys_hold);
+  /// What the user's options leave out.
+  void filter();
+
+  std::size_t due() const;
+  /// At most `most`. Those that failed before come last: what has never been tried must not wait.
+  std::vector<Catalogue::Entry> due_entries(std::size_t most) const;
+  /// The sum, windows before this one included.
+  Tally tally(std::uint64_t twins) const;
+
+  Catalogue catalogue;
+  std::vector<Standing> standing;  // one for each of its entries
+  std::uint64_t unlisted = 0;
+  std::vector<FlagChange> flag_changes;
+  std::vector<MessageRow> gone;                // rows whose key is missing; for mirrored deletions
+  std::map<std::size_t, MessageRow> unplaced;  // rows whose target UID became void, by entry
+  std::vector<MessageRow> orphans;             // the same of what is no longer at the source
+  std::uint64_t recorded = 0;                  // rows of the folder
+  std::uint64_t bytes_before = 0;              // copied by this run in earlier attempts
+  std::size_t known = 0;                       // messages that had crossed
+  bool moved = false;                          // recorded keys name other messages now
+
+ private:
+  void join(const MessageRow& row, std::optional<std::size_t> index);
+  Task<bool> find_gone(const FolderRecord& record, SourceSession& source);
+
+  Journal& journal_;
+  const CrossingOptions& options_;
+  const Windows& windows_;
+  const RunId run_;
+  std::optional<std::uint32_t> uid_next_;  // when the catalogue was begun
+  std::set<std::size_t> failed_before_;    // in an earlier run
+};
+
+}  // namespace postferry
