@@ -205,46 +205,6 @@ Catalogue remarked(Catalogue catalogue, const Session& session, std::uint64_t be
   return catalogue;
 }
 
-constexpr const char* kLookItems = " (UID FLAGS INTERNALDATE RFC822.SIZE)";
-
-// Collects what a target folder holds from a UID on.
-class Look {
- public:
-  explicit Look(Uid from) : from_(std::max(from.value, 1u)) {}
-
-  std::uint32_t from() const { return from_; }
-
-  void take(const Response& response) {
-    const auto* fetch = std::get_if<FetchData>(&response);
-    // `n:*` gives the last message even when it lies below n.
-    if (!fetch || !fetch->uid || *fetch->uid < from_) return;
-    TargetEntry& entry = found_[*fetch->uid];
-    entry.uid = Uid{*fetch->uid};
-    if (fetch->rfc822_size) entry.size_bytes = *fetch->rfc822_size;
-    if (fetch->internal_date) entry.date = date_of(fetch->internal_date);
-    if (fetch->flags) entry.flags = flags_of(*fetch->flags);
-  }
-
-  // What is still to be asked for where the server cut its answer short.
-  std::optional<std::string> rest_after(const StatusResponse& status) const {
-    const auto limit =
-        status.has(Code::kMessageLimit) ? code_message_limit(*status.code) : std::nullopt;
-    if (!limit || !limit->uid || *limit->uid <= from_) return std::nullopt;
-    return fmt::format("{}:{}", from_, *limit->uid - 1);
-  }
-
-  std::vector<TargetEntry> entries() {
-    std::vector<TargetEntry> entries;
-    entries.reserve(found_.size());
-    for (auto& [uid, entry] : found_) entries.push_back(std::move(entry));
-    return entries;
-  }
-
- private:
-  const std::uint32_t from_;
-  std::map<std::uint32_t, TargetEntry> found_;
-};
-
 }  // namespace
 
 std::optional<InternalDate> date_of(const std::optional<DateTime>& date) {
@@ -391,47 +351,6 @@ Task<Catalogue> read_catalogue(Session& session, const Selected& folder, const L
                                     expected(session, began_with), builder.count()));
   }
   co_return remarked(builder.finish(), session, began_with);
-}
-
-Task<std::vector<TargetEntry>> look_from(Party& party, Uid from) {
-  Session& session = party.session();
-  Look look(from);
-  const auto take = [&look](Response& response) { look.take(response); };
-  const auto ask = [&](std::string range) {
-    return session.command("UID FETCH").raw(range + kLookItems).finish();
-  };
-  std::optional<std::string> range = fmt::format("{}:*", look.from());
-  const auto rest = [&]() -> Task<void> {
-    for (int page = 0; range && page < kMaxPages; ++page) {
-      std::string tag = co_await session.send(ask(*range));
-      range = look.rest_after(co_await session.succeed(tag, "FETCH", take));
-    }
-  };
-  const auto after_noop = [&]() -> Task<void> {
-    // Not pipelined: Dovecot puts the sync off when it sees another command behind the NOOP.
-    co_await noop(session);
-    co_await rest();
-  };
-  const auto opened_again = [&](Turn& turn) -> Task<void> {
-    Opening opening = co_await party.begin_opening(turn, party.folder().name, party.folder().wire);
-    std::string tag = co_await party.say(turn, ask(*range));
-    turn.spoken();
-    co_await turn.listen();
-    co_await party.reopened(std::move(opening));
-    const StatusResponse status = co_await session.finish(tag, take);
-    range.reset();
-    // Some servers do not like `n:*` where there is nothing.
-    if (status.status != Status::kOk && session.exists() > 0)
-      throw session.refused(status, "FETCH");
-    range = look.rest_after(status);
-  };
-  if (party.alone()) {
-    co_await party.in_folder(after_noop);
-  } else {
-    co_await party.in_turn(opened_again);
-    if (range) co_await party.in_folder(rest);
-  }
-  co_return look.entries();
 }
 
 Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> uids) {

@@ -1,5 +1,5 @@
-// Reading what a folder holds without the bodies: the catalogue, the target's messages from a UID
-// on, and the header fields by which messages are recognised.
+// Reading what a folder holds without the bodies: the catalogue, and the header fields by which
+// messages are recognised.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,6 @@
 #include "connectors/imap/party.h"
 #include "engine/catalogue.h"
 #include "engine/source.h"
-#include "engine/target.h"
 
 namespace postferry::imap {
 
@@ -30,10 +29,6 @@ Task<std::vector<UidRange>> list_uids(Session& session, const Selected& folder);
 /// no mail can have come is none. With `elsewhere` it leaves out what has one of these labels.
 Task<Catalogue> read_catalogue(Session& session, const Selected& folder,
                                const Labels* elsewhere = nullptr);
-
-/// Messages of the party's folder with UID >= from, ascending: other sessions' doing included,
-/// after a NOOP, or after opening it again where the line has other users.
-Task<std::vector<TargetEntry>> look_from(Party& party, Uid from);
 
 /// Recognisable header fields of the given messages; those that are gone are left out.
 Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> uids);

@@ -10,6 +10,7 @@
 #include "connectors/imap/fetcher.h"
 #include "connectors/imap/folders.h"
 #include "connectors/imap/login.h"
+#include "connectors/imap/look.h"
 #include "connectors/imap/scan.h"
 #include "connectors/imap/selected.h"
 #include "connectors/imap/store.h"

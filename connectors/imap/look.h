@@ -1,0 +1,16 @@
+// What a target folder holds from a UID on.
+#pragma once
+
+#include <vector>
+
+#include "connectors/imap/party.h"
+#include "engine/async/task.h"
+#include "engine/target.h"
+
+namespace postferry::imap {
+
+/// Messages of the party's folder with UID >= from, ascending: other sessions' doing included,
+/// after a NOOP, or after opening it again where the line has other users.
+Task<std::vector<TargetEntry>> look_from(Party& party, Uid from);
+
+}  // namespace postferry::imap
