@@ -163,15 +163,16 @@ class FolderCrosser {
 
   Task<void> open_target() {
     if (r_.options.dry_run) co_return;
+    const bool subscribe = r_.folder.source.subscribed && !r_.folder.target_subscribed;
     if (!r_.folder.exists) {
-      co_await r_.target.create(r_.folder.target, r_.folder.role);
-      r_.folder.exists = true;
+      target_numbers_ =
+          co_await r_.target.make_and_select(r_.folder.target, r_.folder.role, subscribe);
+    } else {
+      if (subscribe) co_await r_.target.subscribe(r_.folder.target);
+      target_numbers_ = co_await r_.target.select(r_.folder.target);
     }
-    if (r_.folder.source.subscribed && !r_.folder.target_subscribed) {
-      co_await r_.target.subscribe(r_.folder.target);
-      r_.folder.target_subscribed = true;
-    }
-    target_numbers_ = co_await r_.target.select(r_.folder.target);
+    r_.folder.exists = true;
+    r_.folder.target_subscribed = r_.folder.target_subscribed || subscribe;
   }
 
   /// Keys and UIDs that no longer mean what they meant are void before anything is joined.

@@ -88,6 +88,13 @@ class TargetSession {
   virtual Task<void> subscribe(const FolderName& folder) = 0;
   /// Opens a folder to fill it; it stays selected while it is filled.
   virtual Task<FolderNumbers> select(const FolderName& folder) = 0;
+  /// create(), subscribe() if that is wanted, and select(); where the connector can, in one round
+  /// trip.
+  virtual Task<FolderNumbers> make_and_select(FolderName folder, Role role, bool subscribed) {
+    co_await create(folder, role);
+    if (subscribed) co_await subscribe(folder);
+    co_return co_await select(folder);
+  }
   /// UIDNEXT of the selected folder as it is now, other sessions' doing included (NOOP first).
   virtual Task<Uid> uid_next() = 0;
   /// Messages of the selected folder with UID >= from, ascending, other sessions' doing included.

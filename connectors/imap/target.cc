@@ -96,6 +96,10 @@ class ImapTargetSession final : public TargetSession {
 
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
 
+  Task<FolderNumbers> make_and_select(FolderName folder, Role role, bool subscribed) override {
+    return make_and_open(std::move(folder), role, subscribed);
+  }
+
   Task<Uid> uid_next() override {
     return in_folder([this]() { return ask_uid_next(); });
   }
@@ -224,13 +228,65 @@ class ImapTargetSession final : public TargetSession {
                    account_.where + ", folder " + printable(folder.to_string()));
   }
 
+  /// The role as CREATE takes it (RFC 6154 §3), where it does.
+  const char* use_of(Role role) const {
+    return session_.capabilities.has("CREATE-SPECIAL-USE") ? special_use(role) : nullptr;
+  }
+
+  Command create_command(const std::string& wire, Role role) {
+    CommandBuilder command = session_.command("CREATE").string(wire);
+    if (const char* use = use_of(role)) command.raw(std::string("(USE (") + use + "))");
+    return command.finish();
+  }
+
+  Task<FolderNumbers> make_and_open(FolderName folder, Role role, bool subscribed) {
+    if (listing_) co_await list_all();
+    const std::string wire = account_.names.wire(folder);
+    Command create = create_command(wire, role);
+    bool open_now = false;
+    if (!folder.is_inbox() && create.pieces.size() == 1)
+      open_now = co_await make_at_once(folder, wire, std::move(create), subscribed);
+    if (open_now) {
+      account_.names.created(folder);
+      co_return co_await opened();
+    }
+    co_await create_as(folder, wire, role);
+    if (subscribed) co_await subscribe_to(folder, wire);
+    co_return co_await open(std::move(folder));
+  }
+
+  /// False when something was refused: then it goes step by step, and is told why.
+  Task<bool> make_at_once(FolderName folder, std::string wire, Command create, bool subscribed) {
+    bool well = true;
+    const auto volley = [&](Turn& turn) -> Task<void> {
+      std::vector<std::string> tags;
+      tags.push_back(co_await party_.say(turn, std::move(create)));
+      if (subscribed) {
+        Command subscribe = session_.command("SUBSCRIBE").string(wire).finish();
+        tags.push_back(co_await party_.say(turn, std::move(subscribe)));
+      }
+      Opening opening = co_await party_.begin_opening(turn, folder, wire);
+      turn.spoken();
+      co_await turn.listen();
+      for (std::string& tag : tags) {
+        const StatusResponse status = co_await session_.finish(std::move(tag));
+        well = well && status.status == Status::kOk;
+      }
+      try {
+        co_await party_.end_opening(std::move(opening));
+      } catch (const Error& failure) {
+        if (failure.kind() != ErrorKind::rejected) throw;
+        well = false;
+      }
+    };
+    co_await party_.in_turn(volley);
+    co_return well;
+  }
+
   Task<void> create_as(FolderName folder, std::string wire, Role role) {
     if (folder.is_inbox()) co_return;
-    const char* use = session_.capabilities.has("CREATE-SPECIAL-USE") ? special_use(role) : nullptr;
-    CommandBuilder command = session_.command("CREATE").string(wire);
-    if (use) command.raw(std::string("(USE (") + use + "))");
-    StatusResponse status = co_await ask(command.finish());
-    if (status.status != Status::kOk && use && !exists_already(status)) {
+    StatusResponse status = co_await ask(create_command(wire, role));
+    if (status.status != Status::kOk && use_of(role) && !exists_already(status)) {
       // Another folder may have the role, or the server does not allow it: the folder matters more.
       status = co_await ask(session_.command("CREATE").string(wire).finish());
     }
@@ -257,6 +313,11 @@ class ImapTargetSession final : public TargetSession {
     if (listing_) co_await list_all();
     std::string wire = account_.names.wire(folder);
     co_await party_.open(std::move(folder), std::move(wire));
+    co_return co_await opened();
+  }
+
+  Task<FolderNumbers> opened() {
+    if (lacks_numbers(party_.folder())) co_await party_.learn_numbers();
     traits_.uidplus =
         !party_.folder().uid_not_sticky && traits_of(session_, account_.names).uidplus;
     co_return party_.folder().numbers;

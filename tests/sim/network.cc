@@ -49,8 +49,9 @@ struct SimNetwork::Connection final : Wire, std::enable_shared_from_this<SimNetw
           most == 0 ? bytes.size() : std::min<std::size_t>(bytes.size(), 1 + dice.below(most));
       std::string chunk = bytes.substr(0, size);
       bytes.erase(0, size);
-      last = std::max(last, network.agenda_.now() + dice.us_below(network.habits.latency_us) +
-                                std::chrono::microseconds(1));
+      last = std::max(last, network.agenda_.now() +
+                                std::chrono::microseconds(1 + network.habits.least_us) +
+                                dice.us_below(network.habits.latency_us));
       network.agenda_.at(last, [self = shared_from_this(), arrive, chunk = std::move(chunk)] {
         arrive(*self, chunk);
       });

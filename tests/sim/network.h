@@ -55,7 +55,8 @@ struct LineFate {
 };
 
 struct LineHabits {
-  std::uint64_t latency_us = 500;       // at most, each way, for each chunk
+  std::uint64_t least_us = 0;           // each way, for each chunk
+  std::uint64_t latency_us = 500;       // at most, on top of it
   std::size_t chunk = 0;                // most bytes of one; 0: as they come
   std::size_t buffer = 64 << 10;        // of the client's system, before a write waits
   std::uint64_t tell_server_us = 2000;  // at most, until the server learns that the line is down

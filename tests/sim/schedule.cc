@@ -10,6 +10,29 @@ namespace {
 
 constexpr const char* kNames[] = {"INBOX", "Projects", "Projects/2019", "Sent"};
 
+bool source_reuses_names(const World& world) { return world.pop3 && world.pop3->profile.reuses(); }
+
+void somebody_acts(World& world, const std::string& name) {
+  const auto act = world.dice.below(6);
+  world.trace.say("-- somebody does {} in {}", act, name);
+  switch (act) {
+    case 0:
+      return world.deliver(name, world.letters.letter());
+    case 1:
+      if (world.renamed[name].restored) return;
+      return world.deliver_to_target(name, world.letters.letter());
+    case 2:
+      if (source_reuses_names(world)) return;
+      return world.remove_at_source(name);
+    case 3:
+      return world.reflag_at_source(name);
+    case 4:
+      return world.remove_at_target(name);
+    default:
+      return world.reflag_at_target(name);
+  }
+}
+
 class Schedule {
  public:
   Schedule(const Orders& orders, Disk& disk, const Disk::Files& image)
@@ -48,7 +71,7 @@ class Schedule {
     world_.source_sessions = world_.target_sessions = static_cast<int>(1 + dice_.below(4));
     options.memory_bytes = 1000 + dice_.below(100'000);
     options.retries = static_cast<int>(1 + dice_.below(5));
-    if (dice_.one_in(5) && !source_reuses_names())
+    if (dice_.one_in(5) && !source_reuses_names(world_))
       options.remove_after = std::chrono::days(dice_.one_in(3) ? 1 : 0);
     options.mirror_deletions = !pop3 && !options.remove_after && dice_.one_in(6);
     LineHabits& habits = world_.network.habits;
@@ -123,30 +146,7 @@ class Schedule {
     for (std::uint64_t n = 1 + dice_.below(3); n > 0; --n) {
       const std::string name = some_folder();
       world_.agenda.after(dice_.us_below(dice_.one_in(2) ? 100'000 : 5'000'000),
-                          [this, name] { somebody_acts(name); });
-    }
-  }
-
-  bool source_reuses_names() const { return world_.pop3 && world_.pop3->profile.reuses(); }
-
-  void somebody_acts(const std::string& name) {
-    const auto act = dice_.below(6);
-    world_.trace.say("-- somebody does {} in {}", act, name);
-    switch (act) {
-      case 0:
-        return world_.deliver(name, world_.letters.letter());
-      case 1:
-        if (world_.renamed[name].restored) return;
-        return world_.deliver_to_target(name, world_.letters.letter());
-      case 2:
-        if (source_reuses_names()) return;
-        return world_.remove_at_source(name);
-      case 3:
-        return world_.reflag_at_source(name);
-      case 4:
-        return world_.remove_at_target(name);
-      default:
-        return world_.reflag_at_target(name);
+                          [this, name] { somebody_acts(world_, name); });
     }
   }
 
@@ -266,6 +266,11 @@ void calm_runs(World& world, Report& report) {
     world.agenda.drain();
     world.options.retries = 5;
     calm_run(world, report, "the calm run");
+  }
+  if (report.trouble.empty() && !world.names.empty()) {
+    for (std::uint64_t n = world.dice.below(4); n > 0; --n)
+      somebody_acts(world, world.names[world.dice.below(world.names.size())]);
+    calm_run(world, report, "the run after changes");
   }
   if (report.trouble.empty()) {
     const std::uint64_t appended = world.target_store.appended;
