@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "connectors/imap/fetcher.h"
+#include "connectors/imap/look.h"
 #include "connectors/imap/scan.h"
 #include "tests/imap/session_dialogue.h"
 

@@ -1,6 +1,7 @@
 // Opening a folder and reading it without bodies: what a server leaves out, cuts short or repeats.
 #include <catch2/catch.hpp>
 
+#include "connectors/imap/look.h"
 #include "connectors/imap/scan.h"
 #include "connectors/imap/selected.h"
 #include "tests/imap/session_dialogue.h"
