@@ -13,6 +13,7 @@
 #include "engine/lane.h"
 #include "engine/mapping.h"
 #include "engine/retry.h"
+#include "engine/skip.h"
 
 namespace postferry {
 

@@ -46,9 +46,4 @@ struct FolderCrossingResult {
 /// Error, and when stopped, both sessions must be dropped.
 Task<void> cross_folder(FolderCrossingRequest request, FolderCrossingResult& result);
 
-/// True when the listings and the journal prove that there is nothing to do (DESIGN section 5);
-/// then `tally` is filled from the journal.
-bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
-                   const std::string& selection_hash, FolderTally& tally);
-
 }  // namespace postferry
