@@ -146,6 +146,7 @@ std::unique_ptr<Credentials> make_credentials(const std::string& end,
                                               const CredentialDoors& doors) {
   if (endpoint.in_files()) return std::make_unique<NoCredentials>("a file");
   if (!endpoint.has_login()) return std::make_unique<NoCredentials>("a server without a login");
+  if (options.literal) return std::make_unique<FixedCredentials>(*options.literal);
   if (options.file) return from_file(*options.file, blocking, doors);
   if (options.command) return std::make_unique<CommandCredentials>(end, *options.command, blocking);
   if (auto value = doors.environment(fmt::format("POSTFERRY_{}_PASSWORD", upper(end)));

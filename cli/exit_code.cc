@@ -46,4 +46,25 @@ ExitCode exit_code(const Ledger& ledger) {
   return ExitCode::bug;
 }
 
+ExitCode exit_code(std::span<const Ledger> ledgers) {
+  std::size_t complete = 0;
+  bool interrupted = false;
+  std::optional<ExitCode> reason;
+  bool one_reason = true;
+  for (const Ledger& ledger : ledgers) {
+    const ExitCode code = exit_code(ledger);
+    if (code == ExitCode::complete) {
+      ++complete;
+    } else if (code == ExitCode::interrupted) {
+      interrupted = true;
+    } else {
+      one_reason = one_reason && (!reason || reason == code);
+      reason = code;
+    }
+  }
+  if (complete == ledgers.size()) return ExitCode::complete;
+  if (interrupted) return ExitCode::interrupted;
+  return one_reason && complete == 0 ? *reason : ExitCode::partial;
+}
+
 }  // namespace postferry::cli

@@ -1,6 +1,8 @@
 // What the caller's shell is told: DESIGN section 7, "Exit status". Pure.
 #pragma once
 
+#include <span>
+
 #include "engine/error.h"
 #include "engine/ledger.h"
 
@@ -18,6 +20,7 @@ enum class ExitCode : int {
   interrupted = 75,  // stopped before the end: run again to resume
   protocol = 76,     // protocol or TLS failure
   auth = 77,         // login refused
+  job_file = 78,     // the job file is wrong
   at_once = 130,     // a second signal
 };
 
@@ -26,5 +29,9 @@ ExitCode exit_code(const Error& error);
 
 /// For one account's end.
 ExitCode exit_code(const Ledger& ledger);
+
+/// For the end of many: complete; interrupted, if one was; the reason for which all failed, if it
+/// was one for all; else partial.
+ExitCode exit_code(std::span<const Ledger> ledgers);
 
 }  // namespace postferry::cli

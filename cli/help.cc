@@ -17,6 +17,11 @@ constexpr const char* kCopyIs =
     "Copies every message of SOURCE to TARGET, byte for byte, with its folder, flags and date. "
     "Messages that are there already stay as they are. It can be stopped at any moment: the same "
     "command goes on where it was, and nothing is lost or doubled.";
+constexpr const char* kRunIs =
+    "Carries every account of a job file over, as copy does for one, several side by side. One "
+    "that "
+    "fails stops no other. The same command goes on where it was. The whole file is checked before "
+    "anything begins.";
 constexpr const char* kCheckIs =
     "Logs in at both ends and shows what a copy would meet: folders and where they would go, "
     "messages, sizes, and what the target can do. Writes nothing anywhere.";
@@ -74,7 +79,8 @@ constexpr const char* kExits = R"(Exit status:
   64  wrong usage                    75  stopped before the end; run it again
   65  done, but something failed     76  protocol or TLS failure
   69  a server was never reached     77  login refused
-  73  a local file failed           130  stopped at once (second signal)
+  73  a local file failed            78  the job file is wrong
+                                   130  stopped at once (second signal)
 )";
 
 constexpr const char* kCopyExamples = R"(Examples:
@@ -99,6 +105,26 @@ constexpr const char* kCopyExamples = R"(Examples:
       --folder 'Projects/**' --since 2019-01-01 --map Projects=Archive/Projects
 )";
 
+constexpr const char* kRunExamples = R"(A job file:
+  [source]
+  url = "imaps://imap.old.example"     # the user comes from the account
+  [target]
+  url = "imaps://imap.new.example"
+  [[account]]                          # and, or instead: accounts = "people.csv"
+  source_user = "ann"
+  target_user = "ann"
+  source_password_file = "ann.old"
+  target_password_file = "ann.new"
+
+  Options are keys as well, at the top or of an account: max_size = "25M".
+  A CSV has these columns: name, source_user, target_user, source_password,
+  target_password, ..._password_file, ..._password_command, source_url, target_url.
+
+Examples:
+  postferry run move.toml
+  postferry run move.toml --only 'a*' --jobs 2
+  postferry run move.toml --failed
+)";
 constexpr const char* kVerifyExamples = R"(Examples:
   postferry verify imaps://ann@old.example imaps://ann@new.example
 
@@ -139,11 +165,15 @@ struct About {
   const char* examples;
   const char* more = "";  // arguments after SOURCE TARGET
 };
-constexpr About kCommands[] = {
-    {"copy", kCopyIs, kCopyExamples},       {"check", kCheckIs, kCheckExamples},
-    {"verify", kVerifyIs, kVerifyExamples}, {"failed", kFailedIs, kFailedExamples},
-    {"retry", kRetryIs, kRetryExamples},    {"undo", kUndoIs, kUndoExamples, " RUN|last"},
-    {"status", kStatusIs, kStatusExamples}, {"report", kReportIs, kReportExamples, " [RUN|last]"}};
+constexpr About kCommands[] = {{"copy", kCopyIs, kCopyExamples},
+                               {"run", kRunIs, kRunExamples},
+                               {"check", kCheckIs, kCheckExamples},
+                               {"verify", kVerifyIs, kVerifyExamples},
+                               {"failed", kFailedIs, kFailedExamples},
+                               {"retry", kRetryIs, kRetryExamples},
+                               {"undo", kUndoIs, kUndoExamples, " RUN|last"},
+                               {"status", kStatusIs, kStatusExamples},
+                               {"report", kReportIs, kReportExamples, " [RUN|last]"}};
 
 About about_of(const std::string& name) {
   return *std::ranges::find_if(kCommands, [&](const About& one) { return name == one.name; });
@@ -188,6 +218,7 @@ std::string program_help() {
       "IMAP servers or Maildirs, exactly, and picks up where it stopped.\n\n",
       version());
   text += "  postferry copy SOURCE TARGET     copy what the target does not have\n";
+  text += "  postferry run JOB.toml           copy many accounts\n";
   text += "  postferry check SOURCE TARGET    log in and show what a copy would meet\n";
   text += "  postferry verify SOURCE TARGET   prove that the target has it all\n";
   text += "  postferry failed SOURCE TARGET   list what was refused, and why\n";
@@ -206,9 +237,10 @@ std::string program_help() {
 
 std::string command_help(const CLI::App& command) {
   const About about = about_of(command.get_name());
-  std::string text =
-      fmt::format("Usage: postferry {} SOURCE TARGET{} [options]\n\n", about.name, about.more);
-  text += wrap(about.is, kWidth, 0) + "\n\n" + kEndpoints;
+  std::string text = fmt::format("Usage: postferry {} {}{} [options]\n\n", about.name,
+                                 about.is == kRunIs ? "JOB.toml" : "SOURCE TARGET", about.more);
+  text += wrap(about.is, kWidth, 0) + "\n";
+  if (about.is != kRunIs) text += std::string("\n") + kEndpoints;
   for (const std::string& group : command.get_groups()) {
     std::string lines;
     for (const CLI::Option* option : command.get_options()) {

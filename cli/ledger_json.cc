@@ -284,17 +284,22 @@ void write_runs(JsonWriter& json, const RunHistory& history) {
   json.end_array();
 }
 
-}  // namespace
+void write_past(JsonWriter& json, const RunRecord& past) {
+  json.begin_object("last_run");
+  json.number("run", past.id.value);
+  json.string("command", past.command);
+  json.number("started_at", past.started_at);
+  if (past.ended_at) {
+    json.number("ended_at", *past.ended_at);
+  } else {
+    json.null("ended_at");
+    json.number("copied_so_far", past.copied_so_far);
+  }
+  json.end_object();
+}
 
-std::string ledger_json(const Report& report) {
+void write_account(JsonWriter& json, const Report& report) {
   const Ledger& ledger = report.ledger;
-  JsonWriter json;
-  json.begin_object();
-  json.number("format", std::int64_t{1});
-  json.number("run", ledger.run);
-  json.string("outcome", to_string(ledger.outcome));
-  if (report.dry_run) json.boolean("dry_run", true);
-  json.begin_array("accounts");
   json.begin_object();
   json.string("name", ledger.account);
   json.string("outcome", to_string(ledger.outcome));
@@ -311,11 +316,57 @@ std::string ledger_json(const Report& report) {
   if (report.failed) write_failed(json, *report.failed);
   if (report.undo) write_undo(json, *report.undo);
   if (report.history) write_runs(json, *report.history);
+  if (report.past) write_past(json, *report.past);
   json.end_object();
-  json.end_array();
+}
+
+void begin(JsonWriter& json, std::int64_t run, Outcome outcome, bool dry_run) {
+  json.begin_object();
+  json.number("format", std::int64_t{1});
+  json.number("run", run);
+  json.string("outcome", to_string(outcome));
+  if (dry_run) json.boolean("dry_run", true);
+}
+
+void write_totals(JsonWriter& json, const Ledger& total) {
   json.begin_object("totals");
-  write_counts(json, ledger);
+  write_counts(json, total);
   json.end_object();
+}
+
+}  // namespace
+
+std::string ledger_json(const Report& report) {
+  JsonWriter json;
+  begin(json, report.ledger.run, report.ledger.outcome, report.dry_run);
+  json.begin_array("accounts");
+  write_account(json, report);
+  json.end_array();
+  write_totals(json, report.ledger);
+  json.end_object();
+  return json.text() + "\n";
+}
+
+std::string job_json(const JobReport& job) {
+  JsonWriter json;
+  begin(json, job.run, job.outcome(), job.dry_run);
+  if (job.failure) write_error(json, job.failure->kind, job.failure->message, "");
+  if (job.holder) json.string("holder", *job.holder);
+  if (!job.faults.empty()) {
+    json.begin_array("faults");
+    for (const JobFault& fault : job.faults) {
+      json.begin_object();
+      json.string("file", fault.place.file);
+      json.number("line", std::int64_t{fault.place.line});
+      json.string("text", fault.text);
+      json.end_object();
+    }
+    json.end_array();
+  }
+  json.begin_array("accounts");
+  for (const Report& report : job.accounts) write_account(json, report);
+  json.end_array();
+  write_totals(json, job.total());
   json.end_object();
   return json.text() + "\n";
 }

@@ -84,6 +84,8 @@ std::string folder_table(const Report& report) {
   return text;
 }
 
+}  // namespace
+
 std::string failures_text(const Report& report) {
   std::string text;
   for (const FolderTally& folder : report.ledger.folders) {
@@ -145,8 +147,6 @@ std::string sum_text(const Report& report) {
   return text;
 }
 
-}  // namespace
-
 std::string advice(const Report& report, ExitCode code) {
   const std::optional<Error>& error = report.ledger.error;
   switch (code) {
@@ -170,6 +170,7 @@ std::string advice(const Report& report, ExitCode code) {
       return error && error->kind() == ErrorKind::protocol
                  ? "--transcript FILE writes down what was said."
                  : "Nothing secret was sent.";
+    case ExitCode::job_file:
     case ExitCode::local_file:
     case ExitCode::journal:
     case ExitCode::usage:

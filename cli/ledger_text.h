@@ -13,6 +13,12 @@ namespace postferry::cli {
 /// `brief`, and where nothing began, only folders and messages that failed: perhaps nothing at all.
 std::string ledger_text(const Report& report, ExitCode code, bool brief);
 
+/// The folders and messages that failed, and why; perhaps nothing.
+std::string failures_text(const Report& report);
+
+/// The balance of the ledger, and what else was done.
+std::string sum_text(const Report& report);
+
 /// What `check` found; nothing when it failed.
 std::string check_text(const Report& report);
 

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
-#include <numeric>
 
 #include "cli/help.h"
+#include "cli/option_refusal.h"
 #include "cli/values.h"
 #include "engine/error.h"
 
@@ -91,14 +91,15 @@ class Description {
 
   void all() {
     app_.add_option("SOURCE", source_);
-    app_.add_option("TARGET", target_);
+    if (!is(Command::run)) app_.add_option("TARGET", target_);
     if (is(Command::undo) || is(Command::report)) app_.add_option("RUN", into_.run);
     if (!is(Command::status) && !is(Command::report)) logins();
     relaying();
     selection();
-    if (is(Command::copy)) following();
+    if (is(Command::copy) || is(Command::run)) following();
     if (is(Command::failed)) settling();
     if (!is(Command::check)) working();
+    side_by_side();
     talking();
   }
   const std::string& source() const { return source_; }
@@ -119,6 +120,7 @@ class Description {
   void many(const char* group, const char* name, const char* type, Into& into, Read read,
             const char* help) {
     const auto take = [name, &into, read](const std::vector<std::string>& texts) {
+      into.clear();  // of what a job file says
       for (const std::string& text : texts) into.push_back(value_of(name, text, read));
     };
     app_.add_option_function<std::vector<std::string>>(name, take, help)
@@ -133,7 +135,7 @@ class Description {
 
   bool is(Command command) const { return into_.command == command; }
   /// Whether it runs a crossing.
-  bool crosses() const { return is(Command::copy) || is(Command::retry); }
+  bool crosses() const { return is(Command::copy) || is(Command::run) || is(Command::retry); }
 
   void logins() {
     const char* group = "Logging in";
@@ -177,9 +179,10 @@ class Description {
          "Only folders that match; may be repeated. Default: all.");
     many(group, "--exclude", "GLOB", into_.excludes, as_is,
          "No folders that match; may be repeated; wins over --folder.");
-    if (!is(Command::copy) && !is(Command::check) && !is(Command::verify)) return;
+    if (is(Command::failed) || is(Command::retry)) return;
     many(group, "--map", "FROM=TO", into_.map, parse_folder_pair,
-         "Folder FROM of the source goes to TO; may be repeated.");
+         "Folder FROM of the source goes to TO, and all below it; / is all folders. May be "
+         "repeated, the first that fits counts.");
     if (into_.command == Command::check) return;
     one(group, "--since", "DATE", into_.since, parse_instant,
         "Only messages that arrived on or after DATE (2019-07-31, or RFC 3339), UTC.");
@@ -187,6 +190,33 @@ class Description {
         "Only messages that arrived before DATE.");
     one(group, "--max-size", "SIZE", into_.max_size_bytes, parse_size,
         "No messages larger than SIZE, like 25M or 48MiB.");
+  }
+
+  void side_by_side() {
+    if (is(Command::copy) || is(Command::retry) || is(Command::undo)) return;
+    const char* group = "Which accounts of a job, and how many at once";
+    many(group, "--only", "GLOB", into_.only, as_is,
+         "Only accounts whose name matches; may be repeated.");
+    if (is(Command::run) || is(Command::check) || is(Command::verify)) {
+      one(
+          group, "--jobs", "N", into_.jobs,
+          [](const std::string& text) { return whole_number(text, 1, 1000); },
+          "Accounts side by side. Default: by cores and --memory.");
+    }
+    if (!is(Command::run)) return;
+    flag(
+        group, "--failed", [this] { into_.failed_accounts = true; },
+        "Only accounts whose last run did not complete.");
+    flag(
+        group, "--skip-complete", [this] { into_.skip_complete = true; },
+        "No accounts whose last run completed.");
+    flag(
+        group, "--no-wait", [this] { into_.wait = false; },
+        "Where a server asks to stay away for more than an hour, end with 75 instead of waiting.");
+    one(
+        group, "--limit-logins", "N", into_.limit_logins,
+        [](const std::string& text) { return whole_number(text, 1, 100'000); },
+        "So many connections a minute at most to each host.");
   }
 
   void settling() {
@@ -242,6 +272,18 @@ class Description {
             return size;
           },
           "Most message data held at once. Default: 48MiB.");
+      one(
+          group, "--limit-rate", "SIZE", into_.limit_rate,
+          [](const std::string& text) {
+            const std::uint64_t size = parse_size(text);
+            if (size < 1000) throw BadValue("less than 1K a second is too little");
+            return size;
+          },
+          "So many bytes a second at most, in each direction, over all connections together.");
+      one(
+          group, "--limit-messages", "N", into_.limit_messages,
+          [](const std::string& text) { return whole_number(text, 1, 1'000'000); },
+          "So many messages a second at most.");
     }
     if (is(Command::failed) || is(Command::status) || is(Command::report)) return;
     one(
@@ -281,137 +323,6 @@ class Description {
   std::string source_, target_;
 };
 
-/// How many letters must change to make `a` of `b`.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
-    }
-  }
-  return row.back();
-}
-
-[[noreturn]] void refuse_unknown(const CLI::App& app, const std::string& argument) {
-  const std::string name = argument.substr(0, argument.find('='));
-  std::string best;
-  std::size_t best_distance = 4;
-  for (const CLI::Option* option : app.get_options()) {
-    if (!option->nonpositional()) continue;
-    const std::string candidate = option->get_name(false, false);
-    if (const std::size_t far = distance(name, candidate); far < best_distance) {
-      best_distance = far;
-      best = candidate;
-    }
-  }
-  throw UsageError(fmt::format("there is no option {}", printable(name, 80)),
-                   best.empty()
-                       ? fmt::format("`postferry {} --help` shows all options.", app.get_name())
-                       : fmt::format("Did you mean {}?", best));
-}
-
-/// CLI11's complaint in our words.
-[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
-  const std::string text = error.what();
-  const std::string name = text.substr(0, text.find(':'));
-  const std::string hint = fmt::format("`postferry {} --help` shows how.", app.get_name());
-  if (text.find("required but received") != std::string::npos) {
-    throw UsageError(fmt::format("{} is given more than once", printable(name, 80)), hint);
-  }
-  if (const std::size_t at = text.find(" was given a disallowed flag"); at != std::string::npos) {
-    throw UsageError(fmt::format("--{} takes no value", printable(text.substr(0, at), 80)), hint);
-  }
-  if (text.find("missing") != std::string::npos) {
-    throw UsageError(fmt::format("{} needs a value", printable(name, 80)), hint);
-  }
-  throw UsageError(printable(text), hint);
-}
-
-void check_together(const PairOptions& options) {
-  for (const auto& [password, end] : {std::pair{&options.source_password, "source"},
-                                      std::pair{&options.target_password, "target"}}) {
-    if (password->file && password->command) {
-      throw UsageError(
-          fmt::format("--{0}-password-file and --{0}-password-command exclude each other", end));
-    }
-  }
-  const auto useless = [](const char* end, const Endpoint& endpoint, const PasswordOptions& given) {
-    if (endpoint.has_login() || (!given.file && !given.command)) return;
-    throw UsageError(
-        fmt::format("the {} {} takes no password", end, printable(endpoint.to_string())));
-  };
-  useless("source", options.source, options.source_password);
-  useless("target", options.target, options.target_password);
-  if (options.since && options.before && *options.since >= *options.before) {
-    throw UsageError("no message arrived both since --since and before --before",
-                     "--since must be the earlier of the two.");
-  }
-  if (options.force_deletions && options.deletions != Deletions::mirror) {
-    throw UsageError("--force-deletions means nothing without --deletions mirror");
-  }
-  if (options.deletions == Deletions::mirror && options.source.protocol == Protocol::pop3) {
-    throw UsageError(
-        "deletions cannot be mirrored from POP3: it does not tell why a message is gone");
-  }
-  if (options.deletions == Deletions::mirror && options.remove_after) {
-    throw UsageError("--deletions mirror and --after-copy delete exclude each other",
-                     "What is deleted at the source after its copy must stay on the target.");
-  }
-  if (options.target.protocol == Protocol::pop3) {
-    throw UsageError("POP3 cannot take mail, so it cannot be a target",
-                     "Give the target's IMAP server, as in imaps://ann@new.example.");
-  }
-  if (options.target.protocol == Protocol::eml) {
-    throw UsageError(".eml files are read, not written: they cannot be a target",
-                     "Give a Maildir or an mbox, as in maildir:/backup/ann.");
-  }
-  if (options.source.identity() == options.target.identity()) {
-    throw UsageError(fmt::format("source and target are the same account, {}",
-                                 printable(options.source.to_string())));
-  }
-}
-
-/// What a target that only takes mail needs, and what it cannot do.
-void check_relay(PairOptions& options) {
-  if (options.source.relays()) {
-    throw UsageError("SMTP and LMTP only take mail, so they cannot be a source");
-  }
-  if (!options.target.relays()) {
-    const char* given = options.recipient         ? "--recipient"
-                        : options.envelope_sender ? "--envelope-sender"
-                        : options.resent          ? "--resent"
-                        : options.resend_unknown  ? "--unknown"
-                                                  : nullptr;
-    if (given != nullptr)
-      throw UsageError(fmt::format("{} means nothing with the target {}", given,
-                                   printable(options.target.to_string())),
-                       "It is for smtp:, lmtp: and mx:.");
-    return;
-  }
-  const char* const kBlind = "A relay takes mail and tells nothing of what became of it.";
-  if (options.command == Command::verify) throw UsageError("a relay cannot be verified", kBlind);
-  if (options.command == Command::undo)
-    throw UsageError("what was handed to a relay cannot be taken back", kBlind);
-  if (options.remove_after)
-    throw UsageError("--after-copy cannot delete what went to a relay: its copy is never seen",
-                     kBlind);
-  if (options.deletions == Deletions::mirror)
-    throw UsageError("--deletions mirror means nothing with a relay", kBlind);
-  if (!options.map.empty()) throw UsageError("--map means nothing with a relay: it has no folders");
-  if (!options.recipient)
-    throw UsageError(fmt::format("the target {} needs --recipient ADDRESS",
-                                 printable(options.target.to_string())),
-                     "It says for whom the mail is handed over.");
-  options.target.recipient = *options.recipient;
-  options.target.envelope_sender = options.envelope_sender;
-  options.target.resent = options.resent;
-}
-
 Endpoint endpoint_of(const char* end, const std::string& url) {
   try {
     return parse_endpoint(url);
@@ -437,6 +348,44 @@ void check_run(PairOptions& options, bool given) {
   }
 }
 
+/// What was given of an option, in a form that can be parsed again.
+void append_given(const CLI::Option& option, std::vector<std::string>& arguments) {
+  if (option.count() == 0) return;
+  const std::string name = option.get_name(false, false);
+  if (option.get_expected_min() == 0) {
+    arguments.push_back(name);
+  } else {
+    for (const std::string& value : option.results()) arguments.push_back(name + "=" + value);
+  }
+}
+
+/// The job file comes first; `report` may have a run after it.
+Invocation parse_job(const char* name, PairOptions options, const Description& description,
+                     CLI::App& app) {
+  if (description.source().empty()) {
+    throw UsageError(fmt::format("{} needs a job file", name),
+                     fmt::format("As in: postferry {} move.toml", name));
+  }
+  if (options.command == Command::copy || options.command == Command::undo ||
+      options.command == Command::retry) {
+    throw UsageError(fmt::format("{} takes a SOURCE and a TARGET, no job file", name),
+                     "`postferry run JOB.toml` copies, and tries again what failed.");
+  }
+  const bool takes_run = options.command == Command::report;
+  if (takes_run && !description.target().empty()) options.run = description.target();
+  const bool extra = !takes_run && !description.target().empty();
+  if (extra || !app.remaining().empty() || (takes_run && app.count("RUN") > 0)) {
+    throw UsageError("one argument too many after the job file",
+                     "A name with spaces or a * in it wants quotes.");
+  }
+  JobRequest request{description.source(), std::move(options), {}};
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->nonpositional()) append_given(*option, request.arguments);
+  }
+  check_run(request.options, true);
+  return {std::nullopt, std::move(request), {}};
+}
+
 Invocation parse_pair(Command command, const char* name,
                       const std::vector<std::string>& arguments) {
   PairOptions options;
@@ -448,13 +397,15 @@ Invocation parse_pair(Command command, const char* name,
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), std::prev(arguments.rend())));
   } catch (const CLI::CallForHelp&) {
-    return {std::nullopt, command_help(app)};
+    return {std::nullopt, std::nullopt, command_help(app)};
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
   }
   for (const std::string& argument : app.remaining()) {
     if (argument.size() > 1 && argument[0] == '-') refuse_unknown(app, argument);
   }
+  if (command == Command::run || description.source().ends_with(".toml"))
+    return parse_job(name, std::move(options), description, app);
   if (description.source().empty() || description.target().empty()) {
     throw UsageError(
         fmt::format("{} needs a SOURCE and a TARGET", name),
@@ -470,29 +421,47 @@ Invocation parse_pair(Command command, const char* name,
   }
   options.source = endpoint_of("SOURCE", description.source());
   options.target = endpoint_of("TARGET", description.target());
-  check_relay(options);
+  check_relaying(options);
   check_together(options);
   check_run(options, app.get_option_no_throw("RUN") && app.count("RUN") > 0);
-  return {std::move(options), {}};
+  return {std::move(options), std::nullopt, {}};
 }
 
 }  // namespace
 
 const char* version() { return POSTFERRY_VERSION; }
 
+void add_options(PairOptions& options, const std::vector<std::string>& arguments) {
+  CLI::App app("", "");
+  app.allow_extras();
+  Description(app, options).all();
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    refuse(app, error);
+  }
+  if (!app.remaining().empty()) {
+    const std::string extra = app.remaining()[0];
+    throw UsageError(
+        fmt::format("there is no option {}", printable(extra.substr(0, extra.find('=')), 80)));
+  }
+}
+
 Invocation parse_command_line(const std::vector<std::string>& arguments) {
   const std::string hint = "`postferry --help` shows the commands.";
   if (arguments.empty()) throw UsageError("nothing to do: no command given", hint);
   const std::string& first = arguments[0];
   static constexpr std::pair<const char*, Command> kCommands[] = {
-      {"copy", Command::copy},     {"check", Command::check},  {"verify", Command::verify},
-      {"failed", Command::failed}, {"retry", Command::retry},  {"undo", Command::undo},
-      {"status", Command::status}, {"report", Command::report}};
+      {"copy", Command::copy},     {"run", Command::run},       {"check", Command::check},
+      {"verify", Command::verify}, {"failed", Command::failed}, {"retry", Command::retry},
+      {"undo", Command::undo},     {"status", Command::status}, {"report", Command::report}};
   for (const auto& [name, command] : kCommands) {
     if (first == name) return parse_pair(command, name, arguments);
   }
-  if (first == "--help" || first == "-h" || first == "help") return {std::nullopt, program_help()};
-  if (first == "--version") return {std::nullopt, fmt::format("postferry {}\n", version())};
+  if (first == "--help" || first == "-h" || first == "help")
+    return {std::nullopt, std::nullopt, program_help()};
+  if (first == "--version")
+    return {std::nullopt, std::nullopt, fmt::format("postferry {}\n", version())};
   if (first[0] == '-') {
     throw UsageError(fmt::format("the command must come before {}", printable(first, 80)), hint);
   }

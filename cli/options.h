@@ -12,6 +12,7 @@
 #include "connectors/endpoint.h"
 #include "engine/model.h"
 #include "engine/observer.h"
+#include "engine/secret.h"
 #include "engine/verify.h"
 
 namespace postferry::cli {
@@ -32,9 +33,10 @@ class UsageError : public std::runtime_error {
 struct PasswordOptions {
   std::optional<std::string> file;
   std::optional<std::string> command;
+  std::optional<Secret> literal;  // from a job file
 };
 
-enum class Command { copy, check, verify, failed, retry, undo, status, report };
+enum class Command { copy, run, check, verify, failed, retry, undo, status, report };
 enum class ReportFormat { text, json, csv, html };
 enum class Progress { automatic, none };
 enum class Deletions { keep, mirror };
@@ -47,6 +49,7 @@ constexpr int kSessionsAfar = 8;
 /// What a command is asked to do with a pair of mailboxes. Defaults are those of the program.
 struct PairOptions {
   Command command = Command::copy;
+  std::string account;  // its name in a job; empty: a pair by itself
   Endpoint source, target;
   PasswordOptions source_password, target_password;
 
@@ -77,6 +80,16 @@ struct PairOptions {
   std::uint64_t memory_bytes = 48u << 20;
   std::chrono::milliseconds timeout{120'000};
   int retries = 5;
+  std::optional<std::uint64_t> limit_rate;  // bytes a second, in each direction
+  std::optional<int> limit_messages;        // a second
+
+  // Of a job as a whole.
+  int jobs = 0;                     // accounts side by side; 0: by cores and memory
+  std::vector<std::string> only;    // accounts by name, as globs
+  bool skip_complete = false;       // accounts whose last run completed
+  bool failed_accounts = false;     // only those whose last run did not
+  bool wait = true;                 // where a server asks to stay away for long
+  std::optional<int> limit_logins;  // a minute, to each host
 
   bool json = false;
   Progress progress = Progress::automatic;
@@ -85,15 +98,34 @@ struct PairOptions {
   std::optional<std::string> transcript;
 };
 
-/// What the command line asks for: a command to run, or a text to print on stdout (help, version)
-/// with exit status 0.
+/// A command on all accounts of a job file.
+struct JobRequest {
+  std::string path;
+  PairOptions options;                 // as far as the command line tells them
+  std::vector<std::string> arguments;  // that told them; they win over the file's
+};
+
+/// What the command line asks for: a command to run on a pair or a job, or a text to print on
+/// stdout (help, version) with exit status 0.
 struct Invocation {
   std::optional<PairOptions> run;
+  std::optional<JobRequest> job;
   std::string print;
 };
 
 /// Reads the arguments after the program's name. Throws UsageError.
 Invocation parse_command_line(const std::vector<std::string>& arguments);
+
+/// Obeys further options of options.command, as `--name=value` each, over those that are there.
+/// Throws UsageError.
+void add_options(PairOptions& options, const std::vector<std::string>& arguments);
+
+/// Gives a target that relays what it needs. Throws UsageError for what it cannot do, and for what
+/// only it could.
+void check_relaying(PairOptions& options);
+
+/// Throws UsageError for options that exclude each other, or do not fit the ends.
+void check_together(const PairOptions& options);
 
 /// "0.1.0"
 const char* version();

@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "cli/commands/commands.h"
+#include "cli/job_program.h"
 #include "cli/ledger_json.h"
 #include "cli/ledger_text.h"
 #include "cli/log.h"
@@ -68,6 +69,7 @@ std::string text_of(const PairOptions& options, const Report& report, ExitCode c
     case Command::report:
       return past_text(options, report, exit_code(report.ledger));
     case Command::copy:
+    case Command::run:
     case Command::retry:
       break;
   }
@@ -89,6 +91,7 @@ Report run_command(const PairOptions& options, Terminal& terminal, Log& log) {
     case Command::report:
       return run_report(options);
     case Command::copy:
+    case Command::run:
     case Command::retry:
       break;
   }
@@ -142,6 +145,7 @@ ExitCode run_program(const std::vector<std::string>& arguments) {
   try {
     const Invocation invocation = parse_command_line(arguments);
     if (invocation.run) return run(*invocation.run, terminal);
+    if (invocation.job) return run_on_job(*invocation.job, terminal);
     return told(write_stdout(invocation.print), ExitCode::complete, terminal);
   } catch (const UsageError& error) {
     return refuse(terminal, error.what(), error.hint());

@@ -67,8 +67,8 @@ std::string render(const ProgressState& state, std::size_t width) {
 }
 
 void ProgressCount::planned(std::size_t folders, std::uint64_t messages) {
-  folders_total_ = folders;
-  listed_ = messages;
+  folders_total_ += folders;
+  listed_ += messages;
 }
 
 void ProgressCount::folder_planned(const FolderName& folder, std::uint64_t seen,

@@ -30,6 +30,7 @@ class ProgressCount {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  /// Adds up what several accounts plan.
   void planned(std::size_t folders, std::uint64_t messages);
   void folder_planned(const FolderName& folder, std::uint64_t seen, std::uint64_t to_copy,
                       std::uint64_t bytes_to_copy);

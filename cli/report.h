@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/job_text.h"
 #include "engine/check.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
@@ -57,6 +58,22 @@ struct Report {
   std::optional<RunHistory> history;
   std::optional<RunRecord> past;  // the run that `report` shows; its ledger is `ledger`
   std::optional<OtherFailure> failure;
+};
+
+/// What a command came to for the accounts of a job.
+struct JobReport {
+  std::string path;
+  bool dry_run = false;
+  std::int64_t run = 0;          // 0: none, or a dry run
+  std::vector<Report> accounts;  // in the file's order; those that were chosen
+  std::vector<JobFault> faults;  // of the job file; then there are no accounts
+  double seconds = 0;
+  std::optional<OtherFailure> failure;  // that ended it all
+  std::optional<std::string> holder;    // of the journal now, for `status`: a process number
+
+  Outcome outcome() const;
+  /// All folders of all accounts, for sums.
+  Ledger total() const;
 };
 
 }  // namespace postferry::cli

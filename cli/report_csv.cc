@@ -29,12 +29,16 @@ std::string csv_field(std::string_view text) {
   return out + "\"";
 }
 
-std::string report_csv(const Report& report) {
+namespace {
+
+constexpr const char* kHeader =
+    "kind,run,account,folder,target,key,text,seen,copied,present,filtered,rejected,accepted,"
+    "vanished,unknown,pending,twins,flags_updated,deleted,removed,bytes_copied\r\n";
+
+std::string rows_of(const Report& report) {
   const std::string account = csv_field(report.ledger.account);
   const std::string run = std::to_string(report.ledger.run);
-  std::string text =
-      "kind,run,account,folder,target,key,text,seen,copied,present,filtered,rejected,accepted,"
-      "vanished,unknown,pending,twins,flags_updated,deleted,removed,bytes_copied\r\n";
+  std::string text;
   for (const FolderTally& folder : report.ledger.folders) {
     text += "folder," + run + "," + account + "," + csv_field(folder.source.to_string()) + "," +
             csv_field(folder.target.to_string()) + ",," +
@@ -44,6 +48,22 @@ std::string report_csv(const Report& report) {
     text += "refused," + run + "," + account + "," + csv_field(refusal.folder.to_string()) + ",," +
             csv_field(refusal.key.to_string()) + "," + csv_field(printable(refusal.text)) +
             std::string(14, ',') + "\r\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string report_csv(const Report& report) { return kHeader + rows_of(report); }
+
+std::string job_csv(const JobReport& job) {
+  std::string text = kHeader;
+  for (const Report& report : job.accounts) {
+    if (report.ledger.error)
+      text += "account," + std::to_string(report.ledger.run) + "," +
+              csv_field(report.ledger.account) + ",,,," + csv_field(report.ledger.error->what()) +
+              std::string(14, ',') + "\r\n";
+    text += rows_of(report);
   }
   return text;
 }

@@ -14,4 +14,7 @@ std::string report_csv(const Report& report);
 /// with = + - @, a tab or a CR, gets a ' before it.
 std::string csv_field(std::string_view text);
 
+/// All accounts of a job; one that was stopped has a row of its own.
+std::string job_csv(const JobReport& job);
+
 }  // namespace postferry::cli

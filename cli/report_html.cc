@@ -100,17 +100,23 @@ std::string html_escaped(std::string_view text) {
   return out;
 }
 
-std::string report_html(const Report& report) {
+namespace {
+
+std::string head(const std::string& title) {
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+      "'unsafe-inline'\"><meta name=\"viewport\" content=\"width=device-width\">"
+      "<title>postferry, {}</title><style>{}</style></head><body>\n",
+      html_escaped(title), kStyle);
+}
+
+/// One run of one account, below its heading.
+std::string body(const Report& report) {
   const Ledger& ledger = report.ledger;
   const Tally tally = ledger.messages();
   std::string text =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-      "'unsafe-inline'\"><meta name=\"viewport\" content=\"width=device-width\">";
-  text += fmt::format("<title>postferry, run {}</title><style>{}</style></head><body>\n",
-                      ledger.run, kStyle);
-  text += fmt::format("<h1>Run {}: {}</h1>\n", ledger.run, to_string(ledger.outcome));
-  text += "<p>" + html_escaped(report.source) + " &rarr; " + html_escaped(report.target) + "<br>";
+      "<p>" + html_escaped(report.source) + " &rarr; " + html_escaped(report.target) + "<br>";
   if (report.past)
     text += fmt::format("{} UTC, {}, ", utc_text(report.past->started_at),
                         html_escaped(report.past->command));
@@ -131,6 +137,46 @@ std::string report_html(const Report& report) {
               html_escaped(refusal.key.to_string()) + "</td><td class=\"t\">" +
               html_escaped(refusal.text) + "</td></tr>\n";
     text += "</tbody></table>\n";
+  }
+  return text;
+}
+
+std::string account_row(const Report& report, std::size_t number) {
+  const Ledger& ledger = report.ledger;
+  const Tally tally = ledger.messages();
+  const bool bad = ledger.outcome != Outcome::complete;
+  std::string row = fmt::format("<tr><td><a href=\"#a{}\">{}</a></td><td class=\"t{}\">{}</td>",
+                                number, html_escaped(ledger.account), bad ? " bad" : "",
+                                report.past ? to_string(ledger.outcome) : "not begun");
+  for (const std::uint64_t count : {tally.seen, tally.copied, tally.present, tally.rejected})
+    row += "<td>" + with_commas(count) + "</td>";
+  return row + "<td>" + human_bytes(ledger.bytes_copied()) + "</td></tr>\n";
+}
+
+}  // namespace
+
+std::string report_html(const Report& report) {
+  const std::string title = fmt::format("run {}", report.ledger.run);
+  return head(title) +
+         fmt::format("<h1>Run {}: {}</h1>\n", report.ledger.run, to_string(report.ledger.outcome)) +
+         body(report) + "</body></html>\n";
+}
+
+std::string job_html(const JobReport& job) {
+  const Tally tally = job.total().messages();
+  std::string text = head(job.path);
+  text += fmt::format("<h1>{}: {}</h1>\n", html_escaped(job.path), to_string(job.outcome()));
+  text += bar(tally) + sum_line(tally);
+  text +=
+      "<table><thead><tr><th>Account</th><th class=\"t\">outcome</th><th>seen</th>"
+      "<th>copied</th><th>present</th><th>rejected</th><th>size</th></tr></thead><tbody>\n";
+  std::size_t number = 0;
+  for (const Report& report : job.accounts) text += account_row(report, ++number);
+  text += "</tbody></table>\n";
+  number = 0;
+  for (const Report& report : job.accounts) {
+    text += fmt::format("<h2 id=\"a{}\">{}</h2>\n", ++number, html_escaped(report.ledger.account));
+    text += body(report);
   }
   return text + "</body></html>\n";
 }

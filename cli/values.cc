@@ -160,7 +160,9 @@ std::pair<FolderName, FolderName> parse_folder_pair(std::string_view text) {
     throw BadValue(fmt::format("\"{}\" names no two folders; write FROM=TO, like Sent=Archive/Sent",
                                printable(text, 80)));
   }
-  return {FolderName::parse(text.substr(0, at)), FolderName::parse(text.substr(at + 1))};
+  const std::string_view from = text.substr(0, at);
+  return {from == "/" ? FolderName() : FolderName::parse(from),
+          FolderName::parse(text.substr(at + 1))};
 }
 
 std::string parse_address(const std::string& text) {

@@ -31,7 +31,8 @@ std::int64_t parse_instant(std::string_view text);
 /// "90", "90s", "5m", "1h"; at least a second, at most a day. Throws BadValue.
 std::chrono::milliseconds parse_duration(std::string_view text);
 
-/// "FROM=TO", parted at the first `=`. Throws BadValue when a side is empty.
+/// "FROM=TO", parted at the first `=`; FROM is empty, the level above all, where it is written "/".
+/// Throws BadValue when a side is empty.
 std::pair<FolderName, FolderName> parse_folder_pair(std::string_view text);
 
 /// A mail address as SMTP says it: LOCAL@DOMAIN, or LOCAL alone. Throws BadValue.

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/signals_held_back.h"
 #include "cli/transcript_file.h"
+#include "connectors/net/paced.h"
 #include "connectors/net/transcript.h"
 #include "connectors/net/uv_network.h"
 
@@ -40,32 +41,60 @@ void check_files_of(const Endpoint& end) {
                                             printable(end.to_string()), std::strerror(errno)));
 }
 
+net::PaceOptions pace_of(const PairOptions& options) {
+  net::PaceOptions pace;
+  pace.bytes_per_second = options.limit_rate;
+  if (options.limit_logins) pace.connections_per_second = *options.limit_logins / 60.0;
+  return pace;
+}
+
+/// Many accounts would ask one after the other, long after anybody looks.
+Secret nobody_to_ask(const std::string&) {
+  throw Error(ErrorKind::usage, "in a job nobody is asked");
+}
+
 }  // namespace
 
-Wiring::Wiring(const PairOptions& options, Observer& log, WiredEnds ends)
+Machine::Machine(const PairOptions& options, Observer& log)
     : blocking_(make_threads()),
       network_(std::make_unique<net::UvNetwork>(executor_)),
+      paced_(std::make_unique<net::PacedNetwork>(*network_, pace_of(options))),
       spool_(make_disk_spool(*blocking_, spool_directory())),
       exchangers_(std::make_unique<net::AresMailExchangers>(*blocking_)) {
+  if (!options.transcript) return;
+  transcript_file_ = std::make_unique<TranscriptFile>(*options.transcript, executor_, log);
+  transcript_ = std::make_unique<net::TranscriptNetwork>(
+      *paced_, [file = transcript_file_.get()](std::string_view line) { file->line(line); });
+}
+
+Machine::~Machine() = default;
+
+Blocking& Machine::blocking() { return *blocking_; }
+
+ConnectorContext Machine::connectors() {
+  return {transcript_ ? transcript_.get() : paced_.get(),
+          spool_.get(),
+          blocking_.get(),
+          version(),
+          exchangers_.get(),
+          host_name()};
+}
+
+WiredAccount::WiredAccount(Machine& machine, const PairOptions& options, Observer& log,
+                           WiredEnds ends) {
   check_files_of(options.source);
   const bool both = ends == WiredEnds::both;
   if (both) check_files_of(options.target);
-  const auto warn = [&log](const std::string& text) { log.note(Level::warning, text); };
-  const CredentialDoors doors = system_doors(warn);
+  CredentialDoors doors =
+      system_doors([&log](const std::string& text) { log.note(Level::warning, text); });
+  if (!options.account.empty()) doors.prompt = nobody_to_ask;
+  Blocking& blocking = machine.blocking();
   source_credentials_ =
-      make_credentials("source", options.source_password, options.source, *blocking_, doors);
+      make_credentials("source", options.source_password, options.source, blocking, doors);
   if (both)
     target_credentials_ =
-        make_credentials("target", options.target_password, options.target, *blocking_, doors);
-  net::Network* network = network_.get();
-  if (options.transcript) {
-    transcript_file_ = std::make_unique<TranscriptFile>(*options.transcript, executor_, log);
-    transcript_ = std::make_unique<net::TranscriptNetwork>(
-        *network_, [file = transcript_file_.get()](std::string_view line) { file->line(line); });
-    network = transcript_.get();
-  }
-  const ConnectorContext context{network,   spool_.get(),      blocking_.get(),
-                                 version(), exchangers_.get(), host_name()};
+        make_credentials("target", options.target_password, options.target, blocking, doors);
+  const ConnectorContext context = machine.connectors();
   const int sessions = options.sessions.value_or(kSessionsAfar);
   source_ =
       make_source(context, {options.source, source_credentials_.get(), options.timeout, sessions});
@@ -78,6 +107,6 @@ Wiring::Wiring(const PairOptions& options, Observer& log, WiredEnds ends)
   }
 }
 
-Wiring::~Wiring() = default;
+WiredAccount::~WiredAccount() = default;
 
 }  // namespace postferry::cli

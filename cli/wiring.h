@@ -20,34 +20,70 @@ class TranscriptFile;
 /// Which ends of a pair a command talks to.
 enum class WiredEnds { both, source };
 
-/// The ends of a pair, ready to connect; nothing has been sent yet.
-class Wiring {
+/// What all accounts of a process share. Nothing is opened but the transcript.
+class Machine {
  public:
-  /// May ask for passwords. `log` gets warnings, and must outlive it. Throws Error{usage|local}.
-  Wiring(const PairOptions& options, Observer& log, WiredEnds ends = WiredEnds::both);
-  ~Wiring();
-  Wiring(const Wiring&) = delete;
-  Wiring& operator=(const Wiring&) = delete;
+  /// `log` gets warnings, and must outlive it. Throws Error{local}.
+  Machine(const PairOptions& options, Observer& log);
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
 
   net::UvExecutor& executor() { return executor_; }
-  Source& source() { return *source_; }
-  /// Only with both ends wired: one of the two, as the endpoint relays() or not.
-  Target& target() { return *target_; }
-  Relay& relay() { return *relay_; }
+  Blocking& blocking();
   SpoolFactory& spool() { return *spool_; }
+  ConnectorContext connectors();
 
  private:
   net::UvExecutor executor_;
   std::unique_ptr<ThreadBlocking> blocking_;
   std::unique_ptr<net::Network> network_;
+  std::unique_ptr<net::Network> paced_;              // around it
   std::unique_ptr<TranscriptFile> transcript_file_;  // if one is wanted
-  std::unique_ptr<net::Network> transcript_;         // around network_, then
+  std::unique_ptr<net::Network> transcript_;         // around paced_, then
   std::unique_ptr<SpoolFactory> spool_;
   std::unique_ptr<net::MailExchangers> exchangers_;
+};
+
+/// The ends of one account, ready to connect; nothing has been sent yet.
+class WiredAccount {
+ public:
+  /// May ask for passwords, but not for those of an account of a job. `machine` and `log`, which
+  /// gets warnings, must outlive it. Throws Error{usage|local}.
+  WiredAccount(Machine& machine, const PairOptions& options, Observer& log,
+               WiredEnds ends = WiredEnds::both);
+  ~WiredAccount();
+  WiredAccount(const WiredAccount&) = delete;
+  WiredAccount& operator=(const WiredAccount&) = delete;
+
+  Source& source() { return *source_; }
+  /// Only with both ends wired: one of the two, as the endpoint relays() or not.
+  Target& target() { return *target_; }
+  Relay& relay() { return *relay_; }
+
+ private:
   std::unique_ptr<Credentials> source_credentials_, target_credentials_;
   std::unique_ptr<Source> source_;
   std::unique_ptr<Target> target_;
   std::unique_ptr<Relay> relay_;
+};
+
+/// A machine for one account alone.
+class Wiring {
+ public:
+  Wiring(const PairOptions& options, Observer& log, WiredEnds ends = WiredEnds::both)
+      : machine_(options, log), account_(machine_, options, log, ends) {}
+
+  net::UvExecutor& executor() { return machine_.executor(); }
+  Source& source() { return account_.source(); }
+  Target& target() { return account_.target(); }
+  Relay& relay() { return account_.relay(); }
+  WiredAccount& account() { return account_; }
+  SpoolFactory& spool() { return machine_.spool(); }
+
+ private:
+  Machine machine_;
+  WiredAccount account_;
 };
 
 }  // namespace postferry::cli

@@ -78,7 +78,9 @@ class Crossing {
       } catch (const Error& error) {
         const bool busy =
             error.kind() == ErrorKind::transient || error.kind() == ErrorKind::throttled;
-        if (!busy || attempt > options_.retries || stop_.requested()) throw;
+        if (!busy || remedy_for(error) == Remedy::stop || attempt > options_.retries ||
+            stop_.requested())
+          throw;
         failure = error;
       }
       lane = {};

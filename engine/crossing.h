@@ -15,6 +15,7 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/observer.h"
+#include "engine/pace.h"
 #include "engine/source.h"
 #include "engine/target.h"
 
@@ -54,6 +55,7 @@ struct Ends {
   Journal& journal;
   Observer& observer;
   FolderTurns* turns = nullptr;  // of all accounts carried at the same time; null: there is one
+  Pace* pace = nullptr;          // of messages, of all accounts together; null: no limit
 };
 
 /// The names and identities under which the journal knows the account.

@@ -346,7 +346,8 @@ class FolderCrosser {
         r_.run,
         r_.memory_bytes,
         r_.stop,
-        [this](const Message& message) { return r_.options.wants(0, message.date); }};
+        [this](const Message& message) { return r_.options.wants(0, message.date); },
+        r_.ends.pace};
     Transfer belt(std::move(request));
     std::exception_ptr source_failure, failure;
     try {

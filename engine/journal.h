@@ -158,6 +158,8 @@ class Journal {
   /// journal holds a pair with other ends under this name.
   virtual Task<AccountId> account(std::string name, std::string source_identity,
                                   std::string target_identity) = 0;
+  /// Whether there is an account of this name. Never writes.
+  virtual Task<bool> knows(std::string name) = 0;
   virtual Task<RunId> begin_run(AccountId account, std::int64_t started_at,
                                 std::string command) = 0;
   /// Keeps the whole ledger but for the account's name.

@@ -8,6 +8,7 @@
 namespace postferry {
 
 Remedy remedy_for(const Error& error) {
+  if (error.retry_after() && *error.retry_after() > kLongestWait) return Remedy::stop;
   switch (error.kind()) {
     case ErrorKind::transient:
     case ErrorKind::unreachable:

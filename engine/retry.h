@@ -19,7 +19,8 @@ enum class Remedy {
 
 Remedy remedy_for(const Error& error);
 
-/// No server is waited for longer at a time, whatever it asks.
+/// No server is waited for longer at a time. One that asks for more ends the account, whose caller
+/// may have others to carry meanwhile.
 constexpr std::chrono::hours kLongestWait{1};
 
 /// How long to wait before the `attempt`-th try in a row (1 is the first): as the server asks, else

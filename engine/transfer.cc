@@ -25,6 +25,9 @@ std::uint64_t weight(const Message& message) {
 
 Transfer::Transfer(TransferRequest request) : r_(std::move(request)) {
   if (r_.target_uid_next) highest_ = Uid{r_.target_uid_next.value - 1};
+  if (!r_.pace) return;
+  const auto second = static_cast<std::size_t>(std::max(1.0, r_.pace->per_second()));
+  r_.traits.batch_messages = std::min(r_.traits.batch_messages, second);
 }
 
 Task<void> Transfer::message(Message message) {
@@ -93,6 +96,10 @@ Task<std::optional<Batch>> Transfer::next() {
     batch.messages.push_back(std::move(belt_.front()));
     belt_.pop_front();
     if (alone) break;
+  }
+  if (r_.pace) {
+    co_await r_.pace->take(static_cast<double>(batch.messages.size()));
+    if (r_.stop()) co_return std::nullopt;
   }
   OpenBatch row;
   row.folder = r_.folder.id;

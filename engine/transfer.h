@@ -14,6 +14,7 @@
 #include "engine/catalogue.h"
 #include "engine/journal.h"
 #include "engine/observer.h"
+#include "engine/pace.h"
 #include "engine/settle.h"
 #include "engine/source.h"
 #include "engine/target.h"
@@ -34,6 +35,7 @@ struct TransferRequest {
   std::uint64_t memory_bytes = 0;  // of bodies that are here at once, read ahead or on the belt
   std::function<bool()> stop;      // asked before each message is taken, and before each batch
   std::function<bool(const Message&)> wanted;  // for sources whose catalogue has no dates
+  Pace* pace = nullptr;                        // of messages, if there is a limit
 };
 
 /// Thrown through a fetch when the user asked to stop. What is on the belt is given up; what has

@@ -62,6 +62,9 @@ class SqliteJournal final : public Journal {
     co_return co_await call(
         [&](Store& store) { return store.account(name, source_identity, target_identity); });
   }
+  Task<bool> knows(std::string name) override {
+    co_return co_await call([&](Store& store) { return store.knows(name); });
+  }
   Task<RunId> begin_run(AccountId account, std::int64_t started_at, std::string command) override {
     co_return co_await call(
         [&](Store& store) { return store.begin_run(account, started_at, command); });

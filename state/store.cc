@@ -66,6 +66,11 @@ AccountId Store::account(const std::string& name, const std::string& source,
   return AccountId{database_.last_insert_id()};
 }
 
+bool Store::knows(const std::string& name) {
+  Query query = database_.query("SELECT 1 FROM account WHERE name = ?");
+  return query.bind({name}).step();
+}
+
 bool Store::is_new(AccountId account) {
   Query query = database_.query(
       "SELECT 1 FROM folder WHERE account = ?1 AND ("

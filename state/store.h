@@ -25,6 +25,7 @@ class Store {
   void rolled_back() { flags_.forget(); }
 
   AccountId account(const std::string& name, const std::string& source, const std::string& target);
+  bool knows(const std::string& name);
   RunId begin_run(AccountId account, std::int64_t started_at, const std::string& command);
   void end_run(RunId run, std::int64_t ended_at, const Ledger& ledger);
   std::vector<RunRecord> runs(AccountId account, std::size_t limit);

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cli/job_file.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
@@ -17,6 +18,14 @@ std::string account_name(const PairOptions& options);
 /// ledger. Throws Error for what keeps it from beginning: no password, no journal, no transcript.
 /// A first SIGINT or SIGTERM ends it in good order; a second one ends the process.
 Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log);
+
+/// Carries, checks or verifies the job's accounts side by side, as whole.command says. What goes
+/// wrong with one is in its ledger alone. Throws Error for what keeps all from beginning. Signals
+/// as for copy.
+JobReport run_job(const Job& job, Terminal& terminal, Observer& log);
+
+/// What the journal knows of the job's accounts, for status, report and failed. Throws Error.
+JobReport run_job_past(const Job& job);
 
 /// Compares the target with the source, or with the journal where the source is gone. Throws Error
 /// for what keeps it from beginning. Signals as for copy.

@@ -122,25 +122,6 @@ void make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail(path);
 }
 
-Task<void> accept_all(Journal& journal, PairOptions options) {
-  const AccountIdentity identity = identity_of(options);
-  const CrossingOptions selection = crossing_options(options);
-  const AccountId account =
-      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
-  const std::vector<FolderRecord> folders = co_await journal.folders(account);
-  for (const FolderRecord& folder : folders)
-    if (selection.wants(folder.source)) co_await journal.accept_failures(folder.id);
-  if (!options.target.relays()) co_return;
-  // Of what may have been delivered the user says that it was.
-  const std::vector<FailedMessage> failed = co_await failed_messages(journal, options);
-  for (const FolderRecord& folder : folders) {
-    std::vector<MessageKey> unknown;
-    for (const FailedMessage& message : failed)
-      if (message.unknown && message.folder == folder.source) unknown.push_back(message.row.key);
-    co_await journal.set_state(folder.id, std::move(unknown), MessageState::copied);
-  }
-}
-
 }  // namespace
 
 Report run_failed(const PairOptions& options, Terminal& terminal, Observer& log) {

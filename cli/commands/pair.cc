@@ -10,12 +10,13 @@
 #include "cli/journal_path.h"
 #include "cli/ledger_json.h"
 #include "cli/output.h"
+#include "engine/relay_crossing.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {
 namespace {
 
-/// One journal of a pair holds one account, whatever its ends are called.
+/// The journal of a pair holds one account, whatever its ends are called.
 constexpr const char* kAccount = "pair";
 
 constexpr const char* kUnknownText =
@@ -37,7 +38,9 @@ constexpr const char* kUnknownText =
 
 }  // namespace
 
-std::string account_name(const PairOptions& options) { return options.source.to_string(); }
+std::string account_name(const PairOptions& options) {
+  return options.account.empty() ? options.source.to_string() : options.account;
+}
 
 std::string journal_path(const PairOptions& options) {
   return options.journal ? *options.journal
@@ -45,7 +48,8 @@ std::string journal_path(const PairOptions& options) {
 }
 
 AccountIdentity identity_of(const PairOptions& options) {
-  return {kAccount, options.source.identity(), options.target.identity()};
+  return {options.account.empty() ? kAccount : options.account, options.source.identity(),
+          options.target.identity()};
 }
 
 CrossingOptions crossing_options(const PairOptions& options) {
@@ -111,6 +115,65 @@ Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions o
     if (options.target.relays()) co_await add_unknown(journal, folder, found);
   }
   co_return found;
+}
+
+Task<void> accept_all(Journal& journal, PairOptions options) {
+  const AccountIdentity identity = identity_of(options);
+  const CrossingOptions selection = crossing_options(options);
+  const AccountId account =
+      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const std::vector<FolderRecord> folders = co_await journal.folders(account);
+  for (const FolderRecord& folder : folders)
+    if (selection.wants(folder.source)) co_await journal.accept_failures(folder.id);
+  if (!options.target.relays()) co_return;
+  // Of what may have been delivered the user says that it was.
+  const std::vector<FailedMessage> failed = co_await failed_messages(journal, options);
+  for (const FolderRecord& folder : folders) {
+    std::vector<MessageKey> unknown;
+    for (const FailedMessage& message : failed)
+      if (message.unknown && message.folder == folder.source) unknown.push_back(message.row.key);
+    co_await journal.set_state(folder.id, std::move(unknown), MessageState::copied);
+  }
+}
+
+std::unique_ptr<Journal> open_journal_to_carry(const PairOptions& options) {
+  const std::string path = journal_path(options);
+  if (!options.dry_run) return open_journal(path);
+  return std::filesystem::exists(path) ? open_journal_copy(path) : open_journal_in_memory();
+}
+
+Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) {
+  constexpr std::size_t kMost = 1000;
+  std::vector<Refusal> found;
+  const AccountId account =
+      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const std::vector<FolderRecord> folders = co_await journal.folders(account);
+  for (const FolderRecord& folder : folders) {
+    const std::vector<FailureRow> rows = co_await journal.failures(folder.id);
+    for (const FailureRow& row : rows) {
+      if (row.accepted || row.due_at) continue;
+      if (found.size() == kMost) co_return found;
+      found.push_back({folder.source, row.key, row.text});
+    }
+  }
+  co_return found;
+}
+
+Task<Ledger> carry_account(WiredAccount& ends, SpoolFactory& spool, PairOptions options,
+                           CrossingOptions crossing, Carriage carriage) {
+  if (options.target.relays()) {
+    co_return co_await relay_account(
+        {ends.source(), ends.relay(), carriage.journal, carriage.observer, spool},
+        identity_of(options), std::move(crossing), carriage.stop);
+  }
+  co_return co_await cross_account({ends.source(), ends.target(), carriage.journal,
+                                    carriage.observer, carriage.turns, carriage.pace},
+                                   identity_of(options), std::move(crossing), carriage.stop);
+}
+
+std::optional<Pace> pace_of_messages(const PairOptions& options) {
+  if (!options.limit_messages) return std::nullopt;
+  return Pace(*options.limit_messages);
 }
 
 SignalWatch::SignalWatch(net::UvExecutor& executor, const PairOptions& options, Terminal& terminal,

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.h"
+#include "cli/commands/job.h"
 #include "cli/commands/pair.h"
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
@@ -23,14 +24,6 @@ Task<std::optional<RunRecord>> one_run(Journal& journal, AccountIdentity identit
   std::vector<RunRecord> last = co_await journal.runs(account, 1);
   if (last.empty()) co_return std::nullopt;
   co_return std::move(last[0]);
-}
-
-Report report_of(const PairOptions& options) {
-  Report report;
-  report.source = options.source.to_string();
-  report.target = options.target.to_string();
-  report.ledger.account = account_name(options);
-  return report;
 }
 
 }  // namespace

@@ -18,19 +18,24 @@ Report run_verify(const PairOptions& options, Terminal& terminal, Observer& log)
   Report report;
   report.source = options.source.to_string();
   report.target = options.target.to_string();
-  report.ledger.account = account_name(options);
   report.verify =
       block_on(wiring.executor(), verify_account({wiring.source(), wiring.target(), *journal, log},
                                                  identity_of(options), crossing_options(options),
                                                  options.level, stop));
-  const VerifyReport& verify = *report.verify;
-  report.ledger.error = verify.error;
-  report.ledger.seconds = verify.seconds;
-  report.ledger.outcome = verify.stopped                           ? Outcome::interrupted
-                          : verify.accounted_for()                 ? Outcome::complete
-                          : verify.folders.empty() && verify.error ? Outcome::failed
-                                                                   : Outcome::partial;
+  report.ledger = ledger_of(*report.verify);
+  report.ledger.account = account_name(options);
   return report;
+}
+
+Ledger ledger_of(const VerifyReport& verify) {
+  Ledger ledger;
+  ledger.error = verify.error;
+  ledger.seconds = verify.seconds;
+  ledger.outcome = verify.stopped                           ? Outcome::interrupted
+                   : verify.accounted_for()                 ? Outcome::complete
+                   : verify.folders.empty() && verify.error ? Outcome::failed
+                                                            : Outcome::partial;
+  return ledger;
 }
 
 }  // namespace postferry::cli

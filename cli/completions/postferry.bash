@@ -6,15 +6,16 @@ _postferry() {
         --transcript --help"
     local filter="--since --before --max-size --journal --retries --quiet"
     local copy="$filter --deletions --force-deletions --after-copy --dry-run --sessions --memory
-        --no-progress"
+        --limit-rate --limit-messages --no-progress"
     local verify="$filter --level"
     local failed="--export --accept --journal --quiet" retry="--dry-run --journal --sessions --memory
         --retries --no-progress --quiet" undo="--dry-run --yes --journal --retries"
     local relay="--envelope-sender --resent"
     local journal="--recipient --journal --json --log-level --help"
+    local run="--only --failed --skip-complete --jobs --no-wait --limit-logins"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "copy check verify failed retry status report undo --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "copy run check verify failed retry status report undo --help --version" -- "$current")
         return
     fi
     case $previous in
@@ -40,6 +41,12 @@ _postferry() {
     esac
     case ${COMP_WORDS[1]} in
         copy) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $copy" -- "$current") ;;
+        run)
+            compopt -o filenames
+            case $current in
+                -*) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $copy $run" -- "$current") ;;
+                *) mapfile -t COMPREPLY < <(compgen -f -X '!*.toml' -- "$current") ;;
+            esac ;;
         failed) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $failed" -- "$current") ;;
         retry) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay --unknown $retry" -- "$current") ;;
         undo) mapfile -t COMPREPLY < <(compgen -W "last $both $undo" -- "$current") ;;

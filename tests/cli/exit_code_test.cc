@@ -68,3 +68,17 @@ TEST_CASE("a folder that failed while the account went on leaves it partial") {
   ledger.folders[0].error = Error(ErrorKind::rejected, "no such name allowed");
   CHECK(exit_code(ledger) == ExitCode::partial);
 }
+
+TEST_CASE("many accounts are complete, interrupted, or failed for one reason or several") {
+  const Ledger done = ledger_with(Outcome::complete, {}, true);
+  const Ledger stopped = ledger_with(Outcome::interrupted, {}, true);
+  const Ledger refused = ledger_with(Outcome::failed, ErrorKind::auth, false);
+  const Ledger away = ledger_with(Outcome::failed, ErrorKind::unreachable, false);
+  const auto code = [](std::vector<Ledger> ledgers) { return exit_code(ledgers); };
+  CHECK(code({}) == ExitCode::complete);
+  CHECK(code({done, done}) == ExitCode::complete);
+  CHECK(code({refused, refused}) == ExitCode::auth);
+  CHECK(code({refused, away}) == ExitCode::partial);
+  CHECK(code({refused, done}) == ExitCode::partial);
+  CHECK(code({refused, stopped, done}) == ExitCode::interrupted);
+}

@@ -128,7 +128,10 @@ TEST_CASE("no command, or one that does not exist, is refused") {
   CHECK_THAT(refusal({"kopy"}).first, Contains("no command \"kopy\""));
   CHECK_THAT(refusal({""}).first, Contains("no command \"\""));
   CHECK_THAT(refusal({"--json", "copy"}).first, Contains("must come before --json"));
-  CHECK_THAT(refusal({"run", "job.toml"}).first, Contains("no command \"run\""));
+  CHECK_THAT(refusal({"carry", "job.toml"}).first, Contains("no command \"carry\""));
+  CHECK_THAT(refusal({"run"}).first, Contains("needs a job file"));
+  CHECK_THAT(refusal({"copy", "job.toml"}).first, Contains("no job file"));
+  CHECK_THAT(refusal({"check", "a.toml", "b"}).first, Contains("one argument too many"));
 }
 
 TEST_CASE("a command without its two ends, or with three, is refused") {

@@ -68,6 +68,7 @@ TEST_CASE("a folder pair is parted at the first equals sign") {
   const auto [from, to] = parse_folder_pair("Sent=Archive/Sent=old");
   CHECK(from.to_string() == "Sent");
   CHECK(to.to_string() == "Archive/Sent=old");
+  CHECK(parse_folder_pair("/=Old").first.empty());
   CHECK(parse_folder_pair("a%2Fb=c").first.levels() == std::vector<std::string>{"a/b"});
   for (const char* text : {"", "=", "Sent", "Sent=", "=Sent"}) {
     INFO(text);

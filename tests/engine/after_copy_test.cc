@@ -60,6 +60,7 @@ class WatchedJournal final : public Journal {
     return inner_->rows_of_run(f, r, std::move(after), n);
   }
   Task<void> accept_failures(FolderId f) override { return inner_->accept_failures(f); }
+  Task<bool> knows(std::string name) override { return inner_->knows(std::move(name)); }
   Task<bool> is_new(AccountId a) override { return inner_->is_new(a); }
   Task<std::vector<FolderRecord>> folders(AccountId a) override { return inner_->folders(a); }
   Task<FolderRecord> folder(AccountId a, FolderName s, FolderName t) override {

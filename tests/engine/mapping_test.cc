@@ -101,6 +101,18 @@ TEST_CASE("a wish moves a folder and all below it") {
   CHECK(target_of(mapping, "Older") == "Older");
 }
 
+TEST_CASE("a wish for the level above all moves every folder, but those of earlier wishes") {
+  MappingRequest request;
+  request.wishes = {{FolderName::parse("Old"), FolderName::parse("Older")},
+                    {FolderName(), FolderName::parse("Work")}};
+  request.source = {folder("INBOX"), folder("Old/2019"), folder("Sent", Role::sent)};
+  request.target = {folder("INBOX"), folder("Sent", Role::sent)};
+  const Mapping mapping = map_folders(request);
+  CHECK(target_of(mapping, "INBOX") == "Work/INBOX");
+  CHECK(target_of(mapping, "Sent") == "Work/Sent");
+  CHECK(target_of(mapping, "Old/2019") == "Older/2019");
+}
+
 TEST_CASE("what an earlier run decided stays") {
   MappingRequest request;
   request.source = {folder("Gesendet", Role::sent)};

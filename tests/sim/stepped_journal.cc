@@ -35,6 +35,9 @@ class SteppedJournal final : public Journal {
   Task<void> accept_failures(FolderId folder) override {
     return step("accept_failures", inner_.accept_failures(folder));
   }
+  Task<bool> knows(std::string name) override {
+    return step("knows", inner_.knows(std::move(name)));
+  }
   Task<bool> is_new(AccountId account) override { return step("is_new", inner_.is_new(account)); }
   Task<std::vector<FolderRecord>> folders(AccountId account) override {
     return step("folders", inner_.folders(account));

@@ -25,6 +25,7 @@ import test_archives  # noqa: E402, F401
 import test_exits  # noqa: E402, F401
 import test_faults  # noqa: E402, F401
 import test_fidelity  # noqa: E402, F401
+import test_fleet  # noqa: E402, F401
 import test_follow  # noqa: E402, F401
 import test_late  # noqa: E402, F401
 import test_maildir  # noqa: E402, F401

@@ -1,0 +1,68 @@
+#include <algorithm>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/job.h"
+#include "cli/commands/pair.h"
+#include "engine/async/block_on.h"
+#include "engine/async/manual_executor.h"
+#include "engine/error.h"
+#include "state/sqlite_journal.h"
+
+namespace postferry::cli {
+namespace {
+
+/// What an account's last run came to, or has come to so far.
+Report past_report(const PairOptions& options, const AccountPast& past) {
+  Report report = report_of(options);
+  report.ledger.outcome = Outcome::interrupted;
+  report.past = past.last;
+  if (past.last) report.ledger = past.last->ledger;
+  report.ledger.account = account_name(options);
+  if (past.last && !past.last->ended_at) report.ledger.outcome = Outcome::interrupted;
+  return report;
+}
+
+}  // namespace
+
+JobReport run_job_past(const Job& job) {
+  ManualExecutor executor;
+  const Command command = job.whole.command;
+  if (command == Command::report && job.whole.run != "last") {
+    throw Error(ErrorKind::usage,
+                "a job's report shows what its accounts' last runs came to: leave the number out");
+  }
+  if (job.whole.export_to) {
+    throw Error(ErrorKind::usage, "--export wants a SOURCE and a TARGET, no job file");
+  }
+  const std::unique_ptr<Journal> journal =
+      job.whole.accept ? open_journal(job.journal()) : open_pair_journal(job.journal());
+  const std::vector<AccountPast> past = block_on(executor, pasts_of(*journal, job.accounts));
+  JobReport report = begin_report(job);
+  if (command == Command::status) report.holder = journal_holder(job.journal());
+  for (std::size_t i = 0; i < job.accounts.size(); ++i) {
+    const PairOptions& options = job.accounts[i];
+    if (!is_chosen(job.whole, options.account)) continue;
+    Report& account = report.accounts.emplace_back(past_report(options, past[i]));
+    if (command == Command::failed) {
+      account.ledger = {};
+      account.ledger.account = options.account;
+      account.past.reset();
+    }
+    if (!past[i].known || command == Command::status) continue;
+    if (command == Command::failed && job.whole.accept)
+      block_on(executor, accept_all(*journal, options));
+    std::vector<FailedMessage> failed = block_on(executor, failed_messages(*journal, options));
+    if (command == Command::report) {
+      for (FailedMessage& one : failed)
+        if (!one.row.accepted) account.refusals.push_back({one.folder, one.row.key, one.row.text});
+    } else {
+      const bool open =
+          std::ranges::any_of(failed, [](const FailedMessage& one) { return !one.row.accepted; });
+      if (open) account.ledger.outcome = Outcome::partial;
+      account.failed = std::move(failed);
+    }
+  }
+  return report;
+}
+
+}  // namespace postferry::cli

@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/job.h"
+#include "cli/commands/pair.h"
+#include "cli/fleet_progress.h"
+#include "cli/heartbeat.h"
+#include "cli/observers.h"
+#include "cli/proof_text.h"
+#include "cli/wiring.h"
+#include "engine/async/block_on.h"
+#include "engine/check.h"
+#include "engine/fleet.h"
+#include "engine/relay_check.h"
+#include "state/sqlite_journal.h"
+
+namespace postferry::cli {
+namespace {
+
+constexpr std::uint64_t kLeastMemory = 4u << 20;  // of an account
+constexpr std::uint64_t kMemoryWanted = 6u << 20;
+
+/// Mostly they wait for servers, so that a core carries several.
+std::size_t side_by_side(const PairOptions& whole, std::size_t accounts) {
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t wanted =
+      whole.jobs > 0 ? static_cast<std::size_t>(whole.jobs)
+                     : std::min<std::size_t>(4 * cores, whole.memory_bytes / kMemoryWanted);
+  return std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, accounts));
+}
+
+/// What all accounts of a job share.
+struct Voyage {
+  Machine& machine;
+  Journal& journal;
+  FolderTurns turns;
+  std::optional<Pace> pace;
+  Observer& log;
+  ProgressCount* count;
+  std::uint64_t memory_bytes;  // of each account
+  const StopRequest& stop;
+};
+
+/// What is done with one account, whose sessions and passwords live no longer than this.
+using Work = Task<Ledger> (*)(Voyage& voyage, const PairOptions& options, Report& report);
+
+Task<Ledger> carry(Voyage& voyage, const PairOptions& options, Report& report) {
+  AccountWatch watch(options.account, voyage.count, voyage.log);
+  PlanCount plan(report.planned_bytes);
+  std::vector<Observer*> watchers{&watch};
+  if (options.dry_run) watchers.push_back(&plan);
+  Observers observers(std::move(watchers));
+  WiredAccount ends(voyage.machine, options, watch);
+  CrossingOptions crossing = crossing_options(options);
+  crossing.memory_bytes = voyage.memory_bytes;
+  const AccountIdentity identity = identity_of(options);
+  Ledger ledger = co_await carry_account(ends, voyage.machine.spool(), options, std::move(crossing),
+                                         {voyage.journal, observers, &voyage.turns,
+                                          voyage.pace ? &*voyage.pace : nullptr, voyage.stop});
+  if (ledger.messages().rejected > 0) report.refusals = co_await refusals(voyage.journal, identity);
+  co_return ledger;
+}
+
+Task<Ledger> check(Voyage& voyage, const PairOptions& options, Report& report) {
+  AccountWatch watch(options.account, voyage.count, voyage.log);
+  WiredAccount ends(voyage.machine, options, watch);
+  const AccountIdentity identity = identity_of(options);
+  const bool known = co_await voyage.journal.knows(identity.name);
+  if (options.target.relays()) {
+    const std::unique_ptr<Journal> copy =
+        known ? open_journal_copy(journal_path(options)) : open_journal_in_memory();
+    report.check =
+        co_await check_relay({ends.source(), ends.relay(), *copy, watch, voyage.machine.spool()},
+                             identity, crossing_options(options));
+  } else {
+    report.check =
+        co_await check_account({ends.source(), ends.target(), known ? &voyage.journal : nullptr,
+                                watch, identity, crossing_options(options)});
+  }
+  Ledger ledger;
+  if (!report.check->problems.empty()) ledger.outcome = Outcome::partial;
+  co_return ledger;
+}
+
+Task<Ledger> verify(Voyage& voyage, const PairOptions& options, Report& report) {
+  AccountWatch watch(options.account, voyage.count, voyage.log);
+  WiredAccount ends(voyage.machine, options, watch);
+  const AccountIdentity identity = identity_of(options);
+  const std::unique_ptr<Journal> empty = open_journal_in_memory();
+  const bool known = co_await voyage.journal.knows(identity.name);
+  report.verify = co_await verify_account(
+      {ends.source(), ends.target(), known ? voyage.journal : *empty, watch}, identity,
+      crossing_options(options), options.level, voyage.stop);
+  co_return ledger_of(*report.verify);
+}
+
+Work work_of(Command command) {
+  if (command == Command::check) return check;
+  return command == Command::verify ? verify : carry;
+}
+
+/// The accounts that the options choose, and how much each holds.
+std::vector<PairOptions> choose(const Job& job, const std::vector<AccountPast>& past,
+                                FleetPlan& plan) {
+  std::vector<PairOptions> chosen;
+  for (std::size_t i = 0; i < job.accounts.size(); ++i) {
+    if (!is_chosen(job.whole, job.accounts[i].account)) continue;
+    if (job.whole.skip_complete && past[i].complete()) continue;
+    if (job.whole.failed_accounts && (!past[i].last || past[i].complete())) continue;
+    chosen.push_back(job.accounts[i]);
+    plan.sizes.push_back(past[i].messages());
+  }
+  return chosen;
+}
+
+}  // namespace
+
+JobReport run_job(const Job& job, Terminal& terminal, Observer& log) {
+  const PairOptions& whole = job.whole;
+  Machine machine(whole, log);
+  net::UvExecutor& executor = machine.executor();
+  const Work work = work_of(whole.command);
+  const std::unique_ptr<Journal> journal =
+      work == carry ? open_journal_to_carry(whole) : open_journal_to_look(job);
+  StopRequest stop;
+  const SignalWatch signals(executor, whole, terminal, log, stop);
+
+  FleetPlan plan;
+  const std::vector<PairOptions> chosen =
+      choose(job, block_on(executor, pasts_of(*journal, job.accounts)), plan);
+  plan.side_by_side = side_by_side(whole, chosen.size());
+  plan.wait = whole.wait;
+
+  JobReport report = begin_report(job);
+  for (const PairOptions& options : chosen) report.accounts.push_back(report_of(options));
+  std::optional<FleetProgress> progress;
+  std::optional<Heartbeat> heartbeat;
+  if (whole.progress == Progress::automatic && !whole.quiet) {
+    progress.emplace(terminal, executor, chosen.size());
+    heartbeat.emplace(executor, std::chrono::milliseconds(100), [&progress] { progress->tick(); });
+  }
+  Voyage voyage{machine,
+                *journal,
+                {},
+                pace_of_messages(whole),
+                log,
+                progress ? &progress->count() : nullptr,
+                std::max(kLeastMemory, whole.memory_bytes / plan.side_by_side),
+                stop};
+  FleetEvents events;
+  events.ended = [&](std::size_t index, const Ledger& ledger) {
+    Ledger named = ledger;
+    named.account = chosen[index].account;
+    if (named.error) log.note(Level::error, named.account + ": " + named.error->what());
+    if (progress) progress->account_ended(named);
+  };
+  events.waits = [&](std::size_t index, const Ledger& ledger, std::int64_t until) {
+    log.note(Level::warning, chosen[index].account + ": " + ledger.error->what() + "; goes on at " +
+                                 utc_text(until) + " UTC");
+  };
+  const TimePoint begun = executor.now();
+  std::vector<Ledger> ledgers = block_on(
+      executor,
+      carry_fleet(
+          std::move(plan),
+          [&](std::size_t index) { return work(voyage, chosen[index], report.accounts[index]); },
+          std::move(events), stop));
+  report.seconds = std::chrono::duration<double>(executor.now() - begun).count();
+  for (std::size_t i = 0; i < ledgers.size(); ++i) {
+    report.accounts[i].ledger = std::move(ledgers[i]);
+    report.accounts[i].ledger.account = chosen[i].account;
+  }
+  return report;
+}
+
+}  // namespace postferry::cli

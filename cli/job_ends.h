@@ -1,0 +1,26 @@
+// Where an account of a job comes from and goes to: what [source], [target] and the account say of
+// its two ends, put together. Opens nothing but to see whether a password file is there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/job_file.h"
+
+namespace postferry::cli {
+
+struct JobEnds {
+  const Section &source, &target, &account;
+  std::string directory;  // of the job file
+  bool log_in;            // so that passwords are needed
+  const Environment& environment;
+  std::vector<JobFault>& faults;
+};
+
+/// Sets the account's name, ends and passwords; what is wrong is added to the faults.
+void understand_ends(const JobEnds& ends, PairOptions& account);
+
+/// Keys that [source] and [target] do not have.
+std::vector<std::string> unknown_end_keys(const Keys& keys);
+
+}  // namespace postferry::cli

@@ -1,0 +1,228 @@
+#include "cli/job_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+using namespace postferry;
+using namespace postferry::cli;
+
+namespace {
+
+constexpr const char* kEnds =
+    "[source]\nurl = \"imaps://old.example\"\n[target]\nurl = \"imaps://new.example\"\n";
+
+/// A directory with a job in it, gone with the test.
+class Desk {
+ public:
+  Desk() {
+    char name[] = "/tmp/postferry-job-XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    directory_ = name;
+  }
+  ~Desk() { std::filesystem::remove_all(directory_); }
+
+  std::string write(const std::string& name, const std::string& text) {
+    const std::string path = directory_ + "/" + name;
+    std::ofstream(path) << text;
+    ::chmod(path.c_str(), 0600);
+    return path;
+  }
+  Job load(const std::string& text, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"run", write("job.toml", text)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Invocation invocation = parse_command_line(arguments);
+    REQUIRE(invocation.job);
+    return load_job(*invocation.job, [this](const std::string& key) -> std::optional<std::string> {
+      const auto at = environment.find(key);
+      return at == environment.end() ? std::nullopt : std::optional(at->second);
+    });
+  }
+  /// Every fault as "file:line: text", the directory left out.
+  std::vector<std::string> faults(const std::string& text, std::vector<std::string> more = {}) {
+    std::vector<std::string> lines;
+    try {
+      (void)load(text, std::move(more));
+    } catch (const JobFileError& error) {
+      for (const JobFault& fault : error.faults()) {
+        std::string line = fault_line(fault);
+        if (line.starts_with(directory_)) line.erase(0, directory_.size() + 1);
+        lines.push_back(line);
+      }
+    }
+    return lines;
+  }
+  const std::string& directory() const { return directory_; }
+
+  std::map<std::string, std::string> environment{{"POSTFERRY_SOURCE_PASSWORD", "s"},
+                                                 {"POSTFERRY_TARGET_PASSWORD", "t"}};
+
+ private:
+  std::string directory_;
+};
+
+using Catch::Matchers::Contains;
+
+}  // namespace
+
+TEST_CASE("a job's accounts take their ends from [source] and [target]") {
+  Desk desk;
+  const Job job =
+      desk.load(std::string("max_size = \"25M\"\n") + kEnds +
+                "[[account]]\nsource_user = \"ann@old.example\"\ntarget_user = \"ann\"\n"
+                "max_size = \"1M\"\n"
+                "[[account]]\nname = \"Bob\"\nsource_user = \"b:b\"\n"
+                "target_url = \"imaps://bob@third.example?sessions=2\"\n");
+  REQUIRE(job.accounts.size() == 2);
+  CHECK(job.accounts[0].account == "ann@old.example");
+  CHECK(job.accounts[0].source.user == "ann@old.example");
+  CHECK(job.accounts[0].source.host == "old.example");
+  CHECK(job.accounts[0].target.user == "ann");
+  CHECK(job.accounts[0].max_size_bytes == 1'000'000);
+  CHECK(job.accounts[1].account == "Bob");
+  CHECK(job.accounts[1].source.user == "b:b");
+  CHECK(job.accounts[1].target.host == "third.example");
+  CHECK(job.accounts[1].target.sessions == 2);
+  CHECK(job.accounts[1].max_size_bytes == 25'000'000);
+  CHECK(job.journal() == desk.directory() + "/job.db");
+}
+
+TEST_CASE("a job's accounts come from a table with a header, whatever parts its fields") {
+  Desk desk;
+  for (const char* table :
+       {"source_user,target_user,source_password\r\nann,a.n,\"x,\"\"y\"\r\n\r\nbob,bob,z\r\n",
+        "\xEF\xBB\xBFsource_user;target_user;source_password\nann;a.n;\"x,\"\"y\"\nbob;bob;z"}) {
+    desk.write("people.csv", table);
+    const Job job = desk.load(std::string("accounts = \"people.csv\"\n") + kEnds);
+    REQUIRE(job.accounts.size() == 2);
+    CHECK(job.accounts[0].target.user == "a.n");
+    REQUIRE(job.accounts[0].source_password.literal);
+    CHECK(job.accounts[0].source_password.literal->reveal() == "x,\"y");
+    CHECK(job.warnings.empty());
+  }
+}
+
+TEST_CASE("a table of passwords that others may read is warned of") {
+  Desk desk;
+  ::chmod(desk.write("people.csv", "source_user,target_user,source_password\na,a,x\n").c_str(),
+          0644);
+  const Job job = desk.load(std::string("accounts = \"people.csv\"\n") + kEnds);
+  REQUIRE(job.warnings.size() == 1);
+  CHECK_THAT(job.warnings[0], Contains("chmod 600"));
+}
+
+TEST_CASE("every fault of a job is told at once, with its line") {
+  Desk desk;
+  desk.environment.clear();
+  desk.write("people.csv",
+             "source_user,target_user,source_password,target_password\n"
+             "ann,ann,hush\n"  // a field is missing
+             "bob,bob,hush,hush\n"
+             "bob,bob2,hush,hush\n");  // the same name
+  const std::vector<std::string> faults = desk.faults(
+      "accounts = \"people.csv\"\nmax_size = \"much\"\ncolour = \"blue\"\n"
+      "[source]\nurl = \"imaps://old.example\"\nbanana = 1\n"
+      "[target]\nurl = \"imaps://new.example\"\n"
+      "[[account]]\nsource_user = \"eve\"\ntarget_user = \"eve\"\n"
+      "source_password = \"hush\"\nsince = \"yesterday\"\n"
+      "[[account]]\ntarget_user = \"zoe\"\nname = \"zoe\"\n");
+  const std::vector<std::string> wanted{"job.toml:2: --max-size:",
+                                        "job.toml:3: there is no key colour",
+                                        "job.toml:6: [source] has no key banana",
+                                        "job.toml:9: no password for the target",
+                                        "job.toml:13: --since:",
+                                        "job.toml:14: source: no user",
+                                        "people.csv:2: 3 fields",
+                                        "people.csv:4: a second account is named bob"};
+  for (const std::string& line : wanted) {
+    INFO(line);
+    CHECK(
+        std::ranges::any_of(faults, [&](const std::string& one) { return one.starts_with(line); }));
+  }
+  for (const std::string& one : faults) {
+    INFO(one);
+    CHECK(one.find("hush") == std::string::npos);
+  }
+}
+
+TEST_CASE("no password of a broken job file is echoed") {
+  Desk desk;
+  for (const char* broken :
+       {"[[account]]\nsource_password = \"hush", "source_password = hush\n",
+        "[source]\npassword = \"hush\"\n", "[source]\nurl = \"imaps://a:hush@b\"\n"}) {
+    for (const std::string& line : desk.faults(broken)) {
+      INFO(line);
+      CHECK(line.find("hush") == std::string::npos);
+    }
+    CHECK_FALSE(desk.faults(broken).empty());
+  }
+  desk.write("people.csv", "ann,hush\nbob,hush\n");  // no header
+  const auto faults = desk.faults(std::string("accounts = \"people.csv\"\n") + kEnds);
+  CHECK_FALSE(faults.empty());
+  for (const std::string& line : faults) {
+    INFO(line);
+    CHECK(line.find("hush") == std::string::npos);
+  }
+}
+
+TEST_CASE("what the command line says wins over the job file") {
+  Desk desk;
+  const std::string text = std::string("folder = [\"A\", \"B\"]\nretries = 3\njobs = 2\n") + kEnds +
+                           "[[account]]\nsource_user = \"a\"\ntarget_user = \"a\"\nfolder = \"C\"\n"
+                           "[[account]]\nsource_user = \"b\"\ntarget_user = \"b\"\n";
+  Job job = desk.load(text);
+  CHECK(job.accounts[0].folders == std::vector<std::string>{"C"});
+  CHECK(job.accounts[1].folders == std::vector<std::string>{"A", "B"});
+  CHECK(job.whole.jobs == 2);
+  job = desk.load(text, {"--folder", "D", "--folder", "E", "--jobs", "7", "--dry-run"});
+  CHECK(job.accounts[0].folders == std::vector<std::string>{"D", "E"});
+  CHECK(job.accounts[1].folders == std::vector<std::string>{"D", "E"});
+  CHECK(job.accounts[1].retries == 3);
+  CHECK(job.whole.jobs == 7);
+  CHECK(job.accounts[0].dry_run);
+}
+
+TEST_CASE("names and users of a job stand in paths, and cannot leave them") {
+  Desk desk;
+  const std::string text =
+      "[source]\nurl = \"imaps://old.example\"\nauth = \"plain\"\nas = \"{name}\"\n"
+      "[target]\nurl = \"maildir:backup/{name}\"\n[[account]]\nsource_user = \"admin\"\nname = ";
+  const Job job = desk.load(text + "\"ann\"\n");
+  CHECK(job.accounts[0].target.path == desk.directory() + "/backup/ann");
+  CHECK(job.accounts[0].source.authzid == "ann");
+  CHECK(job.accounts[0].source.auth == "PLAIN");
+  CHECK(desk.faults(text + "\"../ann\"\n").size() == 1);
+}
+
+TEST_CASE("a preset knows a provider's server, by its name or its host") {
+  Desk desk;
+  const Job job = desk.load(
+      "[source]\npreset = \"icloud\"\n[target]\nurl = \"imaps://imap.gmail.com\"\n"
+      "[[account]]\nsource_user = \"ann\"\ntarget_user = \"ann\"\n"
+      "[[account]]\nsource_user = \"bob\"\ntarget_url = \"imaps://bob@notgmail.com\"\n");
+  CHECK(job.accounts[0].source.host == "imap.mail.me.com");
+  CHECK(job.accounts[0].source.sessions == 2);
+  CHECK(job.accounts[0].target.sessions == 8);
+  CHECK(job.accounts[1].target.sessions == 0);
+  const auto faults = desk.faults(
+      "[source]\npreset = \"gnail\"\n[target]\npreset = \"gmail\"\n"
+      "[[account]]\nsource_user = \"ann\"\ntarget_user = \"ann\"\n");
+  REQUIRE(faults.size() == 1);
+  CHECK_THAT(faults[0], Contains("there is no preset gnail; there are gmail"));
+}
+
+TEST_CASE("two accounts of a job never have the same two ends") {
+  Desk desk;
+  const auto faults =
+      desk.faults(std::string(kEnds) +
+                  "[[account]]\nname = \"a\"\nsource_user = \"x\"\ntarget_user = \"x\"\n"
+                  "[[account]]\nname = \"b\"\nsource_user = \"x\"\ntarget_user = \"x\"\n");
+  REQUIRE(faults.size() == 1);
+  CHECK_THAT(faults[0], Contains("job.toml:9:"));
+}
