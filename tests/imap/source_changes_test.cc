@@ -126,7 +126,8 @@ TEST_CASE("a folder that is gone says so, whatever was asked behind") {
 TEST_CASE("the list of UIDs is a SEARCH, or a catalogue where that comes short") {
   const bool whole = GENERATE(true, false);
   Dialogue d;
-  d.c("A1 EXAMINE \"Box\"").s("* 3 EXISTS").s("A1 OK");
+  d.c("A1 EXAMINE \"Box\"").s("* 3 EXISTS").s("* OK [UIDVALIDITY 7] ok");
+  d.s("* OK [UIDNEXT 10] ok").s("A1 OK");
   d.c("A2 UID SEARCH ALL").s(whole ? "* SEARCH 9 2 3" : "* SEARCH 9 2").s("A2 OK");
   if (!whole) {
     d.c(fmt::format("A3 UID FETCH 1:* {}", kItems));

@@ -27,11 +27,11 @@ struct Voyage {
     world.options.sessions = 1;
     world.source_sessions = world.target_sessions = 1;
   }
-  void fill(int folders, int messages) {
+  void fill(int folders, int each) {
     for (int i = 0; i < folders; ++i) {
       const std::string name = i == 0 ? "INBOX" : fmt::format("Folder {}", i);
       world.source_folder(name).subscribed = true;
-      for (int k = 0; k < messages; ++k) world.deliver(name, world.letters.letter());
+      for (int k = 0; k < each; ++k) world.deliver(name, world.letters.letter());
     }
   }
   /// The round trips of a run that completes, those of connecting included.
