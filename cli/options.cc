@@ -434,7 +434,8 @@ const char* version() { return POSTFERRY_VERSION; }
 void add_options(PairOptions& options, const std::vector<std::string>& arguments) {
   CLI::App app("", "");
   app.allow_extras();
-  Description(app, options).all();
+  Description description(app, options);  // CLI11 calls it back while it parses
+  description.all();
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
