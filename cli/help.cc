@@ -214,8 +214,8 @@ std::string wrap(const std::string& text, std::size_t width, std::size_t indent)
 
 std::string program_help() {
   std::string text = fmt::format(
-      "postferry {} carries mailboxes from POP3 or IMAP servers or Maildirs to\n"
-      "IMAP servers or Maildirs, exactly, and picks up where it stopped.\n\n",
+      "postferry {} carries mailboxes from POP3 or IMAP servers or mail files to\n"
+      "IMAP servers or mail files, or by SMTP, exactly, and picks up where it stopped.\n\n",
       version());
   text += "  postferry copy SOURCE TARGET     copy what the target does not have\n";
   text += "  postferry run JOB.toml           copy many accounts\n";
