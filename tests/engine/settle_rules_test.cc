@@ -75,6 +75,29 @@ TEST_CASE("late copies are known as ours also when the source has the message no
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE(
+    "a late arrival that differs in flags or in date from what was copied is not ours to remove") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  std::vector<MemoryMessage>& there = pair.target.folder("INBOX").messages;
+  REQUIRE(there.size() > 5);  // late copies, two of them at the least
+  const bool flags = GENERATE(true, false);
+  MemoryMessage& touched = there.back();
+  if (flags) {
+    touched.flags = Flags::parse("\\Seen \\Flagged");
+  } else {
+    touched.date = InternalDate{touched.date->seconds + 86'400, touched.date->zone_minutes};
+  }
+  const Uid uid = touched.uid;
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().twins > 0);
+  CHECK(pair.on_target("INBOX") == 5);
+  CHECK(pair.target.folder("INBOX").find(uid) != nullptr);
+}
+
 TEST_CASE("a second copy that is not known to be ours is told as a twin, and stays") {
   Pair pair;
   pair.fill("INBOX", 3);
