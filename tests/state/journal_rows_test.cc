@@ -1,0 +1,56 @@
+// Rows by the ends and the gaps of their keys: what a run asks for that reads only changes.
+#include <catch2/catch.hpp>
+
+#include "state/sqlite_journal.h"
+#include "tests/state/journal_fixture.h"
+
+using namespace postferry;
+using namespace postferry::tests;
+
+namespace {
+
+std::string uids(const std::vector<MessageRow>& rows) {
+  std::string out;
+  for (const MessageRow& row : rows) out += std::to_string(row.key.uid().value) + " ";
+  return out;
+}
+
+struct Recorded {
+  Runner run;
+  std::unique_ptr<Journal> journal = open_journal_in_memory();
+  Crossing ann = begin_crossing(run, *journal, "ann");
+  Crossing bob = begin_crossing(run, *journal, "bob");
+
+  Recorded() {
+    std::vector<MessageRow> rows;
+    for (const std::uint32_t uid : {2u, 3u, 5u, 9u, 4'294'967'295u})
+      rows.push_back(row(key(uid), uid));
+    run(journal->record(record_of(ann, std::move(rows))));
+    run(journal->record(record_of(bob, {row(key(4), 4), row(key(100), 100)})));
+  }
+  std::string outside(std::vector<UidRange> ranges) {
+    return uids(run(journal->rows_outside(ann.folder.id, std::move(ranges))));
+  }
+  std::string newest(std::size_t limit) {
+    return uids(run(journal->newest_rows(ann.folder.id, limit)));
+  }
+};
+
+UidRange range(std::uint32_t first, std::uint32_t last) { return {Uid{first}, Uid{last}}; }
+
+}  // namespace
+
+TEST_CASE("The newest rows of a folder are those with the highest UIDs, the highest first") {
+  Recorded recorded;
+  CHECK(recorded.newest(2) == "4294967295 9 ");
+  CHECK(recorded.newest(10) == "4294967295 9 5 3 2 ");
+}
+
+TEST_CASE("Rows outside of ranges are those of no range, in the folder alone") {
+  Recorded recorded;
+  CHECK(recorded.outside({}) == "2 3 5 9 4294967295 ");
+  CHECK(recorded.outside({range(1, 4'294'967'295u)}) == "");
+  CHECK(recorded.outside({range(2, 3), range(9, 9)}) == "5 4294967295 ");
+  CHECK(recorded.outside({range(3, 5)}) == "2 9 4294967295 ");
+  CHECK(recorded.outside({range(4'294'967'295u, 4'294'967'295u)}) == "2 3 5 9 ");
+}
