@@ -35,16 +35,16 @@ MUTATIONS = {
   record.folder = r_.folder.id;
   record.target_folder = r_.target_folder;
   std::uint64_t copied = 0, bytes = 0;
-""", """  OpenBatch row;
-  row.folder = r_.folder.id;
-  row.uid_validity = r_.target_uid_validity;
-  row.uid_next = r_.target_uid_next;
-  row.run = r_.run;
+""", """  OpenBatch late;
+  late.folder = r_.folder.id;
+  late.uid_validity = r_.target_uid_validity;
+  late.uid_next = r_.target_uid_next;
+  late.run = r_.run;
   for (const Message& message : batch.messages) {
-    row.keys.push_back(message.key);
-    row.flags.push_back(message.flags);
+    late.keys.push_back(message.key);
+    late.flags.push_back(message.flags);
   }
-  batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(row));
+  batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(late));
   Record record;
   record.folder = r_.folder.id;
   record.target_folder = r_.target_folder;
@@ -76,7 +76,7 @@ MUTATIONS = {
         target_numbers_.uid_next && Uid{*target_numbers_.uid_next} < target_folder_.uid_next_seen;
 """, "    const bool went_back = false;\n"),
         (SETTLE, "witnesses_ = co_await r_.journal.last_rows(r_.target_folder.id, kWitnesses);",
-         "")],
+         "static_cast<void>(kWitnesses);")],
     "no multiset": [
         ("engine/match.cc", """      targets.erase(at);
       return true;
