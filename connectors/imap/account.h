@@ -8,6 +8,7 @@
 #include "connectors/imap/names.h"
 #include "connectors/imap/quirks.h"
 #include "connectors/registry.h"
+#include "connectors/sasl_login.h"
 
 namespace postferry::imap {
 
@@ -16,7 +17,7 @@ struct Account {
   EndSetup setup;
   std::string where;  // begins the context of errors: "target imaps://ann@new.example"
   FolderNames names;
-  std::string login_way;         // the mechanism that worked before; empty at first
+  sasl::LoginMemory logins;
   std::optional<Quirks> quirks;  // of the server, once a session has asked
   // Gmail's All Mail, if it is carried, and the labels of the other folders that are.
   std::optional<FolderName> rest_folder;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "connectors/registry.h"
+#include "connectors/sasl_login.h"
 
 namespace postferry::pop3 {
 
@@ -13,7 +13,7 @@ struct Account {
   EndSetup setup;
   std::string where;         // begins the context of errors: "source pop3s://ann@old.example"
   bool without_top = false;  // the server's TOP has proved to be broken
-  std::vector<std::string> useless = {};  // mechanisms that the server offers and cannot do with us
+  sasl::LoginMemory logins = {};
 };
 
 }  // namespace postferry::pop3

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "connectors/registry.h"
+#include "connectors/sasl_login.h"
 
 namespace postferry::smtp {
 
@@ -13,7 +13,7 @@ struct Account {
   EndSetup setup;
   std::string where;   // begins the context of errors: "target smtp://ann@mail.example"
   std::string sender;  // of every envelope; empty: <>
-  std::vector<std::string> useless = {};  // mechanisms that the server offers and cannot do with us
+  sasl::LoginMemory logins = {};
 
   bool lmtp() const { return setup.endpoint.protocol == Protocol::lmtp; }
 };

@@ -119,7 +119,7 @@ TEST_CASE("LOGINDISABLED is obeyed") {
   const Outcome result = log_in_by(d);
   REQUIRE(result.error);
   CHECK(result.error->kind() == ErrorKind::auth);
-  CHECK(result.error->message() == "no way to log in: the server offers GSSAPI and LOGINDISABLED");
+  CHECK(result.error->message() == "no way to log in: the server offers GSSAPI, LOGINDISABLED");
 }
 
 TEST_CASE("STARTTLS comes first, and what was offered before it is forgotten") {
