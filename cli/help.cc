@@ -33,14 +33,15 @@ constexpr const char* kVerifyIs =
 
 constexpr const char* kFailedIs =
     "Lists the messages that could not be copied, and why, in the server's words. Exit status 65 "
-    "means that there are some that have not been accepted.";
+    "means that there are some that have not been accepted. With --export and --accept together "
+    "they are accepted only if all of them could be written.";
 constexpr const char* kRetryIs =
     "Tries those messages again that could not be copied, and no others. A copy does so as well, "
     "unless they have been accepted.";
 constexpr const char* kUndoIs =
     "Removes from TARGET exactly what a run appended and nobody changed since, and forgets it, so "
     "that another copy would copy it again. What the source no longer has stays. Asks first; see "
-    "with --dry-run what would go.";
+    "with --dry-run what would go. In a job, last is each account's last run that copied.";
 constexpr const char* kStatusIs =
     "Shows the runs of this pair, what each came to, and whether one is under way.";
 constexpr const char* kReportIs =
@@ -136,13 +137,16 @@ constexpr const char* kFailedExamples = R"(Examples:
   postferry failed imaps://ann@old.example imaps://ann@new.example
   postferry failed imaps://ann@old.example imaps://ann@new.example --export refused
   postferry failed imaps://ann@old.example imaps://ann@new.example --accept
+  postferry failed move.toml --export refused
 )";
-constexpr const char* kRetryExamples = R"(Example:
+constexpr const char* kRetryExamples = R"(Examples:
   postferry retry imaps://ann@old.example imaps://ann@new.example
+  postferry retry move.toml --only ann
 )";
 constexpr const char* kUndoExamples = R"(Examples:
   postferry undo imaps://ann@old.example imaps://ann@new.example last --dry-run
   postferry undo imaps://ann@old.example imaps://ann@new.example 7 --yes
+  postferry undo move.toml last --only ann
 )";
 constexpr const char* kStatusExamples = R"(Example:
   postferry status imaps://ann@old.example imaps://ann@new.example
@@ -228,6 +232,7 @@ std::string program_help() {
   text += "  postferry undo SOURCE TARGET RUN take a run back\n";
   text += "  postferry COMMAND --help         all options of a command\n";
   text += "  postferry --version\n\n";
+  text += "All but copy take a JOB.toml, too, in place of SOURCE and TARGET.\n\n";
   text += kEndpoints;
   text += "\n";
   text += kExits;
@@ -237,8 +242,11 @@ std::string program_help() {
 
 std::string command_help(const CLI::App& command) {
   const About about = about_of(command.get_name());
-  std::string text = fmt::format("Usage: postferry {} {}{} [options]\n\n", about.name,
+  std::string text = fmt::format("Usage: postferry {} {}{} [options]\n", about.name,
                                  about.is == kRunIs ? "JOB.toml" : "SOURCE TARGET", about.more);
+  if (about.is != kRunIs && about.is != kCopyIs)
+    text += fmt::format("       postferry {} JOB.toml{} [options]\n", about.name, about.more);
+  text += "\n";
   text += wrap(about.is, kWidth, 0) + "\n";
   if (about.is != kRunIs) text += std::string("\n") + kEndpoints;
   for (const std::string& group : command.get_groups()) {

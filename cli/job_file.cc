@@ -113,7 +113,7 @@ class Loader {
   }
 
   void warn_of_mode(const std::string& path) {
-    struct stat status{};
+    struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || (status.st_mode & (S_IRGRP | S_IROTH)) == 0) return;
     job_.warnings.push_back(fmt::format(
         "{} holds passwords and can be read by others; `chmod 600` it", printable(path)));
@@ -220,8 +220,9 @@ class Loader {
     account.command = job_.whole.command;
     account.journal = job_.whole.journal;
     const Command command = job_.whole.command;
-    const bool log_in =
-        command == Command::run || command == Command::check || command == Command::verify;
+    const bool looks_back = command == Command::status || command == Command::report ||
+                            (command == Command::failed && !account.export_to);
+    const bool log_in = !looks_back;
     JobEnds ends{text_.source, text_.target, section, directory_.string(),
                  log_in,       environment_, faults_};
     const std::size_t faults_before = faults_.size();

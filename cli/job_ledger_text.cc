@@ -93,6 +93,7 @@ std::string job_each_text(const JobReport& job, bool brief) {
     std::string one = report.check    ? check_text(report)
                       : report.verify ? verify_text(*report.verify, brief)
                       : report.failed ? failed_text(*report.failed, brief)
+                      : report.undo   ? undo_text(*report.undo, job.dry_run)
                                       : "";
     if (report.ledger.error) one += fmt::format("{}\n", printable(report.ledger.error->what()));
     if (brief && one.empty()) continue;

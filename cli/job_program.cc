@@ -24,7 +24,7 @@ ExitCode code_of(const JobReport& report) {
 
 /// Whether the command asks the journal alone.
 bool looks_back(Command command) {
-  return command == Command::status || command == Command::report || command == Command::failed;
+  return command == Command::status || command == Command::report;
 }
 
 std::string text_of(const PairOptions& whole, const JobReport& report, ExitCode code) {
@@ -34,6 +34,7 @@ std::string text_of(const PairOptions& whole, const JobReport& report, ExitCode 
     case Command::check:
     case Command::verify:
     case Command::failed:
+    case Command::undo:
       return job_each_text(report, whole.quiet);
     case Command::report:
       if (whole.format == ReportFormat::json) return job_json(report);
@@ -42,8 +43,9 @@ std::string text_of(const PairOptions& whole, const JobReport& report, ExitCode 
       return job_ledger_text(report, code_of(report), false);
     case Command::copy:
     case Command::run:
+      break;
     case Command::retry:
-    case Command::undo:
+      if (report.accounts.empty() && !whole.quiet) return "Nothing has failed.\n";
       break;
   }
   return job_ledger_text(report, code, whole.quiet);
@@ -70,9 +72,11 @@ ExitCode run_on_job(const JobRequest& request, Terminal& terminal) {
     Log log(terminal, whole.quiet ? std::max(whole.log_level, Level::error) : whole.log_level);
     for (const std::string& warning : job.warnings) log.note(Level::warning, warning);
     const bool past = looks_back(whole.command);
-    report = past ? run_job_past(job) : run_job(job, terminal, log);
-    const bool counts = !past || whole.command == Command::failed;
-    code = counts ? code_of(report) : ExitCode::complete;
+    const bool undoes = whole.command == Command::undo;
+    report = past     ? run_job_past(job)
+             : undoes ? run_job_undo(job, terminal, log)
+                      : run_job(job, terminal, log);
+    code = past ? ExitCode::complete : code_of(report);
   } catch (const JobFileError& error) {
     code = ExitCode::job_file;
     report.faults = error.faults();

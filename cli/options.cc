@@ -193,23 +193,18 @@ class Description {
   }
 
   void side_by_side() {
-    if (is(Command::copy) || is(Command::retry) || is(Command::undo)) return;
+    if (is(Command::copy)) return;
     const char* group = "Which accounts of a job, and how many at once";
     many(group, "--only", "GLOB", into_.only, as_is,
          "Only accounts whose name matches; may be repeated.");
-    if (is(Command::run) || is(Command::check) || is(Command::verify)) {
+    if (!is(Command::status) && !is(Command::report)) {
       one(
           group, "--jobs", "N", into_.jobs,
           [](const std::string& text) { return whole_number(text, 1, 1000); },
           "Accounts side by side. Default: by cores and --memory.");
     }
-    if (!is(Command::run)) return;
-    flag(
-        group, "--failed", [this] { into_.failed_accounts = true; },
-        "Only accounts whose last run did not complete.");
-    flag(
-        group, "--skip-complete", [this] { into_.skip_complete = true; },
-        "No accounts whose last run completed.");
+    if (!is(Command::run) && !is(Command::retry)) return;
+    if (is(Command::run)) only_by_last_run(group);
     flag(
         group, "--no-wait", [this] { into_.wait = false; },
         "Where a server asks to stay away for more than an hour, end with 75 instead of waiting.");
@@ -217,6 +212,15 @@ class Description {
         group, "--limit-logins", "N", into_.limit_logins,
         [](const std::string& text) { return whole_number(text, 1, 100'000); },
         "So many connections a minute at most to each host.");
+  }
+
+  void only_by_last_run(const char* group) {
+    flag(
+        group, "--failed", [this] { into_.failed_accounts = true; },
+        "Only accounts whose last run did not complete.");
+    flag(
+        group, "--skip-complete", [this] { into_.skip_complete = true; },
+        "No accounts whose last run completed.");
   }
 
   void settling() {
@@ -249,7 +253,8 @@ class Description {
           "Show what would be done; write nothing anywhere.");
     }
     if (is(Command::undo)) {
-      flag(group, "--yes", [this] { into_.yes = true; }, "Do not ask.");
+      flag(
+          group, "--yes", [this] { into_.yes = true; }, "Do not ask.");
     }
     if (is(Command::verify)) {
       one(group, "--level", "count|header|bytes", into_.level, verify_level_of,
@@ -336,7 +341,7 @@ Endpoint endpoint_of(const char* end, const std::string& url) {
 void check_run(PairOptions& options, bool given) {
   if (options.command == Command::undo && !given) {
     throw UsageError("undo needs the number of a run, or last",
-                     "`postferry status SOURCE TARGET` shows the runs.");
+                     "`postferry status` shows the runs.");
   }
   if (options.run == "last") return;
   std::int64_t number = 0;
@@ -359,20 +364,20 @@ void append_given(const CLI::Option& option, std::vector<std::string>& arguments
   }
 }
 
-/// The job file comes first; `report` may have a run after it.
+/// The job file comes first; `report` may have a run after it, `undo` must.
 Invocation parse_job(const char* name, PairOptions options, const Description& description,
                      CLI::App& app) {
   if (description.source().empty()) {
     throw UsageError(fmt::format("{} needs a job file", name),
                      fmt::format("As in: postferry {} move.toml", name));
   }
-  if (options.command == Command::copy || options.command == Command::undo ||
-      options.command == Command::retry) {
-    throw UsageError(fmt::format("{} takes a SOURCE and a TARGET, no job file", name),
-                     "`postferry run JOB.toml` copies, and tries again what failed.");
+  if (options.command == Command::copy) {
+    throw UsageError("copy takes a SOURCE and a TARGET, no job file",
+                     "`postferry run JOB.toml` copies its accounts.");
   }
-  const bool takes_run = options.command == Command::report;
-  if (takes_run && !description.target().empty()) options.run = description.target();
+  const bool takes_run = options.command == Command::report || options.command == Command::undo;
+  const bool run_given = takes_run && !description.target().empty();
+  if (run_given) options.run = description.target();
   const bool extra = !takes_run && !description.target().empty();
   if (extra || !app.remaining().empty() || (takes_run && app.count("RUN") > 0)) {
     throw UsageError("one argument too many after the job file",
@@ -382,8 +387,18 @@ Invocation parse_job(const char* name, PairOptions options, const Description& d
   for (const CLI::Option* option : app.get_options()) {
     if (option->nonpositional()) append_given(*option, request.arguments);
   }
-  check_run(request.options, true);
+  check_run(request.options, run_given);
   return {std::nullopt, std::move(request), {}};
+}
+
+/// A pair is one account: there are none to choose from.
+void refuse_job_options(const CLI::App& app) {
+  for (const char* name :
+       {"--only", "--jobs", "--failed", "--skip-complete", "--no-wait", "--limit-logins"}) {
+    const CLI::Option* option = app.get_option_no_throw(name);
+    if (option != nullptr && option->count() > 0)
+      throw UsageError(fmt::format("{} is for a job file, not for a SOURCE and a TARGET", name));
+  }
 }
 
 Invocation parse_pair(Command command, const char* name,
@@ -419,6 +434,7 @@ Invocation parse_pair(Command command, const char* name,
                                  harmless ? ": " + printable(extra, 80) : ", a third URL"),
                      "A name with spaces or a * in it wants quotes.");
   }
+  refuse_job_options(app);
   options.source = endpoint_of("SOURCE", description.source());
   options.target = endpoint_of("TARGET", description.target());
   check_relaying(options);

@@ -28,9 +28,10 @@ struct Refusal {
 struct FailedMessage {
   FolderName folder;  // of the source
   FailureRow row;
-  bool unknown = false;      // a relay may have delivered it
-  std::string exported_to;   // the file it was written to
-  std::string not_exported;  // why it was not, where that was asked for
+  bool unknown = false;                              // a relay may have delivered it
+  std::optional<std::uint32_t> source_uid_validity;  // under which its key holds
+  std::string exported_to;                           // the file it was written to
+  std::string not_exported;                          // why it was not, where that was asked for
 };
 
 /// What no Error tells: a bug, or a second signal.

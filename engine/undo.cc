@@ -98,6 +98,8 @@ class Undo {
   /// One folder, again after a lost line: what was decided and forgotten then is only removed now.
   Task<void> take_back(std::size_t index) {
     UndoneFolder& undone = report_.folders[index];
+    std::optional<Permit> turn;
+    if (ends_.turns) turn.emplace(co_await ends_.turns->take(rows_[index].record.target_folder));
     std::vector<MessageRow> doomed;
     bool decided = false;
     for (int attempt = 1;; ++attempt) {

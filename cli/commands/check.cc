@@ -28,7 +28,8 @@ Report run_check(const PairOptions& options, Observer& log) {
   const std::string path = journal_path(options);
   std::unique_ptr<Journal> journal;
   if (std::filesystem::exists(path)) {
-    journal = options.target.relays() ? open_journal_copy(path) : open_pair_journal(path);
+    journal = options.target.relays() ? open_journal_copy(path)
+                                      : open_past_journal(path, JournalUse::look);
   } else if (options.target.relays()) {
     journal = open_journal_in_memory();
   }

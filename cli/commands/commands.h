@@ -19,12 +19,14 @@ std::string account_name(const PairOptions& options);
 /// A first SIGINT or SIGTERM ends it in good order; a second one ends the process.
 Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log);
 
-/// Carries, checks or verifies the job's accounts side by side, as whole.command says. What goes
-/// wrong with one is in its ledger alone. Throws Error for what keeps all from beginning. Signals
-/// as for copy.
+/// Does with the job's accounts, side by side, what whole.command says. What goes wrong with one is
+/// in its ledger alone. Throws Error for what keeps all from beginning. Signals as for copy.
 JobReport run_job(const Job& job, Terminal& terminal, Observer& log);
 
-/// What the journal knows of the job's accounts, for status, report and failed. Throws Error.
+/// The same for undo; asks once for all, as run_undo does for one.
+JobReport run_job_undo(const Job& job, Terminal& terminal, Observer& log);
+
+/// What the journal knows of the job's accounts, for status and report. Throws Error.
 JobReport run_job_past(const Job& job);
 
 /// Compares the target with the source, or with the journal where the source is gone. Throws Error

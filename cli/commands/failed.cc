@@ -1,45 +1,25 @@
-#include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/stat.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
+#include <algorithm>
 #include <map>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/job.h"
 #include "cli/commands/pair.h"
-#include "cli/descriptor.h"
-#include "cli/output.h"
+#include "cli/eml_files.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
-#include "state/sqlite_journal.h"
 
 namespace postferry::cli {
 namespace {
 
-/// A name that no server can choose: letters, digits and a hash that keeps names apart.
-std::string file_name_of(const FailedMessage& message) {
-  const std::string whole = message.folder.to_string() + "\n" + message.row.key.to_string();
-  std::string name;
-  for (const char c : message.folder.to_string() + "-" + message.row.key.to_string()) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    name += plain ? c : '-';
-    if (name.size() == 60) break;
-  }
-  const Sha256 hash = sha256(whole);
-  name += '-';
-  for (std::size_t i = 0; i < 4; ++i) name += fmt::format("{:02x}", hash[i]);
-  return name + ".eml";
+std::string name_of(const FailedMessage& message) {
+  return eml_name(message.folder, message.row.key);
 }
 
-[[noreturn]] void fail(const std::string& path) {
-  throw Error(ErrorKind::local, std::strerror(errno), path);
-}
-
-/// Writes each message to a file of its own, for the owner alone; one that is there stays.
+/// Writes each message to a file of its own; one that is there stays.
 class ExportSink final : public MessageSink {
  public:
   ExportSink(TaskGroup& group, std::string directory, std::map<MessageKey, FailedMessage*>& wanted)
@@ -48,9 +28,9 @@ class ExportSink final : public MessageSink {
   Task<void> message(Message message) override {
     FailedMessage& failed = *wanted_.at(message.key);
     if (message.body.streamed()) {
-      group_.spawn(write(std::move(message), directory_ + "/" + file_name_of(failed), failed));
+      group_.spawn(write(std::move(message), directory_ + "/" + name_of(failed), failed));
     } else {
-      co_await write(std::move(message), directory_ + "/" + file_name_of(failed), failed);
+      co_await write(std::move(message), directory_ + "/" + name_of(failed), failed);
     }
   }
   Task<void> missing(MessageKey key, bool gone, std::string reason) override {
@@ -60,14 +40,7 @@ class ExportSink final : public MessageSink {
 
  private:
   static Task<void> write(Message message, std::string path, FailedMessage& failed) {
-    const Descriptor file(
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (file.get() < 0) fail(path);
-    const int fd = file.get();
-    co_await message.body.write_to([fd, &path](std::string_view bytes) -> Task<void> {
-      if (!write_all(fd, bytes)) fail(path);
-      co_return;
-    });
+    co_await write_eml(std::move(message.body), path);
     failed.exported_to = path;
   }
 
@@ -76,9 +49,24 @@ class ExportSink final : public MessageSink {
   std::map<MessageKey, FailedMessage*>& wanted_;
 };
 
+using Wanted = std::map<MessageKey, FailedMessage*>;
+
+void tell_not_exported(const Wanted& wanted, const std::string& why) {
+  for (const auto& [key, failed] : wanted) failed->not_exported = why;
+}
+
 Task<void> export_folder(SourceSession& session, FolderName folder, std::string directory,
-                         std::map<MessageKey, FailedMessage*>& wanted) {
-  co_await session.select(folder);
+                         Wanted& wanted) {
+  FolderNumbers numbers;
+  try {
+    numbers = co_await session.select(folder);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::rejected) throw;
+    co_return tell_not_exported(wanted, error.message());
+  }
+  const auto& validity = wanted.begin()->second->source_uid_validity;
+  if (validity && numbers.uid_validity != validity)
+    co_return tell_not_exported(wanted, "the source numbered its messages anew; run copy first");
   const Catalogue catalogue = co_await session.catalogue();
   std::vector<Catalogue::Entry> entries;
   for (auto& [key, failed] : wanted) {
@@ -95,12 +83,15 @@ Task<void> export_folder(SourceSession& session, FolderName folder, std::string 
   });
 }
 
-Task<void> export_all(Source& source, std::string directory, std::vector<FailedMessage>& failed) {
+}  // namespace
+
+Task<void> export_messages(Source& source, std::string directory,
+                           std::vector<FailedMessage>& failed) {
   constexpr std::chrono::seconds kGoodbye{5};
-  std::map<FolderName, std::map<MessageKey, FailedMessage*>> by_folder;
+  std::map<FolderName, Wanted> by_folder;
   for (FailedMessage& message : failed) {
-    const std::string path = directory + "/" + file_name_of(message);
-    struct stat info{};
+    const std::string path = directory + "/" + name_of(message);
+    struct stat info {};
     if (::lstat(path.c_str(), &info) == 0) {
       message.not_exported = path + " is there already";
     } else {
@@ -108,6 +99,7 @@ Task<void> export_all(Source& source, std::string directory, std::vector<FailedM
     }
   }
   if (by_folder.empty()) co_return;
+  make_directory(directory);
   const std::unique_ptr<SourceSession> session = co_await source.connect();
   for (auto& [folder, wanted] : by_folder)
     co_await export_folder(*session, folder, directory, wanted);
@@ -118,36 +110,42 @@ Task<void> export_all(Source& source, std::string directory, std::vector<FailedM
   }
 }
 
-void make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail(path);
+Ledger ledger_of(const std::vector<FailedMessage>& failed) {
+  Ledger ledger;
+  if (std::ranges::any_of(failed, [](const FailedMessage& one) {
+        return !one.row.accepted || !one.not_exported.empty();
+      }))
+    ledger.outcome = Outcome::partial;
+  return ledger;
 }
 
-}  // namespace
+Task<void> accept_failed(Journal& journal, PairOptions options, std::vector<FailedMessage>& failed,
+                         Observer& log) {
+  if (std::ranges::any_of(failed, [](const auto& one) { return !one.not_exported.empty(); })) {
+    log.note(Level::warning, "not all of it could be written, so none of it is accepted");
+    co_return;
+  }
+  co_await accept_all(journal, std::move(options));
+  std::erase_if(failed, [](const FailedMessage& one) { return one.unknown; });
+  for (FailedMessage& message : failed) message.row.accepted = true;
+}
 
 Report run_failed(const PairOptions& options, Terminal& terminal, Observer& log) {
-  const std::string path = journal_path(options);
-  std::unique_ptr<Journal> journal = open_pair_journal(path);
-  if (options.accept) {
-    journal.reset();
-    journal = open_journal(path);
-  }
+  const std::unique_ptr<Journal> journal = open_past_journal(
+      journal_path(options), options.accept ? JournalUse::change : JournalUse::look);
   net::UvExecutor executor;
-  if (options.accept) block_on(executor, accept_all(*journal, options));
-  Report report;
-  report.source = options.source.to_string();
-  report.target = options.target.to_string();
-  report.ledger.account = account_name(options);
+  Report report = report_of(options);
   report.failed = block_on(executor, failed_messages(*journal, options));
   if (options.export_to && !report.failed->empty()) {
-    make_directory(*options.export_to);
     Wiring wiring(options, log, WiredEnds::source);
     StopRequest stop;
     const SignalWatch signals(wiring.executor(), options, terminal, log, stop);
-    block_on(wiring.executor(), export_all(wiring.source(), *options.export_to, *report.failed));
+    block_on(wiring.executor(),
+             export_messages(wiring.source(), *options.export_to, *report.failed));
   }
-  for (const FailedMessage& failed : *report.failed)
-    if (!failed.row.accepted || !failed.not_exported.empty())
-      report.ledger.outcome = Outcome::partial;
+  if (options.accept) block_on(executor, accept_failed(*journal, options, *report.failed, log));
+  report.ledger = ledger_of(*report.failed);
+  report.ledger.account = account_name(options);
   return report;
 }
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
 #include "cli/commands/pair.h"
@@ -31,11 +29,7 @@ JobReport run_job_past(const Job& job) {
     throw Error(ErrorKind::usage,
                 "a job's report shows what its accounts' last runs came to: leave the number out");
   }
-  if (job.whole.export_to) {
-    throw Error(ErrorKind::usage, "--export wants a SOURCE and a TARGET, no job file");
-  }
-  const std::unique_ptr<Journal> journal =
-      job.whole.accept ? open_journal(job.journal()) : open_pair_journal(job.journal());
+  const std::unique_ptr<Journal> journal = open_past_journal(job.journal(), JournalUse::look);
   const std::vector<AccountPast> past = block_on(executor, pasts_of(*journal, job.accounts));
   JobReport report = begin_report(job);
   if (command == Command::status) report.holder = journal_holder(job.journal());
@@ -43,24 +37,9 @@ JobReport run_job_past(const Job& job) {
     const PairOptions& options = job.accounts[i];
     if (!is_chosen(job.whole, options.account)) continue;
     Report& account = report.accounts.emplace_back(past_report(options, past[i]));
-    if (command == Command::failed) {
-      account.ledger = {};
-      account.ledger.account = options.account;
-      account.past.reset();
-    }
     if (!past[i].known || command == Command::status) continue;
-    if (command == Command::failed && job.whole.accept)
-      block_on(executor, accept_all(*journal, options));
-    std::vector<FailedMessage> failed = block_on(executor, failed_messages(*journal, options));
-    if (command == Command::report) {
-      for (FailedMessage& one : failed)
-        if (!one.row.accepted) account.refusals.push_back({one.folder, one.row.key, one.row.text});
-    } else {
-      const bool open =
-          std::ranges::any_of(failed, [](const FailedMessage& one) { return !one.row.accepted; });
-      if (open) account.ledger.outcome = Outcome::partial;
-      account.failed = std::move(failed);
-    }
+    for (const FailedMessage& one : block_on(executor, failed_messages(*journal, options)))
+      if (!one.row.accepted) account.refusals.push_back({one.folder, one.row.key, one.row.text});
   }
   return report;
 }

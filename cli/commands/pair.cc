@@ -73,12 +73,10 @@ CrossingOptions crossing_options(const PairOptions& options) {
   return crossing;
 }
 
-std::unique_ptr<Journal> open_pair_journal(const std::string& path) {
-  if (!std::filesystem::exists(path)) {
-    throw Error(ErrorKind::usage, "there is no journal of this pair yet: nothing was copied",
-                "journal " + path);
-  }
-  return open_journal_read_only(path);
+std::unique_ptr<Journal> open_past_journal(const std::string& path, JournalUse use) {
+  if (!std::filesystem::exists(path))
+    throw Error(ErrorKind::usage, "there is no journal yet: nothing was copied", "journal " + path);
+  return use == JournalUse::change ? open_journal(path) : open_journal_read_only(path);
 }
 
 /// What may have been handed over, as failures of its own kind.
@@ -96,7 +94,8 @@ static Task<void> add_unknown(Journal& journal, FolderRecord folder,
       std::erase_if(found, [&](const FailedMessage& other) {
         return other.folder == folder.source && other.row.key == row.key;
       });
-      found.push_back({folder.source, std::move(failure), true, {}, {}});
+      found.push_back(
+          {folder.source, std::move(failure), true, folder.source_uid_validity, {}, {}});
     }
   }
 }
@@ -111,7 +110,8 @@ Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions o
   for (const FolderRecord& folder : folders) {
     if (!selection.wants(folder.source)) continue;
     std::vector<FailureRow> rows = co_await journal.failures(folder.id);
-    for (FailureRow& row : rows) found.push_back({folder.source, std::move(row), false, {}, {}});
+    for (FailureRow& row : rows)
+      found.push_back({folder.source, std::move(row), false, folder.source_uid_validity, {}, {}});
     if (options.target.relays()) co_await add_unknown(journal, folder, found);
   }
   co_return found;

@@ -26,15 +26,37 @@ AccountIdentity identity_of(const PairOptions& options);
 
 CrossingOptions crossing_options(const PairOptions& options);
 
-/// The pair's journal for reading, also while a run writes it. Throws Error{usage} when there is
-/// none yet.
-std::unique_ptr<Journal> open_pair_journal(const std::string& path);
+enum class JournalUse {
+  look,  // also while a run writes it
+  change
+};
+
+/// A journal that is there. Throws Error{usage} when there is none yet.
+std::unique_ptr<Journal> open_past_journal(const std::string& path, JournalUse use);
 
 /// What could not be copied, in the folders that the options choose.
 Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions options);
 
 /// Settles for good what could not be copied, in the folders that the options choose.
 Task<void> accept_all(Journal& journal, PairOptions options);
+
+/// Fetches these messages and writes each into `directory`, which is made; what becomes of it is
+/// told there. Throws Error{local} and what a session throws.
+Task<void> export_messages(Source& source, std::string directory,
+                           std::vector<FailedMessage>& failed);
+
+/// accept_all, but not if any of them was to be exported and could not be.
+Task<void> accept_failed(Journal& journal, PairOptions options, std::vector<FailedMessage>& failed,
+                         Observer& log);
+
+/// Partial while any has not been settled, or could not be exported.
+Ledger ledger_of(const std::vector<FailedMessage>& failed);
+
+/// The account's run that is meant, of `last` the last one that copied; nothing if there is none.
+Task<std::optional<RunId>> run_meant(Journal& journal, AccountIdentity identity, std::string run);
+
+/// What taking a run back came to, as a ledger without folders.
+Ledger ledger_of(const UndoReport& undo);
 
 /// What comparing an account came to, as a run's ledger without folders.
 Ledger ledger_of(const VerifyReport& verify);

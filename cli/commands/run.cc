@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
 #include "cli/commands/pair.h"
+#include "cli/eml_files.h"
 #include "cli/fleet_progress.h"
 #include "cli/heartbeat.h"
 #include "cli/observers.h"
@@ -96,23 +97,96 @@ Task<Ledger> verify(Voyage& voyage, const PairOptions& options, Report& report) 
   co_return ledger_of(*report.verify);
 }
 
+Task<Ledger> list_failed(Voyage& voyage, const PairOptions& options, Report& report) {
+  report.failed.emplace();
+  const bool known = co_await voyage.journal.knows(identity_of(options).name);
+  if (known) report.failed = co_await failed_messages(voyage.journal, options);
+  AccountWatch watch(options.account, voyage.count, voyage.log);
+  if (options.export_to && !report.failed->empty()) {
+    WiredAccount ends(voyage.machine, options, watch, WiredEnds::source);
+    make_directory(*options.export_to);
+    co_await export_messages(ends.source(), *options.export_to + "/" + safe_name(options.account),
+                             *report.failed);
+  }
+  if (options.accept && known)
+    co_await accept_failed(voyage.journal, options, *report.failed, watch);
+  co_return ledger_of(*report.failed);
+}
+
+Task<Ledger> take_back(Voyage& voyage, const PairOptions& options, Report& report) {
+  AccountWatch watch(options.account, voyage.count, voyage.log);
+  const AccountIdentity identity = identity_of(options);
+  const std::optional<RunId> run = co_await run_meant(voyage.journal, identity, options.run);
+  if (!run) throw Error(ErrorKind::usage, "the journal has no run " + options.run);
+  WiredAccount ends(voyage.machine, options, watch);
+  report.undo =
+      co_await undo_run({ends.source(), ends.target(), voyage.journal, watch, &voyage.turns},
+                        identity, *run, crossing_options(options), voyage.stop);
+  co_return ledger_of(*report.undo);
+}
+
 Work work_of(Command command) {
-  if (command == Command::check) return check;
-  return command == Command::verify ? verify : carry;
+  switch (command) {
+    case Command::check:
+      return check;
+    case Command::verify:
+      return verify;
+    case Command::failed:
+      return list_failed;
+    case Command::undo:
+      return take_back;
+    default:
+      return carry;
+  }
+}
+
+std::unique_ptr<Journal> open_journal_of(const Job& job) {
+  const PairOptions& whole = job.whole;
+  if (whole.command == Command::check || whole.command == Command::verify)
+    return open_journal_to_look(job);
+  if (whole.command != Command::failed && whole.command != Command::undo)
+    return open_journal_to_carry(whole);
+  const bool looks = whole.command == Command::undo ? whole.dry_run : !whole.accept;
+  return open_past_journal(job.journal(), looks ? JournalUse::look : JournalUse::change);
+}
+
+/// Whether the command has anything to do with the account. What the journal refuses of it is told
+/// when its turn comes.
+Task<bool> concerns(Journal& journal, PairOptions options) {
+  try {
+    if (options.command == Command::undo) {
+      const auto run = co_await run_meant(journal, identity_of(options), options.run);
+      co_return run.has_value();
+    }
+    if (options.command != Command::retry) co_return true;
+    const bool known = co_await journal.knows(identity_of(options).name);
+    if (!known) co_return false;
+    const std::vector<FailedMessage> failed = co_await failed_messages(journal, options);
+    co_return std::ranges::any_of(failed, [&](const FailedMessage& one) {
+      return one.unknown ? options.resend_unknown : !one.row.accepted;
+    });
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage) throw;
+  }
+  co_return true;
 }
 
 /// The accounts that the options choose, and how much each holds.
-std::vector<PairOptions> choose(const Job& job, const std::vector<AccountPast>& past,
-                                FleetPlan& plan) {
+Task<std::vector<PairOptions>> choose(const Job& job, Journal& journal, FleetPlan& plan) {
+  const std::vector<AccountPast> past = co_await pasts_of(journal, job.accounts);
   std::vector<PairOptions> chosen;
   for (std::size_t i = 0; i < job.accounts.size(); ++i) {
     if (!is_chosen(job.whole, job.accounts[i].account)) continue;
     if (job.whole.skip_complete && past[i].complete()) continue;
     if (job.whole.failed_accounts && (!past[i].last || past[i].complete())) continue;
+    const bool concerned = co_await concerns(journal, job.accounts[i]);
+    if (!concerned) continue;
     chosen.push_back(job.accounts[i]);
     plan.sizes.push_back(past[i].messages());
   }
-  return chosen;
+  if (chosen.empty() && job.whole.command == Command::undo)
+    throw Error(ErrorKind::usage, "none of the accounts has a run " + job.whole.run);
+  co_return chosen;
 }
 
 }  // namespace
@@ -122,14 +196,12 @@ JobReport run_job(const Job& job, Terminal& terminal, Observer& log) {
   Machine machine(whole, log);
   net::UvExecutor& executor = machine.executor();
   const Work work = work_of(whole.command);
-  const std::unique_ptr<Journal> journal =
-      work == carry ? open_journal_to_carry(whole) : open_journal_to_look(job);
+  const std::unique_ptr<Journal> journal = open_journal_of(job);
   StopRequest stop;
   const SignalWatch signals(executor, whole, terminal, log, stop);
 
   FleetPlan plan;
-  const std::vector<PairOptions> chosen =
-      choose(job, block_on(executor, pasts_of(*journal, job.accounts)), plan);
+  const std::vector<PairOptions> chosen = block_on(executor, choose(job, *journal, plan));
   plan.side_by_side = side_by_side(whole, chosen.size());
   plan.wait = whole.wait;
 
@@ -137,7 +209,8 @@ JobReport run_job(const Job& job, Terminal& terminal, Observer& log) {
   for (const PairOptions& options : chosen) report.accounts.push_back(report_of(options));
   std::optional<FleetProgress> progress;
   std::optional<Heartbeat> heartbeat;
-  if (whole.progress == Progress::automatic && !whole.quiet) {
+  const bool progresses = whole.command != Command::failed && whole.command != Command::undo;
+  if (progresses && whole.progress == Progress::automatic && !whole.quiet) {
     progress.emplace(terminal, executor, chosen.size());
     heartbeat.emplace(executor, std::chrono::milliseconds(100), [&progress] { progress->tick(); });
   }

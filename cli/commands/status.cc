@@ -31,7 +31,7 @@ Task<std::optional<RunRecord>> one_run(Journal& journal, AccountIdentity identit
 Report run_status(const PairOptions& options) {
   ManualExecutor executor;
   const std::string path = journal_path(options);
-  const std::unique_ptr<Journal> journal = open_pair_journal(path);
+  const std::unique_ptr<Journal> journal = open_past_journal(path, JournalUse::look);
   Report report = report_of(options);
   report.history = RunHistory{path, block_on(executor, all_runs(*journal, identity_of(options))),
                               journal_holder(path)};
@@ -40,7 +40,8 @@ Report run_status(const PairOptions& options) {
 
 Report run_report(const PairOptions& options) {
   ManualExecutor executor;
-  const std::unique_ptr<Journal> journal = open_pair_journal(journal_path(options));
+  const std::unique_ptr<Journal> journal =
+      open_past_journal(journal_path(options), JournalUse::look);
   Report report = report_of(options);
   report.past = block_on(executor, one_run(*journal, identity_of(options), options.run));
   if (!report.past) throw Error(ErrorKind::usage, "the journal has no run " + options.run);

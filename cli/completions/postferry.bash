@@ -12,6 +12,7 @@ _postferry() {
         --retries --no-progress --quiet" undo="--dry-run --yes --journal --retries"
     local relay="--envelope-sender --resent"
     local journal="--recipient --journal --json --log-level --help"
+    local accounts="--only --jobs" fleet="--no-wait --limit-logins"
     local run="--only --failed --skip-complete --jobs --no-wait --limit-logins"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -47,13 +48,13 @@ _postferry() {
                 -*) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $copy $run" -- "$current") ;;
                 *) mapfile -t COMPREPLY < <(compgen -f -X '!*.toml' -- "$current") ;;
             esac ;;
-        failed) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $failed" -- "$current") ;;
-        retry) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay --unknown $retry" -- "$current") ;;
-        undo) mapfile -t COMPREPLY < <(compgen -W "last $both $undo" -- "$current") ;;
-        status) mapfile -t COMPREPLY < <(compgen -W "$journal" -- "$current") ;;
-        report) mapfile -t COMPREPLY < <(compgen -W "last $journal --format" -- "$current") ;;
-        verify) mapfile -t COMPREPLY < <(compgen -W "$both $verify" -- "$current") ;;
-        check) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay" -- "$current") ;;
+        failed) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $accounts $failed" -- "$current") ;;
+        retry) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay --unknown $accounts $fleet $retry" -- "$current") ;;
+        undo) mapfile -t COMPREPLY < <(compgen -W "last $both $accounts $undo" -- "$current") ;;
+        status) mapfile -t COMPREPLY < <(compgen -W "--only $journal" -- "$current") ;;
+        report) mapfile -t COMPREPLY < <(compgen -W "last --only $journal --format" -- "$current") ;;
+        verify) mapfile -t COMPREPLY < <(compgen -W "$both $accounts $verify" -- "$current") ;;
+        check) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $accounts" -- "$current") ;;
     esac
 }
 complete -F _postferry postferry

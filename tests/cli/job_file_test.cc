@@ -226,3 +226,18 @@ TEST_CASE("two accounts of a job never have the same two ends") {
   REQUIRE(faults.size() == 1);
   CHECK_THAT(faults[0], Contains("job.toml:9:"));
 }
+
+TEST_CASE("failed wants passwords only where it exports") {
+  Desk desk;
+  desk.environment.clear();
+  const std::string path = desk.write("job.toml", std::string(kEnds) +
+                                                      "[[account]]\nsource_user = \"ann\"\n"
+                                                      "target_user = \"ann\"\n");
+  const auto load = [&](std::vector<std::string> arguments) {
+    return load_job(*parse_command_line(std::move(arguments)).job,
+                    [](const std::string&) { return std::nullopt; });
+  };
+  CHECK(load({"failed", path, "--accept"}).accounts.size() == 1);
+  CHECK_THROWS_AS(load({"failed", path, "--export=out"}), JobFileError);
+  CHECK_THROWS_AS(load({"undo", path, "last"}), JobFileError);
+}

@@ -141,6 +141,30 @@ TEST_CASE("a command without its two ends, or with three, is refused") {
   CHECK_THAT(refusal({"copy", kSource, kTarget, "third"}).first, Contains("too many: third"));
 }
 
+TEST_CASE("all commands but copy take a job file, and undo its run after that") {
+  for (const char* command : {"run", "check", "verify", "failed", "retry", "status", "report"}) {
+    INFO(command);
+    const Invocation invocation = parse_command_line({command, "move.toml", "--only=ann"});
+    REQUIRE(invocation.job);
+    CHECK(invocation.job->path == "move.toml");
+    CHECK(invocation.job->options.only == std::vector<std::string>{"ann"});
+  }
+  const Invocation undo = parse_command_line({"undo", "move.toml", "17", "--yes"});
+  REQUIRE(undo.job);
+  CHECK(undo.job->options.run == "17");
+  CHECK(undo.job->options.yes);
+  CHECK_THAT(refusal({"undo", "move.toml"}).first, Contains("the number of a run, or last"));
+  CHECK_THAT(refusal({"undo", "move.toml", "x"}).first, Contains("is no run"));
+  CHECK_THAT(refusal({"undo", "move.toml", "1", "2"}).first, Contains("one argument too many"));
+}
+
+TEST_CASE("what chooses accounts means nothing with a pair, and is refused") {
+  for (const char* option : {"--only=ann", "--jobs=2", "--limit-logins=3", "--no-wait"}) {
+    INFO(option);
+    CHECK_THAT(refusal({"retry", kSource, kTarget, option}).first, Contains("is for a job file"));
+  }
+}
+
 TEST_CASE("an unknown option is named, and the nearest one proposed") {
   const auto [reason, hint] = refusal({"copy", kSource, kTarget, "--foldr", "INBOX"});
   CHECK(reason == "there is no option --foldr");

@@ -9,9 +9,9 @@ import mailbox as mailboxes
 from harness import Endpoint, Skipped, expect, expect_appended_once, expect_equal, fill, logged_in, test
 
 
-def job(world, count, messages=20, **more):
+def job(world, count, messages=20, target=None, **more):
     """Accounts on one source and one target, and a job file for them; returns (users, source, target, file, table)."""
-    source, target = world.dovecot(), world.target()
+    source, target = world.dovecot(), target or world.target()
     users = [world.user(source, target, stem="crew") for _ in range(count)]
     for number, user in enumerate(users):
         fill(source, user, mailboxes.mixed(messages, 100 + number, largest=8_000))

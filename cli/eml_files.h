@@ -1,0 +1,27 @@
+// Messages as .eml files of their own: names that no server can choose, for the owner alone.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/body.h"
+#include "engine/model.h"
+
+namespace postferry::cli {
+
+/// A name for a file or a directory: letters and digits of `text`, and a hash of all of it that
+/// keeps names apart.
+std::string safe_name(std::string_view text);
+
+/// Of a message of a source folder: "INBOX-UID-17-5d2c83fa.eml".
+std::string eml_name(const FolderName& folder, const MessageKey& key);
+
+/// Makes the directory for the owner alone; one that is there is left as it is. Throws
+/// Error{local}.
+void make_directory(const std::string& path);
+
+/// Writes the body to a file of its own, mode 0600, and never over one that is there. Throws
+/// Error{local}; of a message that did not come whole nothing is left.
+Task<void> write_eml(Body body, std::string path);
+
+}  // namespace postferry::cli
