@@ -82,43 +82,55 @@ void make_parents(const std::string& path) {
 
 // Query
 
-Query::Query(Database& database, sqlite3_stmt* statement, bool& on_loan)
-    : database_(database), statement_(statement), on_loan_(&on_loan) {
-  if (on_loan) fail_on(database.path(), "a statement is used twice at once");
-  on_loan = true;
+Query::Query(Database& database, Sql sql, Loan& loan)
+    : database_(database), sql_(sql), loan_(&loan) {
+  if (loan.out) fail_on(database.path(), "a statement is used twice at once");
+  loan.out = true;
 }
 
 Query::Query(Query&& other) noexcept
-    : database_(other.database_),
-      statement_(other.statement_),
-      on_loan_(std::exchange(other.on_loan_, nullptr)) {}
+    : database_(other.database_), sql_(other.sql_), loan_(std::exchange(other.loan_, nullptr)) {}
 
 Query::~Query() {
-  if (on_loan_ == nullptr) return;
-  sqlite3_reset(statement_);  // It repeats the failure of the last step, which was thrown there.
-  sqlite3_clear_bindings(statement_);
-  *on_loan_ = false;
+  if (loan_ == nullptr) return;
+  loan_->out = false;
+  if (loan_->statement == nullptr) return;
+  sqlite3_reset(loan_->statement.get());  // It repeats the last step's failure, thrown there.
+  sqlite3_clear_bindings(loan_->statement.get());
+}
+
+void Query::Finalizer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+sqlite3_stmt* Query::statement() {
+  if (loan_->statement == nullptr) {
+    sqlite3_stmt* statement = nullptr;
+    database_.check(sqlite3_prepare_v3(database_.handle_.get(), sql_.text(), -1,
+                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+    loan_->statement.reset(statement);
+  }
+  return loan_->statement.get();
 }
 
 Query& Query::bind(std::initializer_list<Value> values) {
-  sqlite3_reset(statement_);
+  sqlite3_stmt* const to = statement();
+  sqlite3_reset(to);
   int index = 0;
   for (const Value& value : values) {
     ++index;
     int code = SQLITE_OK;
     switch (value.type_) {
       case Value::Type::null:
-        code = sqlite3_bind_null(statement_, index);
+        code = sqlite3_bind_null(to, index);
         break;
       case Value::Type::integer:
-        code = sqlite3_bind_int64(statement_, index, value.integer_);
+        code = sqlite3_bind_int64(to, index, value.integer_);
         break;
       case Value::Type::text:
-        code = sqlite3_bind_text64(statement_, index, static_cast<const char*>(value.bytes_),
-                                   value.size_, SQLITE_TRANSIENT, SQLITE_UTF8);
+        code = sqlite3_bind_text64(to, index, static_cast<const char*>(value.bytes_), value.size_,
+                                   SQLITE_TRANSIENT, SQLITE_UTF8);
         break;
       case Value::Type::blob:
-        code = sqlite3_bind_blob64(statement_, index, value.bytes_, value.size_, SQLITE_TRANSIENT);
+        code = sqlite3_bind_blob64(to, index, value.bytes_, value.size_, SQLITE_TRANSIENT);
         break;
     }
     database_.check(code);
@@ -127,7 +139,7 @@ Query& Query::bind(std::initializer_list<Value> values) {
 }
 
 bool Query::step() {
-  const int code = sqlite3_step(statement_);
+  const int code = sqlite3_step(statement());
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) database_.fail(code);
   return false;
@@ -139,25 +151,27 @@ void Query::run() {
 }
 
 bool Query::is_null(int column) const {
-  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+  return sqlite3_column_type(loan_->statement.get(), column) == SQLITE_NULL;
 }
 
 bool Query::is_integer(int column) const {
-  return sqlite3_column_type(statement_, column) == SQLITE_INTEGER;
+  return sqlite3_column_type(loan_->statement.get(), column) == SQLITE_INTEGER;
 }
 
-std::int64_t Query::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t Query::integer(int column) const {
+  return sqlite3_column_int64(loan_->statement.get(), column);
+}
 
 std::string_view Query::text(int column) const {
-  const unsigned char* bytes = sqlite3_column_text(statement_, column);
-  const int size = sqlite3_column_bytes(statement_, column);
+  const unsigned char* bytes = sqlite3_column_text(loan_->statement.get(), column);
+  const int size = sqlite3_column_bytes(loan_->statement.get(), column);
   if (bytes == nullptr) return {};
   return {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)};
 }
 
 std::span<const unsigned char> Query::blob(int column) const {
-  const void* bytes = sqlite3_column_blob(statement_, column);
-  const int size = sqlite3_column_bytes(statement_, column);
+  const void* bytes = sqlite3_column_blob(loan_->statement.get(), column);
+  const int size = sqlite3_column_bytes(loan_->statement.get(), column);
   return {static_cast<const unsigned char*>(bytes), static_cast<std::size_t>(size)};
 }
 
@@ -229,18 +243,7 @@ Database::Database(std::string path, int flags, const char* vfs)
 Database::~Database() = default;
 
 void Database::Closer::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
-void Database::Finalizer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-
-Query Database::query(Sql sql) {
-  Prepared& prepared = prepared_[sql.text()];
-  if (prepared.statement == nullptr) {
-    sqlite3_stmt* statement = nullptr;
-    check(sqlite3_prepare_v3(handle_.get(), sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &statement,
-                             nullptr));
-    prepared.statement.reset(statement);
-  }
-  return Query(*this, prepared.statement.get(), prepared.on_loan);
-}
+Query Database::query(Sql sql) { return Query(*this, sql, statements_[sql.text()]); }
 
 void Database::execute(const std::string& script) {
   check(sqlite3_exec(handle_.get(), script.c_str(), nullptr, nullptr, nullptr));

@@ -55,8 +55,8 @@ class Value {
 
 class Database;
 
-/// A prepared statement on loan from its database; given back, reset, when this goes. At most one
-/// loan of a statement at a time.
+/// A statement on loan from its database, prepared when it is first used; given back, reset, when
+/// this goes. At most one loan of a statement at a time.
 class Query {
  public:
   Query(Query&& other) noexcept;
@@ -84,11 +84,19 @@ class Query {
 
  private:
   friend class Database;
-  Query(Database& database, sqlite3_stmt* statement, bool& on_loan);
+  struct Finalizer {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  struct Loan {
+    std::unique_ptr<sqlite3_stmt, Finalizer> statement;
+    bool out = false;
+  };
+  Query(Database& database, Sql sql, Loan& loan);
+  sqlite3_stmt* statement();
 
   Database& database_;
-  sqlite3_stmt* statement_;
-  bool* on_loan_;
+  Sql sql_;
+  Loan* loan_;
 };
 
 /// One connection. One thread at a time.
@@ -109,7 +117,7 @@ class Database {
   Database& operator=(Database&&) = delete;
   ~Database();
 
-  /// Borrows the prepared statement for `sql`, preparing it the first time.
+  /// Borrows the statement for `sql`.
   Query query(Sql sql);
   /// Runs statements of which no result is wanted. Throws Error{journal}.
   void execute(const std::string& script);
@@ -132,13 +140,6 @@ class Database {
   struct Closer {
     void operator()(sqlite3* handle) const;
   };
-  struct Finalizer {
-    void operator()(sqlite3_stmt* statement) const;
-  };
-  struct Prepared {
-    std::unique_ptr<sqlite3_stmt, Finalizer> statement;
-    bool on_loan = false;
-  };
 
   Database(std::string path, int flags, const char* vfs = nullptr);
   void check(int code) const;
@@ -146,7 +147,7 @@ class Database {
   std::string path_;
   bool read_only_ = false;
   std::unique_ptr<sqlite3, Closer> handle_;
-  std::map<const char*, Prepared> prepared_;
+  std::map<const char*, Query::Loan> statements_;
 };
 
 /// Makes the directories above `path` that are missing, for the owner alone. Throws Error{journal}.

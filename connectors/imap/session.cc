@@ -32,7 +32,7 @@ Session::Session(std::unique_ptr<net::Stream> stream, std::string where)
       where_(base_),
       limits_(session_limits()),
       framer_(limits_),
-      buffer_(kBufferBytes) {}
+      buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
 CommandBuilder Session::command(std::string_view name) {
   return CommandBuilder(new_tag(), name, capabilities.literals());
@@ -117,7 +117,7 @@ std::optional<Item> Session::poll() {
 Task<void> Session::fill() {
   std::size_t count = 0;
   try {
-    count = co_await stream_->read(std::span<char>(buffer_));
+    count = co_await stream_->read(std::span<char>(buffer_.get(), kBufferBytes));
   } catch (const Error& failure) {
     throw failure.in(where_);
   }
@@ -126,7 +126,7 @@ Task<void> Session::fill() {
     throw error(ErrorKind::transient, last.empty() ? "the server closed the connection"
                                                    : "the server closed the connection: " + last);
   }
-  framer_.feed(std::string_view(buffer_.data(), count));
+  framer_.feed(std::string_view(buffer_.get(), count));
 }
 
 Task<Item> Session::next() {

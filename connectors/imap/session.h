@@ -126,7 +126,7 @@ class Session {
   std::string base_, where_;
   Limits limits_;
   Framer framer_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;  // never zeroed: a session may end after a few lines
   TagGenerator tags_;
   std::deque<std::string> outstanding_;
   std::deque<StatusResponse> early_;  // answers that came before their finish()

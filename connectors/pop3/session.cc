@@ -22,7 +22,9 @@ std::string words(const StatusLine& status) {
 }
 
 Session::Session(std::unique_ptr<net::Stream> stream, std::string where)
-    : stream_(std::move(stream)), where_(std::move(where)), buffer_(kBufferBytes) {}
+    : stream_(std::move(stream)),
+      where_(std::move(where)),
+      buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
 Error Session::error(ErrorKind kind, const std::string& message) const {
   return Error(kind, message, where_);
@@ -40,7 +42,7 @@ Task<void> Session::fill() {
   begin_ = end_ = 0;
   std::size_t count = 0;
   try {
-    count = co_await stream_->read(std::span<char>(buffer_));
+    count = co_await stream_->read(std::span<char>(buffer_.get(), kBufferBytes));
   } catch (const Error& failure) {
     throw failure.in(where_);
   }

@@ -67,7 +67,7 @@ class Session {
   Error error(ErrorKind kind, const std::string& message) const;
 
  private:
-  std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  std::string_view unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
   void consume_to(std::string_view rest) { begin_ = end_ - rest.size(); }
   Task<void> fill();
   void check_unasked();
@@ -76,7 +76,7 @@ class Session {
 
   std::unique_ptr<net::Stream> stream_;
   std::string where_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;  // never zeroed: a session may end after a few lines
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   LineDecoder lines_;

@@ -19,7 +19,10 @@ constexpr std::size_t kBufferBytes = 16 << 10;
 
 Session::Session(std::unique_ptr<net::Stream> stream, std::string where,
                  std::chrono::milliseconds limit)
-    : stream_(std::move(stream)), where_(std::move(where)), limit_(limit), buffer_(kBufferBytes) {}
+    : stream_(std::move(stream)),
+      where_(std::move(where)),
+      limit_(limit),
+      buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
 Error Session::error(ErrorKind kind, const std::string& message) const {
   return Error(kind, printable(message), where_);
@@ -68,7 +71,7 @@ Task<void> Session::fill() {
   begin_ = end_ = 0;
   std::size_t count = 0;
   try {
-    count = co_await stream_->read(std::span<char>(buffer_));
+    count = co_await stream_->read(std::span<char>(buffer_.get(), kBufferBytes));
   } catch (const Error& failure) {
     throw failure.in(where_);
   }

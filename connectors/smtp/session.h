@@ -55,7 +55,7 @@ class Session {
   Error error(ErrorKind kind, const std::string& message) const;
 
  private:
-  std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  std::string_view unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
   Task<void> write(std::string_view bytes);
   Task<void> fill();
   Task<void> read_reply(Reply& into);
@@ -64,7 +64,7 @@ class Session {
   std::unique_ptr<net::Stream> stream_;
   std::string where_;
   std::chrono::milliseconds limit_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;  // never zeroed: a session may end after a few lines
   std::size_t begin_ = 0, end_ = 0;
   ReplyDecoder decoder_;
   std::size_t due_ = 1;  // the greeting
