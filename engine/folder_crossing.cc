@@ -78,10 +78,13 @@ class FolderCrosser {
     }
     while (due() > 0 && !r_.stop()) {
       const std::size_t before = due();
+      anew_ = false;
       co_await transfer();
-      handled_ += before - due();
+      const std::size_t left = due();
+      handled_ += before - std::min(before, left);
       if (result_.stopped) break;
-      if (due() >= before) break;
+      // What was matched anew may be more than before: once, that is news and no lack of progress.
+      if (left >= before && (!anew_ || std::exchange(gone_on_, true))) break;
       if (at_once_ < s_.standing.size()) at_once_ *= 2;  // it went well
     }
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
@@ -192,8 +195,11 @@ class FolderCrosser {
     if (r_.options.dry_run) co_return;
     const std::uint32_t validity = target_numbers_.uid_validity.value_or(0);
     const bool replaced = target_folder_.uid_validity && *target_folder_.uid_validity != validity;
-    const bool went_back =
-        target_numbers_.uid_next && Uid{*target_numbers_.uid_next} < target_folder_.uid_next_seen;
+    bool went_back = false;
+    if (target_numbers_.uid_next && !replaced) {
+      const Uid least = co_await least_uid_next();
+      went_back = Uid{*target_numbers_.uid_next} < least;
+    }
     if (replaced || went_back) {
       note(Level::warning, replaced
                                ? "the target's UIDVALIDITY changed; its messages are matched anew"
@@ -207,6 +213,17 @@ class FolderCrosser {
     if (noted.source_uid_validity || noted.target_uid_validity)
       co_await r_.ends.journal.record(std::move(noted));
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
+  }
+
+  /// UIDNEXT can only be above what a row names or a batch began with, though the run that wrote
+  /// them may have died before it noted more.
+  Task<Uid> least_uid_next() {
+    Uid least = std::max(target_folder_.uid_next_seen, target_folder_.watermark);
+    for (const MessageRow& row : co_await r_.ends.journal.last_rows(target_folder_.id, 1))
+      least = std::max(least, Uid{row.target_uid.value + 1});
+    for (const OpenBatch& batch : co_await r_.ends.journal.open_batches(target_folder_.id))
+      least = std::max(least, batch.uid_next);
+    co_return least;
   }
 
   /// A copy that is found again by its header keeps its history: who made it, and from which bytes.
@@ -262,6 +279,7 @@ class FolderCrosser {
         batches_,    r_.run,     still(),         keys_void_,       begun_.uid_validity};
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
+      anew_ = true;
       note(Level::warning,
            "recorded UIDs name other messages on the target now; its messages are matched anew");
       co_await r_.ends.journal.reset_target_folder(target_folder_.id,
@@ -468,6 +486,8 @@ class FolderCrosser {
   std::size_t handled_ = 0;  // messages that were due and no longer are
   bool void_rows_ = false;
   bool keys_void_ = false;  // and the journal has not been told
+  bool anew_ = false;       // the target's messages were matched anew
+  bool gone_on_ = false;    // after that, though more was due than before
 };
 
 }  // namespace

@@ -12,14 +12,15 @@ constexpr int kStrongFields = 2;
 
 constexpr int kAlike = 3;
 
-/// Where both have a Received line, the topmost must agree: another delivery is another message.
-bool may_be_same(const Likeness& source, const Likeness& target, bool target_adds_received) {
-  return target_adds_received || !source.delivery || !target.delivery ||
-         source.delivery == target.delivery;
-}
-
 bool same_date(const Likeness& source, const Likeness& target) {
   return source.date && target.date && source.date->seconds == target.date->seconds;
+}
+
+/// Where both have a Received line, the topmost must agree: another delivery is another message.
+bool may_be_same(const Likeness& source, const Likeness& target, bool target_adds_received) {
+  if (target.spoken_for && !same_date(source, target)) return false;
+  return target_adds_received || !source.delivery || !target.delivery ||
+         source.delivery == target.delivery;
 }
 
 /// Higher is liker, up to kAlike; sizes and dates only rank.
@@ -108,7 +109,8 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
   for (const bool dated : {true, false}) {
     std::erase_if(sources, [&](const Likeness& source) {
       const auto at = std::ranges::find_if(targets, [&](const Likeness& target) {
-        return equal(source, target) && (!dated || same_date(source, target));
+        return equal(source, target) &&
+               (same_date(source, target) || !(dated || target.spoken_for));
       });
       if (at == targets.end()) return false;
       pairs.emplace_back(source.index, at->index);

@@ -22,7 +22,8 @@ struct Likeness {
   bool identified = false;                // has a Message-ID, and another field to go with it
   std::uint64_t size_bytes = 0;
   std::optional<InternalDate> date;
-  std::size_t index = 0;  // the caller's own number for it
+  std::size_t index = 0;    // the caller's own number for it
+  bool spoken_for = false;  // of a target message: it can only be one of its very date
 };
 
 /// `munged`: sizes and bytes of the header are the target's, not ours (see TargetTraits).

@@ -49,28 +49,37 @@ class Settler {
   }
 
  private:
-  /// Copies of what the source has no longer, known by their bytes and their date.
+  /// Copies of what the source has no longer, known by their bytes and their date; those that were
+  /// there before us, whose bytes nobody noted, are at least no other message's.
   Task<void> place_orphans() {
+    std::map<std::uint64_t, std::vector<MessageRow>> orphans;
+    for (const MessageRow& row : r_.orphans) orphans[row.size_bytes].push_back(row);
     std::vector<Uid> wanted;
-    for (const auto& [uid, stranger] : strangers_)
-      if (std::ranges::any_of(r_.orphans, [&entry = stranger.entry](const MessageRow& row) {
-            return row.sha256 && is_copy_of(row, entry);
-          }))
-        wanted.push_back(uid);
+    for (auto& [uid, stranger] : strangers_) {
+      const auto group = orphans.find(stranger.entry.size_bytes);
+      if (group == orphans.end()) continue;
+      bool noted = false;
+      for (const MessageRow& row : group->second) {
+        if (!is_copy_of(row, stranger.entry)) continue;
+        (row.sha256 ? noted : stranger.likeness.spoken_for) = true;
+      }
+      if (noted) wanted.push_back(uid);
+    }
     if (wanted.empty()) co_return;
     const auto digests = co_await target_digests(
         r_.target, wanted, {.ignore_final_crlf = false, .munged_header = false});
-    std::vector<MessageRow> orphans = r_.orphans;
     for (const Uid uid : wanted) {
       const auto digest = digests.find(uid);
-      const auto row = std::ranges::find_if(orphans, [&](const MessageRow& orphan) {
-        return orphan.sha256 && is_copy_of(orphan, strangers_.at(uid).entry) &&
-               digest != digests.end() && digest->second == *orphan.sha256;
+      const TargetEntry& entry = strangers_.at(uid).entry;
+      std::vector<MessageRow>& group = orphans[entry.size_bytes];
+      const auto row = std::ranges::find_if(group, [&](const MessageRow& orphan) {
+        return orphan.sha256 && is_copy_of(orphan, entry) && digest != digests.end() &&
+               digest->second == *orphan.sha256;
       });
-      if (row == orphans.end()) continue;
+      if (row == group.end()) continue;
       row->target_uid = uid;
       rows_.push_back(std::move(*row));
-      orphans.erase(row);
+      group.erase(row);
       strangers_.erase(uid);
     }
   }
@@ -165,8 +174,16 @@ class Settler {
         stranger->second.likeness =
             likeness(as_target_tells(std::move(header.fields), r_.target.traits()),
                      entry.size_bytes, entry.date, entry.uid.value);
+        stranger->second.likeness.spoken_for = was_removed(entry.uid);
       }
     }
+  }
+
+  /// The copy of what we removed from the source, before its names became void: it stands for no
+  /// other message with the same bytes, but for that one, should a backup bring it back.
+  bool was_removed(Uid uid) const {
+    const auto old = r_.former.find(uid);
+    return old != r_.former.end() && old->second.state == MessageState::removed;
   }
 
   /// A late copy of what has crossed already is told from a member by its date, where they differ.
@@ -258,6 +275,7 @@ class Settler {
       MessageRow row = old->second;
       row.key = source.key;
       row.listed_bytes = source.size_bytes;
+      if (row.state == MessageState::removed) row.state = MessageState::copied;  // it is back
       return row;
     }
     const auto member = sent_.find(index);
@@ -384,7 +402,8 @@ class Settler {
   Task<void> report_equals() {
     if (strangers_.empty()) co_return;
     std::vector<Likeness> strangers;
-    for (const auto& [uid, stranger] : strangers_) strangers.push_back(stranger.likeness);
+    for (const auto& [uid, stranger] : strangers_)
+      if (!stranger.likeness.spoken_for) strangers.push_back(stranger.likeness);
     const std::vector<Uid> equal = co_await equal_to_recorded(
         r_.target, r_.journal, r_.target_folder.id, std::move(strangers), rows_, copies_);
     if (equal.empty()) co_return;

@@ -401,3 +401,80 @@ TEST_CASE("a flag that a cut line left unset is set, and what a user took away i
   pair.run();
   CHECK(pair.target.folder("INBOX").messages[1].flags == Flags{});
 }
+
+TEST_CASE("what a killed run recorded tells that the target's UIDNEXT went back") {
+  MemoryOptions small;
+  small.traits.batch_messages = 2;
+  Pair pair({}, small);
+  pair.fill("INBOX", 10);
+  pair.options.retries = 0;
+  MemoryStop cut;  // the run ends before it has noted how far UIDNEXT was
+  cut.after = 6;
+  cut.fate = MemoryStop::Fate::none;
+  pair.target.faults.append_stops.push_back(cut);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 6);
+  restore(pair.target.folder("INBOX"), 2);
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a batch that a killed run began tells that the target's UIDNEXT went back") {
+  MemoryOptions blind;
+  blind.traits.uidplus = false;
+  Pair pair({}, blind);
+  for (int i = 0; i < 6; ++i) pair.target.folder("INBOX").add(letter("old" + std::to_string(i)));
+  pair.fill("INBOX", 3);
+  pair.options.retries = 0;
+  MemoryStop cut;
+  cut.fate = MemoryStop::Fate::none;
+  pair.target.faults.append_stops.push_back(cut);
+  pair.run();
+  restore(pair.target.folder("INBOX"), 1);
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("what turns out to be missing while a folder is filled is copied in the same run") {
+  Pair pair;
+  pair.fill("INBOX", 10);
+  pair.run();
+  pair.add("INBOX", letter("new"));
+  pair.target.faults.on_call = [done = false](MemoryServer& server, std::string_view call) mutable {
+    if (call != "batch" || std::exchange(done, true)) return;
+    MemoryFolder& folder = server.folder("INBOX");
+    restore(folder, 2);
+    for (int i = 0; i < 8; ++i)
+      folder.add(letter("foreign" + std::to_string(i), "others"), {}, InternalDate{5, 0});
+  };
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.on_target("INBOX") == 19);
+}
+
+TEST_CASE("a copy of what was removed from the source stands for no other message") {
+  const bool at_source = GENERATE(true, false), adopted = GENERATE(true, false);
+  Pair pair;
+  pair.options.remove_after = std::chrono::days(0);
+  pair.add("INBOX", letter("same"));
+  if (adopted) pair.target.folder("INBOX").add(letter("same"), {}, InternalDate{5, 0});
+  pair.run();
+  REQUIRE(pair.source.folder("INBOX").messages.empty());
+  (at_source ? pair.source : pair.target).renumber(FolderName::parse("INBOX"), 77);
+  pair.add("INBOX", letter("same"));  // another delivery, with another date
+  pair.run();
+  CHECK(pair.source.folder("INBOX").messages.empty());
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
+TEST_CASE("what was removed from the source and comes back under another UIDVALIDITY is known") {
+  Pair pair;
+  pair.options.remove_after = std::chrono::days(0);
+  const Uid uid = pair.add("INBOX", letter("a"));
+  const MemoryMessage message = *pair.source.folder("INBOX").find(uid);
+  pair.run();
+  pair.source.renumber(FolderName::parse("INBOX"), 77);
+  pair.source.folder("INBOX").add(message.bytes, message.flags, message.date);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 1);
+  CHECK(pair.source.folder("INBOX").messages.empty());
+}

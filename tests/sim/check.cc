@@ -12,6 +12,7 @@ namespace {
 /// All letters of one folder that are the same, byte for byte.
 struct Copies {
   std::size_t source = 0;            // to be on the target
+  std::size_t earlier = 0;           // on the target, but perhaps the same ones
   std::size_t gone = 0;              // perhaps on the target
   std::size_t taken = 0;             // perhaps no longer
   std::size_t owners = 0, ours = 0;  // on the target
@@ -50,8 +51,9 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
                        const World::Renamed& renamed) {
   const Guarantee guarantee = world.target->profile.guarantee;
   const std::size_t found = copies.owners + copies.ours;
-  std::size_t least = std::max(copies.source, copies.owners);
-  const std::size_t most = std::max(copies.source + copies.gone, copies.owners + copies.taken);
+  std::size_t least = std::max({copies.source, copies.earlier, copies.owners});
+  const std::size_t most =
+      std::max(copies.source + copies.earlier + copies.gone, copies.owners + copies.taken);
   if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
   least -= std::min(least, copies.taken);
   // A late copy is only proved to be ours while the first one is as it was sent.
@@ -94,6 +96,11 @@ std::string check_folder(World& world, const std::string& name) {
     ++copies.source;
     copies.comparable = false;
   }
+  for (const std::string& bytes : world.earlier[name]) {
+    Copies& copies = all[world.stored(bytes)];
+    ++copies.earlier;
+    copies.comparable = false;
+  }
   for (const std::string& bytes : world.gone[name]) ++all[world.stored(bytes)].gone;
   for (const std::string& bytes : world.taken[name]) ++all[bytes].taken;
   MailFolder* there = world.target_folder(name);
@@ -112,7 +119,7 @@ std::string check_folder(World& world, const std::string& name) {
   }
   for (const Mail& mail : there->mails) {
     const Copies& copies = all[*mail.bytes];
-    const bool foreign = mail.maker == Maker::owner && copies.source + copies.gone == 0;
+    const bool foreign = mail.maker == Maker::owner && copies.source + copies.earlier + copies.gone == 0;
     if (foreign && !(mail.flags == mail.left_with))
       return fmt::format("flags of foreign mail are ({}) instead of ({}): {}",
                          mail.flags.to_string(), mail.left_with.to_string(), heading(*mail.bytes));

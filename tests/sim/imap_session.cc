@@ -204,7 +204,8 @@ void ImapSession::obey(const ClientCommand& command) {
   if (verb == "APPEND") return append(command);
   if (state_ != State::selected) {
     // What only reads may have been sent before the refusal was heard; what changes, never.
-    if (opened_in_vain_ && verb == "UID FETCH") return say(command.tag + " BAD select first");
+    if (opened_in_vain_ && (verb == "UID FETCH" || verb == "UID SEARCH"))
+      return say(command.tag + " BAD select first");
     return sin(command, "select first");
   }
   if (verb == "UID FETCH") return fetch(command);

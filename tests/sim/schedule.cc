@@ -214,9 +214,7 @@ class Schedule {
     if (!dice_.one_in(20)) return;
     // Somebody deletes the journal, but not while a server is still at work for it.
     world_.agenda.drain();
-    world_.trace.say("-- somebody deletes the journal");
-    world_.disk.reset(image_);
-    world_.forgot = true;
+    world_.forget_journal(image_);
   }
 
   const Orders& orders_;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace postferry::sim {
@@ -163,6 +164,20 @@ void World::restore_target(const std::string& name) {
   renamed[name].restored = true;
 }
 
+void World::forget_journal(const Disk::Files& empty) {
+  trace.say("-- somebody deletes the journal");
+  disk.reset(empty);
+  forgot = true;
+  for (auto& [name, removed] : std::exchange(crossed, {})) {
+    std::vector<std::string>& before = earlier[name];
+    std::ranges::sort(before);
+    std::ranges::sort(removed);
+    std::vector<std::string> both;
+    std::ranges::set_union(before, removed, std::back_inserter(both));
+    before = std::move(both);
+  }
+}
+
 void World::note_end(bool whole) {
   complete = whole;
   if (!whole) return;
@@ -185,7 +200,9 @@ void World::look_at_removal(const MailFolder& folder, const Mail& mail) {
       there ? std::ranges::count_if(there->mails, [&](const Mail& m) { return *m.bytes == bytes; })
             : 0;
   const auto needed = target->profile.folds_duplicates ? 1 : due - lost;
-  if (found < needed) source_store.sins.push_back("remove a message that has no copy");
+  if (found < needed)
+    source_store.sins.push_back(
+        fmt::format("remove a message that has no copy: {} of {}", found, needed));
   const MessageKey key = pop3 ? MessageKey(mail.uidl) : MessageKey(Uid{mail.uid});
   if (unsynced.rows.contains(Unsynced::name(*name, key)))
     source_store.sins.push_back("remove a message whose row is not durable");

@@ -53,6 +53,9 @@ struct World {
   /// A backup is put back that lacks the last messages.
   void restore_source(const std::string& name);
   void restore_target(const std::string& name);
+  /// Somebody deletes the journal: from now on a copy of what has gone from the source is a
+  /// stranger's, and stands for any other message with the same bytes.
+  void forget_journal(const Disk::Files& empty);
   /// A run has ended.
   void note_end(bool whole);
 
@@ -79,6 +82,7 @@ struct World {
   using Letters = std::map<std::string, std::vector<std::string>>;
   Letters gone;     // removed by their owner at the source: they may have crossed or not
   Letters crossed;  // removed by the program at the source: they must have
+  Letters earlier;  // the same before the journal was deleted, of one letter as often as at most
   Letters taken;    // removed by their owner from the target
   std::uint64_t delivered = 0;
   bool late_commits = false;  // a line broke while something was under way
