@@ -111,7 +111,7 @@ def names_of_tests(root):
     names = set()
     for path in sorted((root / "tests").rglob("*")):
         if path.suffix in (".cc", ".h"):
-            for found in re.findall(r'TEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)', path.read_text()):
+            for found in re.findall(r'(?m)^\s*TEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)', path.read_text()):
                 names.add("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', found)))
         elif path.suffix == ".py":
             names.update(re.findall(r'@test\(f?"([^"]*)"', path.read_text()))

@@ -178,6 +178,7 @@ class ImapTargetSession final : public TargetSession {
 
   /// A command that needs no folder open, in a turn of its own.
   Task<StatusResponse> ask(Command command) {
+    if (listing_) co_await list_all();  // its answers come first, and are for no other command
     const auto one = [&](Turn& turn) -> Task<StatusResponse> {
       std::string tag = co_await party_.say(turn, std::move(command));
       turn.spoken();

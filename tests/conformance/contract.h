@@ -46,7 +46,7 @@ inline std::vector<Sample> samples() {
   add(message_text("plain", "Hello.\r\n"), {}, 1'700'000'000, 0);
   add(message_text("empty", ""), {"\\Seen"}, 1'600'000'001, 330);
   add(message_text("no-line-end", "no line end"), {"\\Answered", "\\Flagged"}, 1'500'000'002, -210);
-  add(message_text("dots", ".\r\n..\r\n.a\r\n\r\n.\r\n"), {"\\Seen", "\\Draft"}, 86'400, 0);
+  add(message_text("dots", ".\r\n..\r\n.a\r\n\r\n.\r\n"), {"\\Seen", "\\Draft"}, 400'000'000, 0);
   add(message_text("looks-like-a-reply", "* OK {5}\r\na1 OK done)\r\n+OK\r\n-ERR\r\n"),
       {"\\Seen", "\\Answered", "\\Flagged", "\\Draft"}, 1'709'251'199, 840);
   add(message_text("long-line", std::string(12'000, 'x') + "\r\n"), {}, 1'700'000'005, -720);

@@ -187,6 +187,43 @@ TEST_CASE("a refused message is recorded, the rest crosses, and the next run tri
   CHECK(pair.equal());
 }
 
+TEST_CASE("a folder in which a message was refused is opened again, though nothing has changed") {
+  MemoryOptions source;
+  source.condstore = true;
+  Pair pair(source);
+  pair.fill("INBOX", 5);
+  pair.target.faults.refuse = [](const MemoryMessage& message) -> std::optional<std::string> {
+    if (message.bytes.find("<m3@") == std::string::npos) return std::nullopt;
+    return "not today";
+  };
+  CHECK(pair.run().messages().rejected == 1);
+  pair.target.faults.refuse = nullptr;
+  CHECK(pair.run().messages().copied == 1);
+  pair.source.calls.clear();
+  CHECK(pair.run().messages().present == 5);
+  CHECK(pair.source.calls["open"] == 0);
+}
+
+TEST_CASE(
+    "a folder whose lost batch may still arrive is opened again, though nothing has changed") {
+  MemoryOptions source;
+  source.condstore = true;
+  Pair pair(source);
+  pair.fill("INBOX", 20);
+  MemoryStop stop;
+  stop.after = 5;
+  stop.fate = MemoryStop::Fate::late;
+  stop.late_by = std::chrono::minutes(1);
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  const Uid next = pair.target.folder("INBOX").uid_next;
+  pair.target.arrive_all();
+  REQUIRE(pair.on_target("INBOX") > 20);
+  pair.target.folder("INBOX").uid_next = next;  // as a server that tells it late
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 20);
+}
+
 TEST_CASE("a full quota stops the account, and nothing is lost or doubled") {
   MemoryOptions small;
   small.quota_bytes = 4000;

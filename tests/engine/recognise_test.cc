@@ -64,6 +64,14 @@ TEST_CASE("a UIDL that was away and comes back is looked at, whatever its size")
   MemoryMessage back = pair.inbox().messages.at(2);
   pair.inbox().remove(back.uid);
   CHECK(pair.run().messages().present == 4);
+  SECTION("in its old place, as another message of its size: it is new") {
+    back.bytes = letter("x2");
+    back.uidl = "uidl-3";
+    auto& messages = pair.inbox().messages;
+    messages.insert(messages.begin() + 2, back);
+    CHECK(pair.run().messages().copied == 1);
+    return;
+  }
   back.uid = pair.inbox().uid_next;
   ++pair.inbox().uid_next.value;
   pair.forget_counts();

@@ -478,3 +478,18 @@ TEST_CASE("what was removed from the source and comes back under another UIDVALI
   CHECK(pair.on_target("INBOX") == 1);
   CHECK(pair.source.folder("INBOX").messages.empty());
 }
+
+TEST_CASE("a UID that is given before its message can be seen hides nothing") {
+  Pair pair;
+  pair.fill("INBOX", 5);
+  pair.run();
+  MemoryFolder& there = pair.target.folder("INBOX");
+  const Uid given = there.uid_next;
+  there.uid_next = Uid{given.value + 1};
+  pair.run();
+  const InternalDate date{1'600'000'000, 0};
+  there.messages.push_back({given, letter("delivered to both"), {}, date});
+  pair.source.folder("INBOX").add(letter("delivered to both"), {}, date);
+  CHECK(pair.run().messages().copied == 0);
+  CHECK(pair.equal());
+}

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""Proves that the tests of tests/rules.md bite: takes one rule at a time out of a copy of the tree,
+and runs the tests that are named for it; one of them must fail.
+
+    tests/rules_bite.py [--only TEXT] [--dir DIR] [--list]
+
+Each mutation is a few lines of text; one that no longer applies, or whose rule is not in the list,
+is an error (--list looks at all of them).  Prints a line for each: the clause, and the test that
+failed.  The exit status is 1 if a rule could be broken and no test of its own said so.  Tests on real
+servers are run where no unit test says so.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TOP / "tests/sim"))
+from mutations import MUTATIONS as SIMULATED, Copy  # noqa: E402
+
+CROSSING = "engine/folder_crossing.cc"
+SETTLE = "engine/settle.cc"
+TRANSFER = "engine/transfer.cc"
+FOLLOW = "engine/follow.cc"
+MATCH = "engine/match.cc"
+SKIP = "engine/skip.cc"
+STANDINGS = "engine/standings.cc"
+RECOGNISE = "engine/recognise.cc"
+IMAP_TARGET = "connectors/imap/target.cc"
+
+# The beginning of a rule, one clause of it, and what takes that out: (file, what is there exactly
+# once, what stands there instead), ...
+RULES = [
+    ("No message is altered", "a line is put before each message", [
+        (TRANSFER, "  belt_.push_back(std::move(message));\n",
+         """  if (message.body.held())
+    message.body = Body("X-Mark: 1\\r\\n" + std::string(message.body.bytes()));
+  belt_.push_back(std::move(message));
+""")]),
+    ("Before a batch is sent", "the row comes after it", SIMULATED["batch row after the send"]),
+    ("Before a batch is sent", "without the flags it was sent with", [
+        (TRANSFER, "    row.flags.push_back(message.flags);\n", "    row.flags.push_back(Flags{});\n")]),
+    ("The watermark is one above", "from UIDNEXT", SIMULATED["watermark from UIDNEXT"]),
+    ("Other sessions' mail", "the last message is believed", [
+        ("connectors/imap/look.cc", "if (!fetch || !fetch->uid || *fetch->uid < from_) return;",
+         "if (!fetch || !fetch->uid) return;")]),
+    ("Other sessions' mail", "no NOOP", [
+        ("connectors/imap/look.cc", """    std::string tag = co_await session.send(session.command("NOOP").finish());
+    co_await session.succeed(tag, "NOOP");
+    co_await rest();
+""", "    co_await rest();\n")]),
+    ("Watermark and batches belong", "one folder at a time", [
+        (CROSSING, "    const Permit turn = co_await r_.ends.turns->take(record_.target_folder);\n", "")]),
+    ("Settle comes before anything is sent", "it is left out", SIMULATED["settle is skipped"]),
+    ("Settle comes before anything is sent", "filtered messages are not matched", [
+        (SETTLE, "if (r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered) due.push_back(i);",
+         "if (r_.standing[i] == Standing::due) due.push_back(i);"),
+        (SETTLE, "if (standing != Standing::due && standing != Standing::filtered) continue;",
+         "if (standing != Standing::due) continue;")]),
+    ("Settle matches as a multiset", "one copy serves all", SIMULATED["no multiset"]),
+    ("Members of open batches", "they are taken for adopted", [
+        (SETTLE, "const bool ours = member != sent_.end();", "const bool ours = false;")]),
+    ("A first run on a target", "only members are looked for", SIMULATED["settle before the catalogue"]),
+    ("An open batch is waited for", "nobody waits", SIMULATED["no wait for late commits"]),
+    ("It stays open for late arrivals", "it is closed at once", [
+        (SETTLE, "(whole ? record.close_batches : record.settle_batches).push_back(batch.id);",
+         "(whole ? record.close_batches : record.close_batches).push_back(batch.id);")]),
+    ("It stays open for late arrivals", "flags do not matter", [
+        ("engine/twins.cc", "             !(copy->second.flags == suspect.entry.flags);\n", "             false;\n")]),
+    ("It stays open for late arrivals", "dates do not matter", [
+        ("engine/twins.cc", "(dated && copy->second.date != suspect.entry.date) ||",
+         "(dated && false) ||")]),
+    ("Without UIDPLUS twins", "they are removed all the same", [
+        (SETTLE, "const bool removed = r_.target.traits().uidplus;", "const bool removed = true;")]),
+    ("Any other message that equals", "nobody tells", [
+        (SETTLE, "    co_await report_equals();\n", "")]),
+    ("The fingerprint folds", "white space counts", [
+        ("engine/fingerprint.cc", "if (blank) out += ' ';", "if (blank && false) out += ' ';")]),
+    ("The fingerprint folds", "8-bit bytes count", [
+        ("engine/fingerprint.cc", "static_cast<unsigned char>(c) >= 0x80 ? 'X' : c", "c")]),
+    ("Where a server rewrites Message-IDs", "the domain counts", [
+        (MATCH, "if (traits.rewrites_message_id && fields.message_id)", "if (traits.rewrites_message_id && false)")]),
+    ("Size and date only rank", "any header is enough", [
+        (MATCH, "  if (group.source.size() != 1) return false;\n", "  return true;\n")]),
+    ("Where both have a Received line", "another delivery is the same", [
+        (MATCH, "         source.delivery == target.delivery;\n", "         true;\n")]),
+    ("A new UIDVALIDITY at either end", "the source's", SIMULATED["the source's UIDVALIDITY is ignored"]),
+    ("A new UIDVALIDITY at either end", "the target's", SIMULATED["the target's UIDVALIDITY is ignored"]),
+    ("A new UIDVALIDITY at either end", "UIDNEXT", SIMULATED["UIDNEXT that went back is ignored"]),
+    ("A new UIDVALIDITY at either end", "another message under a source's UID", [
+        (STANDINGS, "moved = moved || is_another(row, entry);", "moved = moved || (is_another(row, entry) && false);"),
+        (STANDINGS, "    moved = moved || never_given;\n", "    static_cast<void>(never_given);\n")]),
+    ("UIDVALIDITY and number of UIDs", "any UIDVALIDITY is believed", [
+        ("connectors/imap/append_batch.cc", "if (validity && told->uid_validity != *validity) {",
+         "if (validity && false) {")]),
+    ("Without UIDPLUS the UIDs", "no settling behind a batch", [
+        (CROSSING, "    if (belt.appended() > 0 && !result_.stopped) co_await settle_folder({});\n", "")]),
+    ("An OK with a UID that a row names", "it counts as a copy", [
+        (TRANSFER, "if (folded) row.origin = Origin::folded;", "static_cast<void>(folded);")]),
+    ("A source message is removed only", "the row may be lost", SIMULATED["DELE before the row is durable"]),
+    ("A source message is removed only", "its copy need not be seen", [
+        ("engine/after_copy.cc", "if (at == there.end() || at->uid != row.target_uid || !is_copy_of(row, *at)) {",
+         "if (false && !is_copy_of(row, *at)) {")]),
+    ("Without a journal what users removed", "it is not said", [
+        (CROSSING, "if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {", "if (false) {")]),
+    ("What a server refuses for all of a folder", "as if the line were lost", [
+        ("connectors/imap/append_batch.cc", "      batch.folder_refused = status;\n",
+         "      throw session_.refused(status, \"APPEND\");\n")]),
+    ("A folder is passed over only", "other options", SIMULATED["options are no matter for the skip"]),
+    ("A folder is passed over only", "a batch is open", [
+        (SKIP, " || record.batches_open)", ")"),
+        (CROSSING, "      open = open || !over;\n", "")]),
+    ("A folder is passed over only", "something failed", [
+        (CROSSING, "tally.pending == 0 && tally.rejected == tally.accepted && !open", "tally.pending == 0 && !open")]),
+    ("if the source's UIDVALIDITY", "UIDVALIDITY", [
+        (SKIP, "                    now.uid_validity == then.uid_validity && now.uid_next", "                    now.uid_next")]),
+    ("if the source's UIDVALIDITY", "UIDNEXT", [
+        (SKIP, "now.uid_next == then.uid_next &&", "true &&")]),
+    ("if the source's UIDVALIDITY", "count", [
+        (SKIP, "                    now.messages == then.messages;", "                    true;")]),
+    ("if the source's UIDVALIDITY", "HIGHESTMODSEQ", [
+        (SKIP, "now.highest_modseq.value_or(0) > 1 && now.highest_modseq == then.highest_modseq;",
+         "now.highest_modseq.value_or(0) > 1;")]),
+    ("if the source's UIDVALIDITY", "of the end", SIMULATED["HIGHESTMODSEQ from the end"]),
+    ("if HIGHESTMODSEQ is there", "0 and 1 will do", [
+        (SKIP, "now.highest_modseq.value_or(0) > 1 && now.highest_modseq", "now.highest_modseq")]),
+    ("and if the target's UIDVALIDITY", "UIDVALIDITY", [
+        (SKIP, "  if (record.target_uid_validity != target.uid_validity ||\n", "  if (\n")]),
+    ("and if the target's UIDVALIDITY", "UIDNEXT", [
+        (SKIP, "Uid{*target.uid_next} != record.target_uid_next_seen || record", "record")]),
+    ("Where CONDSTORE is offered", "counts need not add up", [
+        (STANDINGS, "  if (still_there > record.completed_present) co_return false;\n", "")]),
+    ("Where CONDSTORE is offered", "nobody vouches for the UIDs", [
+        (STANDINGS, "  if (old == 0 && still_there > 0) co_return false;  // no recorded one vouches for the UIDs\n", "")]),
+    ("Where CONDSTORE is offered", "a HIGHESTMODSEQ that went back", [
+        (STANDINGS, "                       begun.highest_modseq >= then.highest_modseq;",
+         "                       true;")]),
+    ("Where CONDSTORE is offered", "one that stands still", [
+        (STANDINGS, "  if (fresh > 0 && begun.highest_modseq == then.highest_modseq) co_return false;\n", "")]),
+    ("What the source gained is added", "flags are replaced", SIMULATED["flags are replaced"]),
+    ("What the source gained is added", "what it lost stays", [
+        (FOLLOW, "for (bool add : {true, false}) {", "for (bool add : {true}) {")]),
+    ("Keywords compare without case", "with case", [
+        ("engine/model.cc", "    if (lower(a[i]) != lower(b[i])) return lower(a[i]) < lower(b[i]) ? -1 : 1;",
+         "    if (lower(a[i]) != lower(b[i]) || a[i] != b[i]) return a[i] < b[i] ? -1 : 1;")]),
+    ("Keywords compare without case", "an APPEND is not repeated", [
+        ("connectors/imap/appender.cc", "if (!batch.results[index] && keywords > 0) {", "if (false && keywords > 0) {")]),
+    ("Deletions are mirrored only", "also adopted ones", SIMULATED["mirror removes what was adopted"]),
+    ("Deletions are mirrored only", "also unasked", [
+        (STANDINGS, "if (options_.mirror_deletions && left_alone) gone.push_back(row);",
+         "if (left_alone) gone.push_back(row);")]),
+    ("Deletions are mirrored only", "also changed ones", [
+        (FOLLOW, "if (still_there && !is_copy_of(row, *at)) {", "if (false) {")]),
+    ("Deletions are mirrored only", "missing once is enough", [
+        (FOLLOW, "  std::erase_if(r.gone, [&](const MessageRow& row) { return holds(again, row.key.uid()); });\n",
+         "  static_cast<void>(again);\n")]),
+    ("Never where we removed", "what we removed", [
+        (STANDINGS, "const bool left_alone = row.state < MessageState::leaving;", "const bool left_alone = true;"),
+        (STANDINGS, "  std::erase_if(gone, [](const MessageRow& row) { return row.state >= MessageState::leaving; });\n", "")]),
+    ("Never where we removed", "a folder was missing", [
+        ("engine/crossing.cc", "      options_.mirror_deletions = false;\n", "")]),
+    ("Never where we removed", "POP3", [
+        (FOLLOW, " || !row.key.is_uid();", ";")]),
+    ("More than a tenth of a folder", "unforced", [
+        (FOLLOW, "if (!r.force && r.gone.size() > kMassFloor", "if (false && r.gone.size() > kMassFloor")]),
+    ("Without UIDPLUS what is gone", "expunged all the same", [
+        (IMAP_TARGET, 'return store_in_sets(session_, numbers, "+FLAGS.SILENT", "\\\\Deleted", traits_.uidplus);',
+         'return store_in_sets(session_, numbers, "+FLAGS.SILENT", "\\\\Deleted", true);')]),
+    ("Without UIDPLUS what is gone", "and not said", [
+        (FOLLOW, "if (!uids.empty() && !r.target.traits().uidplus)", "if (false)")]),
+    ("A UIDL given to another message", "names are believed", [
+        (RECOGNISE, "    if (sent_away(row) || was_away(row) || listed_bytes(row) != listed_bytes(*index))\n",
+         "    if (false)\n")]),
+    ("A UIDL given to another message", "names that were away", [
+        (RECOGNISE, "    if (missing_ > 0 && !r_.source.windowed()) co_await note_who_left();\n", "")]),
+    ("A UIDL given to another message", "order means nothing", [
+        (RECOGNISE, "    co_await doubt_who_is_out_of_order();\n", "")]),
+    ("Renumbered accounts", "nobody looks", [
+        (RECOGNISE, "    co_await find_moved();\n", "")]),
+    ("Renumbered accounts", "only with their sizes", [
+        (RECOGNISE, "if (look.strong && (same_size || look.delivered)) co_return index;",
+         "if (look.strong && same_size) co_return index;")]),
+    ("LIST sizes that lie", "another size is another message", [
+        (RECOGNISE, "if (equal && look->second.strong && !(row.key.is_made_up() && sent_away(row))) {",
+         "if (equal && listed_bytes(row) == listed_bytes(index)) {"),
+        (RECOGNISE, "} else if (!equal && row.header && listed_bytes(row) != listed_bytes(index)) {",
+         "} else if (listed_bytes(row) != listed_bytes(index)) {"),
+        (RECOGNISE, "    co_await find_moved();\n", "")]),
+    ("Servers that show windows", "asked once", [
+        ("engine/windows.cc", "  if (certain_) return true;\n", "  if (certain_) return false;\n")]),
+    ("QUIT's answer decides", "a lost one counts as done", [
+        ("engine/after_copy.cc", "if (removal.how == Removal::How::unknown)", "if (false)")]),
+    ("Throttling is waited for", "as long as we like", [
+        ("engine/retry.cc", "  if (error.retry_after()) return std::min(",
+         "  if (error.retry_after() && false) return std::min(")]),
+    ("Throttling is waited for", "always as long", [
+        ("engine/retry.cc", "milliseconds(1000) * (1 << doublings)", "milliseconds(1000) * (1 + 0 * doublings)")]),
+    ("Fewer connections than sessions", "a failure", [
+        ("engine/crossing.cc", "if ((connecting || crowded) && lanes_alive_ > 1 &&", "if (false && (connecting || crowded) &&")]),
+    ("A full target stops the account", "the next folder is tried", [
+        ("engine/retry.cc", "    case ErrorKind::auth:\n    case ErrorKind::quota:\n", "    case ErrorKind::auth:\n"),
+        ("engine/retry.cc", "    case ErrorKind::rejected:\n", "    case ErrorKind::rejected:\n    case ErrorKind::quota:\n")]),
+    ("A message on which a server hangs up", "nobody halves", [
+        ("engine/poison.cc", "    at_once_ = std::clamp(under_way.messages / kShare, std::size_t{1}, kFirstPart);\n    return true;\n",
+         "    return kShare > kFirstPart;\n")]),
+]
+
+
+def rules():
+    """Each rule's text, and its tests."""
+    found = {}
+    rule = None
+    for line in (TOP / "tests/rules.md").read_text().splitlines()[4:]:
+        if line.startswith("- "):
+            found[rule].append(line[2:])
+        elif line and not line.startswith("#"):
+            rule = line
+            found[rule] = []
+    return found
+
+
+def unit_tests():
+    """Each unit test's name, and the box whose program has it."""
+    names = {}
+    for path in sorted((TOP / "tests").glob("*/*.cc")):
+        for words in re.findall(r'TEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)',
+                                path.read_text()):
+            names["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', words))] = path.parent.name
+    return names
+
+
+def tests_of(beginning, listed):
+    found = [rule for rule in listed if rule.startswith(beginning)]
+    if len(found) != 1:
+        raise SystemExit(f"{len(found)} rules begin with {beginning!r}")
+    return listed[found[0]]
+
+
+def check_all(listed):
+    for beginning, clause, edits in RULES:
+        tests_of(beginning, listed)
+        for file, old, _ in edits:
+            times = (TOP / file).read_text().count(old)
+            if times != 1:
+                raise SystemExit(f"{beginning} ({clause}): {file} has it {times} times: {old!r}")
+
+
+def runs(command):
+    """Whether a test passes, and what it printed."""
+    try:
+        done = subprocess.run(command, timeout=300, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+    except subprocess.TimeoutExpired:
+        return False, ""
+    return done.returncode == 0, done.stdout
+
+
+def failing(copy, names, known):
+    """The first of these tests that fails, or None."""
+    units = [(known[name], name) for name in names if name in known]
+    copy.build(*sorted({"tests_" + box for box, _ in units}), "postferry")
+    for box, name in units:
+        name = name.replace('\\\\', '\\')
+        spec = re.sub(r'([\[\],"\\*~])', r"\\\1", name)
+        passed, printed = runs([copy.build_dir / "tests" / ("tests_" + box), spec])
+        if "No test cases matched" in printed:
+            raise SystemExit(f"{box} has no test {name!r}")
+        if not passed:
+            return name
+    for name in names:
+        if name in known:
+            continue
+        passed, printed = runs([sys.executable, TOP / "tests/system/run.py", "--no-install",
+                                "--postferry", copy.build_dir / "postferry",
+                                "--filter", max(re.split(r"{\w+}", name), key=len)])
+        if re.search(r"^0 passed, 0 failed", printed, re.MULTILINE):
+            raise SystemExit(f"there is no test {name!r}")
+        if not passed:
+            return name
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--only", help="rules and clauses that contain this")
+    parser.add_argument("--dir", type=pathlib.Path, default=TOP / "build/rules")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--after", type=int, default=0, help="leave so many out")
+    arguments = parser.parse_args()
+    listed, known = rules(), unit_tests()
+    check_all(listed)
+    chosen = [one for one in RULES if not arguments.only or arguments.only in one[0] + ": " + one[1]]
+    chosen = chosen[arguments.after:]
+    if arguments.list:
+        print("\n".join(f"{beginning}: {clause}" for beginning, clause, _ in chosen))
+        return 0
+    copy = Copy(arguments.dir, "debug")
+    missed = 0
+    for beginning, clause, edits in chosen:
+        copy.apply(edits)
+        try:
+            test = failing(copy, tests_of(beginning, listed), known)
+            said = test or "no test fails"
+        except SystemExit as broken:  # tell the others, too
+            test, said = None, str(broken)
+        finally:
+            copy.undo()
+        missed += test is None
+        print(f"{'ok  ' if test else 'MISS'} {beginning}: {clause}  -> {said}", flush=True)
+    print(f"{len(chosen)} clauses, {missed} that no test of their own misses")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
