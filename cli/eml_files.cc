@@ -46,9 +46,11 @@ void make_directory(const std::string& path) {
 }
 
 Task<void> write_eml(Body body, std::string path) {
+  const std::string part = path + ".part";
+  ::unlink(part.c_str());  // of a process that was killed
   const Descriptor file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.get() < 0) fail(path);
+      ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file.get() < 0) fail(part);
   const int fd = file.get();
   std::exception_ptr failure;
   try {
@@ -56,12 +58,15 @@ Task<void> write_eml(Body body, std::string path) {
       if (!write_all(fd, bytes)) fail(path);
       co_return;
     });
+    struct stat there {};
     if (::fsync(fd) != 0) fail(path);
+    if (::lstat(path.c_str(), &there) == 0) throw Error(ErrorKind::local, "is there already", path);
+    if (::rename(part.c_str(), path.c_str()) != 0) fail(path);
   } catch (const Error&) {
     failure = std::current_exception();
   }
   if (!failure) co_return;
-  ::unlink(path.c_str());
+  ::unlink(part.c_str());
   std::rethrow_exception(failure);
 }
 

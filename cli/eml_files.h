@@ -20,8 +20,8 @@ std::string eml_name(const FolderName& folder, const MessageKey& key);
 /// Error{local}.
 void make_directory(const std::string& path);
 
-/// Writes the body to a file of its own, mode 0600, and never over one that is there. Throws
-/// Error{local}; of a message that did not come whole nothing is left.
+/// Writes the body to a file of its own, mode 0600, on the disk when it returns, and never over one
+/// that is there. Under that name there is all of it or nothing. Throws Error{local}.
 Task<void> write_eml(Body body, std::string path);
 
 }  // namespace postferry::cli

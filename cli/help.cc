@@ -141,6 +141,7 @@ constexpr const char* kFailedExamples = R"(Examples:
 )";
 constexpr const char* kRetryExamples = R"(Examples:
   postferry retry imaps://ann@old.example imaps://ann@new.example
+  postferry retry imaps://ann@old.example imaps://ann@new.example --repair
   postferry retry move.toml --only ann
 )";
 constexpr const char* kUndoExamples = R"(Examples:

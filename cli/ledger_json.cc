@@ -73,6 +73,21 @@ void write_refusals(JsonWriter& json, const std::vector<Refusal>& refusals) {
   json.end_array();
 }
 
+void write_repaired(JsonWriter& json, const std::vector<RepairedMessage>& repaired) {
+  json.begin_array("repaired");
+  for (const RepairedMessage& message : repaired) {
+    json.begin_object();
+    json.string("folder", message.folder.to_string());
+    json.string("key", key_text(message.key));
+    json.begin_array("steps");
+    for (const RepairStep step : steps_of(message.repairs)) json.string({}, to_string(step));
+    json.end_array();
+    json.string("original", message.original);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_optional(JsonWriter& json, const char* key, const std::optional<std::uint64_t>& value) {
   if (value) {
     json.number(key, *value);
@@ -156,6 +171,7 @@ void write_tally(JsonWriter& json, const VerifyTally& tally) {
       {"folded", &VerifyTally::folded},
       {"munged", &VerifyTally::munged},
       {"kept", &VerifyTally::kept},
+      {"repaired", &VerifyTally::repaired},
       {"extra", &VerifyTally::extra},
       {"doubled", &VerifyTally::doubled},
       {"gone", &VerifyTally::gone},
@@ -311,6 +327,7 @@ void write_account(JsonWriter& json, const Report& report) {
   write_counts(json, ledger);
   write_failed_folders(json, ledger);
   write_refusals(json, report.refusals);
+  if (!report.repaired.empty()) write_repaired(json, report.repaired);
   if (report.check) write_check(json, *report.check);
   if (report.verify) write_verify(json, *report.verify);
   if (report.failed) write_failed(json, *report.failed);

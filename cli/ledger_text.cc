@@ -93,6 +93,10 @@ std::string failures_text(const Report& report) {
     text += fmt::format("Folder {}: {}\n", printable(folder.source.to_string()),
                         printable(folder.error->what()));
   }
+  for (const RepairedMessage& message : report.repaired)
+    text += fmt::format("Repaired: {}, {}: {}; the original is {}\n",
+                        printable(message.folder.to_string()), printable(message.key.to_string()),
+                        in_words(message.repairs), printable(message.original, 4096));
   std::size_t shown = 0;
   for (const Refusal& refusal : report.refusals) {
     if (shown++ == kMostLines) break;

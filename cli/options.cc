@@ -98,6 +98,7 @@ class Description {
     selection();
     if (is(Command::copy) || is(Command::run)) following();
     if (is(Command::failed)) settling();
+    if (is(Command::retry)) repairing();
     if (!is(Command::check)) working();
     side_by_side();
     talking();
@@ -230,6 +231,16 @@ class Description {
     flag(
         group, "--accept", [this] { into_.accept = true; },
         "Settle them for good: no run tries them again, and they are no failure any more.");
+  }
+
+  void repairing() {
+    flag(
+        "What may be altered", "--repair", [this] { into_.repair = true; },
+        "Change in a message that is refused what keeps it from being taken, step by step and no "
+        "more than that: line ends, NULs, mbox From lines, the header's end, lines above 998 "
+        "bytes. "
+        "Each step is told, and the original kept beside the journal in JOURNAL.originals. Without "
+        "this nothing is ever altered.");
   }
 
   void following() {

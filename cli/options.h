@@ -72,6 +72,7 @@ struct PairOptions {
   std::optional<std::string> export_to;  // a directory
   bool accept = false;
   bool resend_unknown = false;  // retry --unknown
+  bool repair = false;          // retry --repair
   bool yes = false;
   std::string run = "last";  // a number, or "last"
   ReportFormat format = ReportFormat::text;

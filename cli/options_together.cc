@@ -71,6 +71,8 @@ void check_relaying(PairOptions& options) {
   if (options.command == Command::verify) throw UsageError("a relay cannot be verified", kBlind);
   if (options.command == Command::undo)
     throw UsageError("what was handed to a relay cannot be taken back", kBlind);
+  if (options.repair)
+    throw UsageError("--repair means nothing with a relay: messages go to it as they are");
   if (options.remove_after)
     throw UsageError("--after-copy cannot delete what went to a relay: its copy is never seen",
                      kBlind);

@@ -12,6 +12,7 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/model.h"
+#include "engine/repair.h"
 #include "engine/undo.h"
 #include "engine/verify.h"
 
@@ -34,6 +35,14 @@ struct FailedMessage {
   std::string not_exported;                          // why it was not, where that was asked for
 };
 
+/// A message that has crossed with repairs.
+struct RepairedMessage {
+  FolderName folder;  // of the source
+  MessageKey key;
+  Repairs repairs;
+  std::string original;  // the file where it is kept
+};
+
 /// What no Error tells: a bug, or a second signal.
 struct OtherFailure {
   std::string kind, message;
@@ -51,6 +60,7 @@ struct Report {
   std::string source, target;  // for people
   Ledger ledger;
   std::vector<Refusal> refusals;
+  std::vector<RepairedMessage> repaired;
   std::map<FolderName, std::uint64_t> planned_bytes;  // of a dry run, by source folder
   std::optional<CheckReport> check;
   std::optional<VerifyReport> verify;

@@ -29,6 +29,7 @@ std::string other_counts(const VerifyTally& tally) {
   add(text, ", ", tally.accepted, "refused and accepted");
   add(text, ", ", tally.filtered, "filtered");
   add(text, ", ", tally.extra, "extra");
+  add(text, ", ", tally.repaired, "repaired");
   add(text, ", ", tally.flags_differ, "with other flags");
   add(text, ", ", tally.dates_differ, "with another date");
   return text;
@@ -93,6 +94,7 @@ std::string sum_text(const VerifyTally& tally) {
   note(tally.kept, "no longer at the source, still on the target");
   note(tally.folded, "that this server keeps in one copy with an equal one");
   note(tally.munged, "the same but for what this server does to every message");
+  note(tally.repaired, "repaired before they were sent, as was asked for: not what the source has");
   note(tally.extra, "on the target alone: not ours, left alone");
   note(tally.doubled, "on the target once more than at the source");
   note(tally.gone, "no longer at either end");

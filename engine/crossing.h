@@ -16,6 +16,7 @@
 #include "engine/ledger.h"
 #include "engine/observer.h"
 #include "engine/pace.h"
+#include "engine/repairer.h"
 #include "engine/source.h"
 #include "engine/target.h"
 
@@ -54,8 +55,9 @@ struct Ends {
   Target& target;
   Journal& journal;
   Observer& observer;
-  FolderTurns* turns = nullptr;  // of all accounts carried at the same time; null: there is one
-  Pace* pace = nullptr;          // of messages, of all accounts together; null: no limit
+  FolderTurns* turns = nullptr;    // of all accounts carried at the same time; null: there is one
+  Pace* pace = nullptr;            // of messages, of all accounts together; null: no limit
+  Originals* originals = nullptr;  // of what is repaired; null: nothing is ever altered
 };
 
 /// The names and identities under which the journal knows the account.

@@ -11,6 +11,7 @@
 #include "engine/body_digests.h"
 #include "engine/follow.h"
 #include "engine/recognise.h"
+#include "engine/repairing_source.h"
 #include "engine/standings.h"
 #include "engine/transfer.h"
 
@@ -36,7 +37,8 @@ class FolderCrosser {
       : r_(request),
         result_(result),
         at_once_(r_.at_once),
-        s_(r_.ends.journal, r_.options, r_.windows, r_.run) {}
+        s_(r_.ends.journal, r_.options, r_.windows, r_.run),
+        sent_(r_.source, s_.repairs) {}
 
   Task<void> run() {
     const std::uint64_t known_size = r_.folder.source.numbers.messages.value_or(0);
@@ -69,6 +71,7 @@ class FolderCrosser {
     plan();
     if (r_.options.dry_run) co_return;
     co_await settle_folder(target_numbers_);
+    s_.forget_repairs_of_due();
     if (r_.condemned) co_await give_up(*r_.condemned);
     co_await follow();
     if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {
@@ -76,17 +79,8 @@ class FolderCrosser {
            "the target folder is not empty, and the journal has no earlier run: what users deleted "
            "there since another run comes back");
     }
-    while (due() > 0 && !r_.stop()) {
-      const std::size_t before = due();
-      anew_ = false;
-      co_await transfer();
-      const std::size_t left = due();
-      handled_ += before - std::min(before, left);
-      if (result_.stopped) break;
-      // What was matched anew may be more than before: once, that is news and no lack of progress.
-      if (left >= before && (!anew_ || std::exchange(gone_on_, true))) break;
-      if (at_once_ < s_.standing.size()) at_once_ *= 2;  // it went well
-    }
+    co_await send_all();
+    if (r_.ends.originals && !result_.stopped && !r_.stop()) co_await repair();
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
     co_await finish();
     if (result_.stopped) co_return;
@@ -274,9 +268,10 @@ class FolderCrosser {
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
     SettleRequest request{
-        r_.source,   r_.target,  r_.ends.journal, r_.ends.observer, s_.catalogue,       s_.standing,
+        sent_,       r_.target,  r_.ends.journal, r_.ends.observer, s_.catalogue,       s_.standing,
         s_.unplaced, s_.orphans, former_,         record_,          target_folder_,     numbers,
         batches_,    r_.run,     still(),         keys_void_,       begun_.uid_validity};
+    request.repairs = &s_.repairs;
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
       anew_ = true;
@@ -349,6 +344,20 @@ class FolderCrosser {
     count();
   }
 
+  Task<void> send_all() {
+    while (due() > 0 && !r_.stop()) {
+      const std::size_t before = due();
+      anew_ = false;
+      co_await transfer();
+      const std::size_t left = due();
+      handled_ += before - std::min(before, left);
+      if (result_.stopped) break;
+      // What was matched anew may be more than before: once, that is news and no lack of progress.
+      if (left >= before && (!anew_ || std::exchange(gone_on_, true))) break;
+      if (at_once_ < s_.standing.size()) at_once_ *= 2;  // it went well
+    }
+  }
+
   Task<void> transfer() {
     const std::vector<Catalogue::Entry> wanted = due_entries();
     TransferRequest request{
@@ -365,7 +374,8 @@ class FolderCrosser {
         r_.memory_bytes,
         r_.stop,
         [this](const Message& message) { return r_.options.wants(0, message.date); },
-        r_.ends.pace};
+        r_.ends.pace,
+        s_.repairs};
     Transfer belt(std::move(request));
     std::exception_ptr source_failure, failure;
     try {
@@ -397,13 +407,23 @@ class FolderCrosser {
   Task<void> fetch(Transfer& belt, std::vector<Catalogue::Entry> wanted,
                    std::exception_ptr& failure) {
     try {
-      co_await r_.source.fetch(std::move(wanted), belt);
+      co_await sent_.fetch(std::move(wanted), belt);
     } catch (const StopTransfer&) {
       result_.stopped = true;
     } catch (const Error&) {
       failure = std::current_exception();
     }
     belt.close();
+  }
+
+  Task<void> repair() {
+    RepairRequest request{r_.source,           r_.ends.journal,
+                          r_.ends.observer,    *r_.ends.originals,
+                          s_.catalogue,        s_.standing,
+                          s_.repairs,          record_,
+                          target_folder_.id,   r_.run,
+                          r_.memory_bytes / 2, r_.target.traits().append_limit_bytes};
+    co_await repair_refused(std::move(request), [this] { return send_all(); });
   }
 
   void note_under_way(const std::vector<Catalogue::Entry>& wanted) {
@@ -479,6 +499,7 @@ class FolderCrosser {
   TargetFolderRecord target_folder_;
   FolderNumbers begun_, target_numbers_;
   Standings s_;
+  RepairingSession sent_;             // the source's messages as they are, or were, sent
   std::optional<Catalogue> changed_;  // where the source told no more than that
   std::vector<OpenBatch> batches_;
   std::map<Uid, MessageRow> former_;

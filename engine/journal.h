@@ -11,6 +11,7 @@
 #include "engine/digest.h"
 #include "engine/ledger.h"
 #include "engine/model.h"
+#include "engine/repair.h"
 
 namespace postferry {
 
@@ -66,6 +67,7 @@ struct MessageRow {
   // By these a key is checked, and a UIDL found again under another name.
   std::optional<std::uint64_t> listed_bytes;  // the size that the source's listing told
   std::optional<std::uint64_t> header;        // header_hash() of what the source has; of UIDLs only
+  Repairs repairs = {};                       // with which it was sent: not the source's bytes
 };
 
 /// A message that the target refused, for good or for now, or that the source cannot give.
@@ -79,6 +81,7 @@ struct FailureRow {
   std::optional<std::int64_t> due_at = {};
   std::int64_t deferred_since = 0;
   int tries = 0;
+  Repairs repairs = {};  // with which it is being sent: whether it was taken may not be known
 };
 
 struct OpenBatch {
@@ -211,8 +214,9 @@ class Journal {
   virtual Task<void> update_flags(FolderId folder,
                                   std::vector<std::pair<MessageKey, Flags>> flags) = 0;
   virtual Task<void> forget(FolderId folder, std::vector<MessageKey> keys) = 0;
-  /// Rows of messages that are still at the source for all we know (state below `marked`) and were
-  /// copied at `copied_until` or before, in key order, those after `after`, at most `limit`.
+  /// Rows of messages that are still at the source for all we know (state below `marked`), whose
+  /// copy has its bytes (no repairs), and were copied at `copied_until` or before, in key order,
+  /// those after `after`, at most `limit`.
   virtual Task<std::vector<MessageRow>> removable(FolderId folder, std::int64_t copied_until,
                                                   MessageKey after, std::size_t limit) = 0;
   virtual Task<void> set_state(FolderId folder, std::vector<MessageKey> keys,

@@ -288,9 +288,16 @@ class Settler {
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
     row.listed_bytes = source.size_bytes;
+    row.repairs = repairs_of(row.key);
     if (const auto at = source_header_.find(index); at != source_header_.end())
       row.header = at->second;
     return row;
+  }
+
+  Repairs repairs_of(const MessageKey& key) const {
+    if (!r_.repairs) return {};
+    const auto at = r_.repairs->find(key);
+    return at == r_.repairs->end() ? Repairs{} : at->second;
   }
 
   void pair(std::size_t index, Uid uid) {

@@ -47,6 +47,8 @@ struct SettleRequest {
   /// so that a crash before leaves the rows to be found again.
   bool void_keys = false;
   std::optional<std::uint32_t> source_uid_validity;
+  /// With which messages were sent, or may have been; null: none.
+  const std::map<MessageKey, Repairs>* repairs = nullptr;
 };
 
 struct SettleResult {

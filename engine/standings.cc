@@ -30,6 +30,8 @@ void Standings::forget() {
   unplaced.clear();
   orphans.clear();
   failed_before_.clear();
+  in_doubt_.clear();
+  repairs.clear();
   unlisted = recorded = bytes_before = 0;
   known = 0;
   moved = false;
@@ -66,6 +68,7 @@ void Standings::join(const MessageRow& row, std::optional<std::size_t> index) {
     if (options_.mirror_deletions && left_alone) gone.push_back(row);
     return;
   }
+  if (row.repairs) repairs[row.key] = row.repairs;
   const Catalogue::Entry entry = catalogue[*index];
   if (catalogue.by_uid()) moved = moved || is_another(row, entry);
   if (!row.target_uid) {  // its copy must be found again
@@ -142,10 +145,13 @@ Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_ho
       continue;
     } else if (row.accepted) {
       standing[*index] = Standing::accepted;
-    } else if (row.run == run_) {
+    } else if (row.run == run_ && !row.repairs) {
       standing[*index] = Standing::rejected;
     } else {
       failed_before_.insert(*index);
+      if (!row.repairs) continue;
+      repairs[row.key] = row.repairs;
+      if (row.run == run_) in_doubt_.insert(*index);
     }
   }
   if (!over.empty() && !options_.dry_run) co_await journal_.forget(folder, std::move(over));
@@ -153,6 +159,15 @@ Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_ho
   for (std::size_t i = 0; i < standing.size(); ++i)
     if (standing[i] == Standing::due && !failed_before_.contains(i))
       standing[i] = Standing::filtered;
+}
+
+void Standings::forget_repairs_of_due() {
+  std::erase_if(repairs, [this](const auto& one) {
+    const auto index = catalogue.find(one.first);
+    return index && standing[*index] == Standing::due;
+  });
+  for (const std::size_t index : std::exchange(in_doubt_, {}))
+    if (standing[index] == Standing::due) standing[index] = Standing::rejected;
 }
 
 void Standings::filter() {

@@ -41,6 +41,9 @@ class Standings {
   /// nowhere; a source that is `windowed` may only not show it. Without `keys_hold` no failure is
   /// known.
   Task<void> join_failures(FolderId folder, bool windowed, bool keys_hold);
+  /// Nothing that is still due was taken, repaired or not: it comes as it is. What this run has
+  /// sent repaired, before the line was lost, is refused: the target would not have it as it is.
+  void forget_repairs_of_due();
   /// What the user's options leave out.
   void filter();
 
@@ -61,6 +64,8 @@ class Standings {
   std::uint64_t bytes_before = 0;              // copied by this run in earlier attempts
   std::size_t known = 0;                       // messages that had crossed
   bool moved = false;                          // recorded keys name other messages now
+  /// With which messages were sent; of those that are due, were sent perhaps.
+  std::map<MessageKey, Repairs> repairs;
 
  private:
   void join(const MessageRow& row, std::optional<std::size_t> index);
@@ -72,6 +77,7 @@ class Standings {
   const RunId run_;
   std::optional<std::uint32_t> uid_next_;  // when the catalogue was begun
   std::set<std::size_t> failed_before_;    // in an earlier run
+  std::set<std::size_t> in_doubt_;         // sent by this run, repaired, and not answered
 };
 
 }  // namespace postferry

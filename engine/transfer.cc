@@ -59,7 +59,8 @@ Task<void> Transfer::missing(MessageKey key, bool gone, std::string reason) {
   Record record;
   record.folder = r_.folder.id;
   record.target_folder = r_.target_folder;
-  record.failures.push_back({key, r_.catalogue.size_bytes(*index), "source: " + reason, r_.run});
+  record.failures.push_back(
+      {key, r_.catalogue.size_bytes(*index), std::string(kSourceFailed) + reason, r_.run});
   co_await r_.journal.record(std::move(record));
 }
 
@@ -133,7 +134,9 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
     const Message& message = batch.messages[i];
     const auto index = r_.catalogue.find(message.key);
     if (const auto* refused = std::get_if<Rejected>(&results.at(i))) {
-      record.failures.push_back({message.key, message.body.size_bytes(), refused->text, r_.run});
+      FailureRow row{message.key, message.body.size_bytes(), refused->text, r_.run};
+      row.repairs = repairs_of(message.key);
+      record.failures.push_back(std::move(row));
       if (index) decided.emplace_back(*index, Standing::rejected);
       ++rejected_;
       continue;
@@ -175,6 +178,7 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
   row.run = r_.run;
   row.copied_at = unix_time((co_await current_scope()).executor());
   if (message.fields) row.header = header_hash(*message.fields);
+  row.repairs = repairs_of(message.key);
   const auto listed = r_.catalogue.find(message.key);
   if (listed) row.listed_bytes = r_.catalogue.size_bytes(*listed);
   if (message.body.held()) {
@@ -190,6 +194,11 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
     row.sha256 = digest.finish();
   }
   co_return row;
+}
+
+Repairs Transfer::repairs_of(const MessageKey& key) const {
+  const auto at = r_.repairs.find(key);
+  return at == r_.repairs.end() ? Repairs{} : at->second;
 }
 
 /// An OK with a UID that some row names already, or one about to be written: the server folded a

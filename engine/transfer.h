@@ -34,9 +34,13 @@ struct TransferRequest {
   RunId run;
   std::uint64_t memory_bytes = 0;  // of bodies that are here at once, read ahead or on the belt
   std::function<bool()> stop;      // asked before each message is taken, and before each batch
-  std::function<bool(const Message&)> wanted;  // for sources whose catalogue has no dates
-  Pace* pace = nullptr;                        // of messages, if there is a limit
+  std::function<bool(const Message&)> wanted;    // for sources whose catalogue has no dates
+  Pace* pace = nullptr;                          // of messages, if there is a limit
+  const std::map<MessageKey, Repairs>& repairs;  // with which messages come
 };
+
+/// What the text of a failure begins with, if it is the source that cannot give the message.
+constexpr std::string_view kSourceFailed = "source: ";
 
 /// Thrown through a fetch when the user asked to stop. What is on the belt is given up; what has
 /// been sent is waited for.
@@ -65,6 +69,7 @@ class Transfer final : public MessageSink, public AppendFeed {
 
  private:
   Task<MessageRow> row_for(const Message& message, Uid uid);
+  Repairs repairs_of(const MessageKey& key) const;
   Task<bool> names_older(Uid uid, const std::vector<MessageRow>& fresh);
   Task<bool> wait_for_more();
 

@@ -202,8 +202,8 @@ const char* to_string(VerifyLevel level) {
 }
 
 const char* to_string(FindingKind kind) {
-  static constexpr const char* kNames[] = {"missing",  "differ", "doubled", "unproven", "refused",
-                                           "accepted", "extra",  "flags",   "date"};
+  static constexpr const char* kNames[] = {"missing",  "differ", "doubled",  "unproven", "refused",
+                                           "accepted", "extra",  "repaired", "flags",    "date"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -215,7 +215,7 @@ VerifyTally& VerifyTally::operator+=(const VerifyTally& other) {
         &VerifyTally::refused, &VerifyTally::accepted, &VerifyTally::filtered,
         &VerifyTally::unproven, &VerifyTally::folded, &VerifyTally::munged, &VerifyTally::kept,
         &VerifyTally::flags_differ, &VerifyTally::dates_differ, &VerifyTally::extra,
-        &VerifyTally::doubled, &VerifyTally::gone})
+        &VerifyTally::doubled, &VerifyTally::gone, &VerifyTally::repaired})
     this->*member += other.*member;
   return *this;
 }

@@ -26,6 +26,7 @@ enum class FindingKind {
   refused,   // the target refused it, or the source cannot give it
   accepted,  // the same, and the user has settled it
   extra,     // on the target alone: somebody else's, an error of nobody
+  repaired,  // as it was sent, which is not as it was: a repair that was asked for
   flags,     // the same, but its flags are others
   date,      // the same, but its date is another
 };
@@ -47,9 +48,10 @@ struct VerifyTally {
   std::uint64_t match = 0, differ = 0, missing = 0, refused = 0, accepted = 0, filtered = 0,
                 unproven = 0;
   // Of those that match:
-  std::uint64_t folded = 0;  // the server keeps one copy of equal messages
-  std::uint64_t munged = 0;  // the same but for what this server does to every message
-  std::uint64_t kept = 0;    // no longer at the source
+  std::uint64_t folded = 0;    // the server keeps one copy of equal messages
+  std::uint64_t munged = 0;    // the same but for what this server does to every message
+  std::uint64_t kept = 0;      // no longer at the source
+  std::uint64_t repaired = 0;  // what was sent, which is not what the source has
   std::uint64_t flags_differ = 0, dates_differ = 0;
   // On the target:
   std::uint64_t extra = 0, doubled = 0;

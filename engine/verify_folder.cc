@@ -5,6 +5,7 @@
 
 #include "engine/body_digests.h"
 #include "engine/match.h"
+#include "engine/repairing_source.h"
 #include "engine/verify_pairs.h"
 
 namespace postferry {
@@ -16,7 +17,11 @@ constexpr std::size_t kHeadersAtOnce = 500;
 
 class FolderVerifier {
  public:
-  explicit FolderVerifier(VerifyFolderRequest request) : r_(std::move(request)) {}
+  explicit FolderVerifier(VerifyFolderRequest request) : r_(std::move(request)) {
+    if (!r_.source) return;
+    sent_.emplace(*r_.source, repairs_);
+    r_.source = &*sent_;
+  }
 
   Task<std::vector<VerifiedFolder>> run() {
     co_await open_target();
@@ -75,6 +80,7 @@ class FolderVerifier {
     }
     due_.assign(catalogue_.size(), true);
     lost_.clear();
+    repairs_.clear();
     at_->messages.seen = catalogue_.size();
     const bool source_rows_hold =
         part.record && (!r_.source || !part.record->source_uid_validity ||
@@ -143,6 +149,7 @@ class FolderVerifier {
     pair.target = *place;
     pair.folded = folded;
     paired_[*place] = true;
+    if (row.repairs) repairs_[row.key] = row.repairs;
     if (index) {
       pair.source = catalogue_[*index];
       due_[*index] = false;
@@ -407,6 +414,8 @@ class FolderVerifier {
   }
 
   VerifyFolderRequest r_;
+  std::map<MessageKey, Repairs> repairs_;
+  std::optional<RepairingSession> sent_;  // what the source has, as it was sent
   std::vector<VerifiedFolder> done_;
   VerifiedFolder* at_ = nullptr;
   // Of the target folder.

@@ -49,6 +49,8 @@ class PairVerifier {
       } else if (pair.folded) {
         ++r_.folder.messages.folded;
         ++r_.folder.messages.match;
+      } else if (repairs_of(pair) && r_.level != VerifyLevel::count) {
+        (pair.row->sha256 ? by_digest : by_both_ends).push_back(&pair);
       } else if (!bytes_wanted(pair)) {
         compare_sizes(pair);
       } else {
@@ -73,7 +75,7 @@ class PairVerifier {
   void compare_sizes(const VerifyPair& pair) {
     const std::uint64_t before = expected_size(pair), now = r_.entries[pair.target].size_bytes;
     if (before == now) {
-      ++r_.folder.messages.match;
+      match(pair);
     } else {
       add(FindingKind::differ, pair,
           std::to_string(before) + " bytes were copied, " + std::to_string(now) +
@@ -117,7 +119,7 @@ class PairVerifier {
     });
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       const VerifyPair& pair = pairs[i];
-      if (!pair.source) continue;
+      if (!pair.source || repairs_of(pair)) continue;  // a repair may reach into the header
       const auto source = sources.find(pair.source->key);
       const auto target = targets.find(MessageKey(r_.entries[pair.target].uid));
       if (source == sources.end()) continue;  // gone from the source meanwhile
@@ -176,7 +178,7 @@ class PairVerifier {
       if (digest == digests.end()) {
         add(FindingKind::differ, *pair, "its bytes cannot be read on the target");
       } else if (digest->second == *pair->row->sha256) {
-        ++r_.folder.messages.match;
+        match(*pair);
       } else if (pair->source) {
         undecided.push_back(pair);
       } else {
@@ -210,7 +212,7 @@ class PairVerifier {
       } else if (target == targets.end()) {
         add(FindingKind::differ, *pair, "its bytes cannot be read on the target");
       } else if (source->second == target->second) {
-        ++r_.folder.messages.match;
+        match(*pair);
         if (pair->row && pair->row->sha256) ++r_.folder.messages.munged;
       } else {
         add(FindingKind::differ, *pair, "other bytes than at the source");
@@ -231,6 +233,16 @@ class PairVerifier {
                 r_.entries[pair.target].uid, std::move(text));
   }
 
+  static Repairs repairs_of(const VerifyPair& pair) {
+    return pair.row ? pair.row->repairs : Repairs{};
+  }
+
+  void match(const VerifyPair& pair) {
+    ++r_.folder.messages.match;
+    if (const Repairs repairs = repairs_of(pair))
+      add(FindingKind::repaired, pair, "it was sent repaired: " + in_words(repairs));
+  }
+
   void look_for_stop() const {
     if (r_.stop()) throw StopVerify{};
   }
@@ -243,10 +255,11 @@ class PairVerifier {
 void add_finding(VerifiedFolder& folder, FindingKind kind, std::optional<MessageKey> key, Uid uid,
                  std::string text) {
   VerifyTally& tally = folder.messages;
-  static constexpr std::uint64_t VerifyTally::* kCounts[] = {
-      &VerifyTally::missing,  &VerifyTally::differ,       &VerifyTally::doubled,
-      &VerifyTally::unproven, &VerifyTally::refused,      &VerifyTally::accepted,
-      &VerifyTally::extra,    &VerifyTally::flags_differ, &VerifyTally::dates_differ};
+  static constexpr std::uint64_t VerifyTally::*kCounts[] = {
+      &VerifyTally::missing,     &VerifyTally::differ,   &VerifyTally::doubled,
+      &VerifyTally::unproven,    &VerifyTally::refused,  &VerifyTally::accepted,
+      &VerifyTally::extra,       &VerifyTally::repaired, &VerifyTally::flags_differ,
+      &VerifyTally::dates_differ};
   if (++(tally.*kCounts[static_cast<int>(kind)]) > kFindings) {
     ++folder.findings_left_out;
     return;

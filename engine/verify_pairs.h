@@ -28,8 +28,9 @@ void add_finding(VerifiedFolder& folder, FindingKind kind, std::optional<Message
                  std::string text);
 
 struct VerifyPairsRequest {
-  SourceSession* source = nullptr;  // with the folder selected; null: the rows stand for it
-  TargetSession& target;            // with the target folder selected
+  /// With the folder selected, its bodies as they were sent; null: the rows stand for it.
+  SourceSession* source = nullptr;
+  TargetSession& target;  // with the target folder selected
   VerifyLevel level;
   bool has_flags = true;                    // at the source; POP3 has none
   const std::vector<TargetEntry>& entries;  // the target's listing

@@ -13,7 +13,7 @@
 /// In the order in which read_row takes them.
 #define ROW_COLUMNS                                                                           \
   "key, size, sha256, flags, target_uid, date, zone, run, origin, copied_at, state, listed, " \
-  "header"
+  "header, repairs"
 
 namespace postferry::state {
 
@@ -84,6 +84,7 @@ MessageRow Store::read_row(const Query& query) {
   row.state = static_cast<MessageState>(query.integer(10));
   row.listed_bytes = query.optional<std::uint64_t>(11);
   if (!query.is_null(12)) row.header = std::bit_cast<std::uint64_t>(query.integer(12));
+  row.repairs.bits = static_cast<std::uint32_t>(query.integer(13));
   return row;
 }
 
@@ -155,7 +156,8 @@ void Store::accept_failures(FolderId folder) {
 
 std::vector<FailureRow> Store::failures(FolderId folder) {
   Query query = database_.query(
-      "SELECT key, size, text, run, accepted, due_at, deferred_since, tries FROM failure"
+      "SELECT key, size, text, run, accepted, due_at, deferred_since, tries, repairs"
+      " FROM failure"
       " WHERE folder = ? ORDER BY key");
   query.bind({folder.value});
   std::vector<FailureRow> failures;
@@ -163,7 +165,8 @@ std::vector<FailureRow> Store::failures(FolderId folder) {
     failures.push_back({read_key(query, 0), static_cast<std::uint64_t>(query.integer(1)),
                         std::string(query.text(2)), RunId{query.integer(3)}, query.integer(4) != 0,
                         query.optional<std::int64_t>(5), query.integer(6),
-                        static_cast<int>(query.integer(7))});
+                        static_cast<int>(query.integer(7)),
+                        Repairs{static_cast<std::uint32_t>(query.integer(8))}});
   }
   return failures;
 }
@@ -294,11 +297,13 @@ void Store::write_rows(const Record& record) {
       any(database_.query("SELECT 1 FROM failure WHERE folder = ? LIMIT 1").bind({folder.value}));
   Query insert = database_.query(
       "INSERT INTO message (folder, " ROW_COLUMNS
-      ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
+      ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE "
+      "SET"
       " size = excluded.size, sha256 = excluded.sha256, flags = excluded.flags,"
       " target_uid = excluded.target_uid, date = excluded.date, zone = excluded.zone,"
       " run = excluded.run, origin = excluded.origin, copied_at = excluded.copied_at,"
-      " state = excluded.state, listed = excluded.listed, header = excluded.header");
+      " state = excluded.state, listed = excluded.listed, header = excluded.header,"
+      " repairs = excluded.repairs");
   Query crossed = database_.query("DELETE FROM failure WHERE folder = ? AND key = ?");
   for (const MessageRow& row : record.rows) {
     if (is_void(row.key)) fail("a message without a key");
@@ -313,7 +318,7 @@ void Store::write_rows(const Record& record) {
         .bind({folder.value, key_value(row.key), row.size_bytes, row.sha256,
                flags_.number(row.flags), target_uid, seconds, zone, row.run.value,
                static_cast<int>(row.origin), row.copied_at, static_cast<int>(row.state),
-               row.listed_bytes, header})
+               row.listed_bytes, header, row.repairs.bits})
         .run();
     if (failed) crossed.bind({folder.value, key_value(row.key)}).run();
   }
@@ -321,15 +326,16 @@ void Store::write_rows(const Record& record) {
 
 void Store::write_failures(const Record& record) {
   Query insert = database_.query(
-      "INSERT INTO failure (folder, key, size, text, run, due_at, deferred_since, tries)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
+      "INSERT INTO failure (folder, key, size, text, run, due_at, deferred_since, tries,"
+      " repairs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
       " size = excluded.size, text = excluded.text, run = excluded.run, due_at = excluded.due_at,"
-      " deferred_since = excluded.deferred_since, tries = excluded.tries");
+      " deferred_since = excluded.deferred_since, tries = excluded.tries,"
+      " repairs = excluded.repairs");
   for (const FailureRow& row : record.failures) {
     if (is_void(row.key)) fail("a failure without a key");
     insert
         .bind({record.folder.value, key_value(row.key), row.size_bytes, row.text, row.run.value,
-               row.due_at, row.deferred_since, row.tries})
+               row.due_at, row.deferred_since, row.tries, row.repairs.bits})
         .run();
   }
 }
@@ -369,10 +375,10 @@ void Store::forget(FolderId folder, const std::vector<MessageKey>& keys) {
 
 std::vector<MessageRow> Store::removable(FolderId folder, std::int64_t copied_until,
                                          const MessageKey& after, std::size_t limit) {
-  Query query = database_.query(
-      "SELECT " ROW_COLUMNS
-      " FROM message"
-      " WHERE folder = ?1 AND key > ?2 AND state < 3 AND copied_at <= ?3 ORDER BY key LIMIT ?4");
+  Query query = database_.query("SELECT " ROW_COLUMNS
+                                " FROM message"
+                                " WHERE folder = ?1 AND key > ?2 AND state < 3 AND repairs = 0 AND "
+                                "copied_at <= ?3 ORDER BY key LIMIT ?4");
   query.bind({folder.value, key_value(after), copied_until, limit});
   std::vector<MessageRow> rows;
   while (query.step()) rows.push_back(read_row(query));

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/pair.h"
 #include "cli/heartbeat.h"
+#include "cli/kept_originals.h"
 #include "cli/observers.h"
 #include "cli/progress_tty.h"
 #include "cli/wiring.h"
@@ -32,9 +33,12 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   report.source = options.source.to_string();
   report.target = options.target.to_string();
   std::optional<Pace> pace = pace_of_messages(options);
+  KeptOriginals originals(options);
   report.ledger = block_on(
-      executor, carry_account(wiring.account(), wiring.spool(), options, crossing_options(options),
-                              {*journal, observers, nullptr, pace ? &*pace : nullptr, stop}));
+      executor,
+      carry_account(wiring.account(), wiring.spool(), options, crossing_options(options),
+                    {*journal, observers, nullptr, pace ? &*pace : nullptr, stop, &originals}));
+  report.repaired = originals.repaired();
   if (report.ledger.messages().rejected > 0) {
     report.refusals = block_on(executor, refusals(*journal, identity_of(options)));
   }

@@ -166,9 +166,10 @@ Task<Ledger> carry_account(WiredAccount& ends, SpoolFactory& spool, PairOptions 
         {ends.source(), ends.relay(), carriage.journal, carriage.observer, spool},
         identity_of(options), std::move(crossing), carriage.stop);
   }
-  co_return co_await cross_account({ends.source(), ends.target(), carriage.journal,
-                                    carriage.observer, carriage.turns, carriage.pace},
-                                   identity_of(options), std::move(crossing), carriage.stop);
+  co_return co_await cross_account(
+      {ends.source(), ends.target(), carriage.journal, carriage.observer, carriage.turns,
+       carriage.pace, options.repair ? carriage.originals : nullptr},
+      identity_of(options), std::move(crossing), carriage.stop);
 }
 
 std::optional<Pace> pace_of_messages(const PairOptions& options) {

@@ -68,6 +68,7 @@ struct Carriage {
   FolderTurns* turns;  // of all accounts; null: there is one
   Pace* pace;          // of messages; null: no limit
   const StopRequest& stop;
+  Originals* originals = nullptr;  // of what is repaired; null: nothing is
 };
 
 /// As cross_account, or as relay_account where the target relays.

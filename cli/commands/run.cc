@@ -8,6 +8,7 @@
 #include "cli/eml_files.h"
 #include "cli/fleet_progress.h"
 #include "cli/heartbeat.h"
+#include "cli/kept_originals.h"
 #include "cli/observers.h"
 #include "cli/proof_text.h"
 #include "cli/wiring.h"
@@ -57,9 +58,12 @@ Task<Ledger> carry(Voyage& voyage, const PairOptions& options, Report& report) {
   CrossingOptions crossing = crossing_options(options);
   crossing.memory_bytes = voyage.memory_bytes;
   const AccountIdentity identity = identity_of(options);
-  Ledger ledger = co_await carry_account(ends, voyage.machine.spool(), options, std::move(crossing),
-                                         {voyage.journal, observers, &voyage.turns,
-                                          voyage.pace ? &*voyage.pace : nullptr, voyage.stop});
+  KeptOriginals originals(options);
+  Ledger ledger =
+      co_await carry_account(ends, voyage.machine.spool(), options, std::move(crossing),
+                             {voyage.journal, observers, &voyage.turns,
+                              voyage.pace ? &*voyage.pace : nullptr, voyage.stop, &originals});
+  report.repaired = originals.repaired();
   if (ledger.messages().rejected > 0) report.refusals = co_await refusals(voyage.journal, identity);
   co_return ledger;
 }

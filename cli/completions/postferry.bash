@@ -8,7 +8,7 @@ _postferry() {
     local copy="$filter --deletions --force-deletions --after-copy --dry-run --sessions --memory
         --limit-rate --limit-messages --no-progress"
     local verify="$filter --level"
-    local failed="--export --accept --journal --quiet" retry="--dry-run --journal --sessions --memory
+    local failed="--export --accept --journal --quiet" retry="--repair --dry-run --journal --sessions --memory
         --retries --no-progress --quiet" undo="--dry-run --yes --journal --retries"
     local relay="--envelope-sender --resent"
     local journal="--recipient --journal --json --log-level --help"

@@ -47,6 +47,7 @@ complete -c postferry -n '__fish_seen_subcommand_from copy check failed retry st
 complete -c postferry -n $relay -l envelope-sender -x -d 'Who sends it, for the server'
 complete -c postferry -n $relay -l resent -d 'Put a Resent- block before each header'
 complete -c postferry -n '__fish_seen_subcommand_from retry' -l unknown -d 'Send also what may have been delivered'
+complete -c postferry -n '__fish_seen_subcommand_from retry' -l repair -d 'Change in refused messages what keeps them from being taken'
 set -l failed '__fish_seen_subcommand_from failed'
 set -l undo '__fish_seen_subcommand_from undo'
 set -l journal '__fish_seen_subcommand_from failed retry undo status report'

@@ -39,7 +39,7 @@ class TempDirectory {
 };
 
 inline mode_t mode_of(const std::string& path) {
-  struct stat info{};
+  struct stat info {};
   return stat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
 }
 
@@ -92,7 +92,7 @@ inline bool same(const MessageRow& a, const MessageRow& b) {
   return a.key == b.key && a.size_bytes == b.size_bytes && a.sha256 == b.sha256 &&
          a.flags == b.flags && a.target_uid == b.target_uid && a.date == b.date && a.run == b.run &&
          a.origin == b.origin && a.copied_at == b.copied_at && a.state == b.state &&
-         a.listed_bytes == b.listed_bytes && a.header == b.header;
+         a.listed_bytes == b.listed_bytes && a.header == b.header && a.repairs == b.repairs;
 }
 
 /// An account with one folder and a run, the least that a crossing needs.

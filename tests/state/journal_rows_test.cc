@@ -54,3 +54,23 @@ TEST_CASE("Rows outside of ranges are those of no range, in the folder alone") {
   CHECK(recorded.outside({range(3, 5)}) == "2 9 4294967295 ");
   CHECK(recorded.outside({range(4'294'967'295u, 4'294'967'295u)}) == "2 3 5 9 ");
 }
+
+TEST_CASE("Repairs are kept with a message and with what is being sent, and are never removable") {
+  Recorded at;
+  MessageRow repaired = row(key(3), 3);
+  repaired.repairs = Repairs{}.with(RepairStep::nuls);
+  Record record = record_of(at.ann, {repaired});
+  FailureRow failure{key(7), 70, "NO", at.ann.run};
+  failure.repairs = Repairs{}.with(RepairStep::line_ends).with(RepairStep::nuls);
+  record.failures.push_back(failure);
+  at.run(at.journal->record(record));
+  const std::vector<MessageRow> rows = at.run(at.journal->rows_for(at.ann.folder.id, {key(3)}));
+  REQUIRE(rows.size() == 1);
+  CHECK(same(rows[0], repaired));
+  const std::vector<FailureRow> failures = at.run(at.journal->failures(at.ann.folder.id));
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].repairs == failure.repairs);
+  const auto removable =
+      at.run(at.journal->removable(at.ann.folder.id, 1'800'000'000, MessageKey(), 10));
+  CHECK(uids(removable) == "2 5 9 4294967295 ");
+}

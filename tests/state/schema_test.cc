@@ -58,6 +58,7 @@ TEST_CASE("A journal of format 1 opens with its account, folders, messages and b
   CHECK(rows[0].target_uid == Uid{39});
   CHECK(rows[0].date == InternalDate{1'600'000'000, -300});
   CHECK(rows[0].origin == Origin::appended);
+  CHECK_FALSE(rows[0].repairs);
   CHECK(rows[1].key == key("uidl-8"));
   CHECK_FALSE(rows[1].sha256);
   CHECK_FALSE(rows[1].date);

@@ -1,7 +1,10 @@
 """What is proved and taken back of many accounts: failed, retry and undo of a job."""
+import pathlib
+
 import mailbox as mailboxes
-from harness import Endpoint, add, expect, expect_equal, fill, logged_in, test
+from harness import Endpoint, add, expect, expect_equal, fill, logged_in, test, url
 from test_fleet import job, outcomes, run
+from test_proof import findings, run as run_pair
 
 
 def by_name(run):
@@ -96,3 +99,78 @@ def gathered(world):
     expect(any(b"* SEARCH 81" == line.strip() for line in left), "left:", left)
     again = run(world, file).expect_code(0).expect_balance()
     expect(again.json["totals"]["messages"]["copied"] == 80, again.json["totals"])
+
+
+SOUND = b"Subject: sound\r\nMessage-ID: <sound@sea.example>\r\n\r\nhere\r\n"
+NULS = b"Subject: NULs\r\nMessage-ID: <nuls@sea.example>\r\nDate: Mon, 7 Nov 2016 10:00:00 +0100\r\n\r\nbe\0fore\r\n"
+HEADER = b"From ann@sea.example Mon Jan  1 00:00:00 2001\r\nSubject: header\r\nno header field\r\n\r\nhere\r\n"
+
+
+def bodies(endpoint, folder="INBOX"):
+    with logged_in(endpoint) as imap:
+        imap.command(f"SELECT {folder}")
+        return [body for (body,) in imap.command("UID FETCH 1:* (BODY.PEEK[])").literals if body]
+
+
+@test("retry --repair changes in a refused message only what Cyrus does not take, and keeps the original")
+def repair(world):
+    target = world.cyrus(suppress=("BINARY",))
+    user, folder = world.user(target), world.file("eml")
+    folder.mkdir()
+    for name, data in (("1", SOUND), ("2", NULS), ("3", HEADER)):
+        (folder / f"{name}.eml").write_bytes(data)
+    ends, journal = (f"eml:{folder}", url(target, user)), world.journal()
+    no_password = dict(journal=journal, passwords=(False, None))
+    world.copy(*ends, **no_password).expect_code(65).expect_balance().expect_counts(copied=1, rejected=2)
+    run_pair(world, "retry", ends, **no_password).expect_code(65).expect_counts(rejected=2)
+    originals = journal.with_name(journal.name + ".originals")
+    expect(not originals.exists(), "something was kept without being asked")
+
+    done = run_pair(world, "retry", ends, "--repair", **no_password).expect_code(0).expect_balance()
+    done.expect_counts(copied=2, rejected=0)
+    told = sorted((r["steps"], r["original"]) for r in done.account["repaired"])
+    expect([steps for steps, _ in told] == [["from_lines", "header_end"], ["nuls"]], "told:", told)
+    expect("NULs were left out" in done.err and "sent again, repaired" in done.err, "not told:", done.err)
+    kept = {path: path.read_bytes() for path in originals.iterdir()}
+    expect(sorted(kept.values()) == sorted([NULS, HEADER]) and {str(p) for p in kept} == {o for _, o in told}, kept, told)
+    modes = [p.stat().st_mode & 0o777 for p in (originals, *kept)]
+    expect(modes == [0o700, 0o600, 0o600], "modes:", modes)
+    there = sorted(bodies(Endpoint.of(target, user)))
+    mended = HEADER.split(b"\r\n", 1)[1].replace(b"no header field", b"\r\nno header field")
+    expect(there == sorted([SOUND, NULS.replace(b"\0", b""), mended]), "there:", there)
+
+    world.copy(*ends, **no_password).expect_code(0).expect_counts(copied=0, present=3)
+    for level in ("count", "header", "bytes"):
+        proof = run_pair(world, "verify", ends, "--level", level, **no_password).expect_code(0)
+        counts = proof.account["verify"]["messages"]
+        expect(counts["match"] == 3 and counts["repaired"] == 2, level, counts)
+    expect(len(findings(proof, "repaired")) == 2, proof.out)
+    text = run_pair(world, "verify", ends, "--level", "bytes", as_json=False, **no_password).out
+    expect("repaired before they were sent" in text, text)
+
+
+@test("retry --repair of a job keeps the originals of each account apart; what Dovecot makes of a NUL is no repair of ours")
+def repair_in_a_job(world):
+    users, source, target, file, table = job(world, 2, messages=3, target=world.cyrus())
+    for user in users:
+        with logged_in(Endpoint.of(source, user)) as imap:
+            imap.append("INBOX", REFUSED)
+    run(world, file).expect_code(65)
+    done = run(world, file, "--repair", command="retry").expect_code(0).expect_balance()
+    expect(all(a["messages"]["copied"] == 1 and len(a["repaired"]) == 1 for a in done.json["accounts"]), done.out[:900])
+    places = {pathlib.Path(a["repaired"][0]["original"]) for a in done.json["accounts"]}
+    expect(len({p.parent for p in places}) == 2 and {p.read_bytes() for p in places} == {REFUSED}, places)
+    expect(outcomes(run(world, file, command="verify").expect_code(0)) == {u: "complete" for u in users}, "verify")
+
+    dovecot = world.target()
+    user, folder = world.user(dovecot), world.file("eml")
+    folder.mkdir()
+    (folder / "1.eml").write_bytes(NULS)
+    (folder / "2.eml").write_bytes(HEADER)
+    ends, more = (f"eml:{folder}", url(dovecot, user)), dict(journal=world.journal(), passwords=(False, None))
+    world.copy(*ends, **more).expect_code(0).expect_counts(copied=2)
+    again = run_pair(world, "retry", ends, "--repair", **more).expect_code(0)
+    expect("repaired" not in again.account, "what had crossed was repaired:", again.out)
+    # It takes a NUL and gives 0x80 for it.
+    proof = run_pair(world, "verify", ends, "--level", "bytes", **more).expect_code(65)
+    expect([f[3] for f in findings(proof, "differ")] == ["<nuls@sea.example>"], proof.out[:900])

@@ -1,0 +1,32 @@
+// Originals of repaired messages, as .eml files beside the journal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/report.h"
+#include "engine/repairer.h"
+
+namespace postferry::cli {
+
+class KeptOriginals final : public Originals {
+ public:
+  /// In JOURNAL.originals, of a job in a directory an account below that. Made when it is needed,
+  /// for the owner alone.
+  explicit KeptOriginals(const PairOptions& options);
+
+  Task<void> keep(FolderName folder, MessageKey key, Body body) override;
+  void crossed(const FolderName& folder, const MessageKey& key, Repairs repairs) override;
+
+  /// What has crossed.
+  const std::vector<RepairedMessage>& repaired() const { return repaired_; }
+
+ private:
+  std::string directory_;
+  bool in_job_;
+  std::map<std::pair<FolderName, MessageKey>, std::string> kept_;  // the file of each
+  std::vector<RepairedMessage> repaired_;
+};
+
+}  // namespace postferry::cli
