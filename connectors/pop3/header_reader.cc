@@ -48,6 +48,12 @@ Task<std::optional<mail::HeaderScan>> read_header(Session& session, By by) {
   co_return mail::scan_header(header);
 }
 
+/// Some servers say goodbye with an -ERR that might be the answer to anything: of a session that is
+/// over it says nothing of the message.
+Task<void> prove_alive(Session& session, Maildrop::Entry entry) {
+  co_await session.ask(list(entry.number));
+}
+
 }  // namespace
 
 Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
@@ -70,15 +76,21 @@ Task<void> read_headers(Session& session, std::vector<Maildrop::Entry> entries,
       tops.answered();
     }
   }
+  std::optional<std::size_t> not_given;
   Pipeline retrs(session, refused.size(),
                  {.command = [&](std::size_t i) { return retr(entries[refused[i]].number); },
                   .reply_bytes = [&](std::size_t i) { return entries[refused[i]].size_bytes; }});
   while (!retrs.done()) {
     co_await retrs.refill();
     const auto header = co_await read_header(session, By::retr);
-    if (header) take(refused[retrs.current()], *header);
+    if (header) {
+      take(refused[retrs.current()], *header);
+    } else {
+      not_given = refused[retrs.current()];
+    }
     retrs.answered();
   }
+  if (not_given) co_await prove_alive(session, entries[*not_given]);
 }
 
 Task<void> read_digests(Session& session, std::vector<Maildrop::Entry> entries,
@@ -86,6 +98,7 @@ Task<void> read_digests(Session& session, std::vector<Maildrop::Entry> entries,
   Pipeline retrs(session, entries.size(),
                  {.command = [&](std::size_t i) { return retr(entries[i].number); },
                   .reply_bytes = [&](std::size_t i) { return entries[i].size_bytes; }});
+  std::optional<std::size_t> not_given;
   while (!retrs.done()) {
     co_await retrs.refill();
     const bool given = co_await is_given(session, "a message");
@@ -99,9 +112,12 @@ Task<void> read_digests(Session& session, std::vector<Maildrop::Entry> entries,
         digest.update(part);
       }
       take(retrs.current(), digest.finish());
+    } else {
+      not_given = retrs.current();
     }
     retrs.answered();
   }
+  if (not_given) co_await prove_alive(session, entries[*not_given]);
 }
 
 }  // namespace postferry::pop3

@@ -172,12 +172,12 @@ TEST_CASE("messages that only their texts tell apart have names that follow them
 }
 
 TEST_CASE("a server without UIDL is read by its headers, by RETR where there is no TOP") {
-  Dialogue dialogue(
-      {logged_in("USER",
-                 "C: UIDL\nS: -ERR unknown command\n"
-                 "C: LIST\nS: +OK\nS: 1 1\nS: 2 2\nS: .\n"
-                 "C: RETR 1\nS: +OK\n" +
-                     header("a") + "C: RETR 2\nS: -ERR cannot\n" + "C: QUIT\nS: +OK\n")});
+  Dialogue dialogue({logged_in(
+      "USER",
+      "C: UIDL\nS: -ERR unknown command\n"
+      "C: LIST\nS: +OK\nS: 1 1\nS: 2 2\nS: .\n"
+      "C: RETR 1\nS: +OK\n" +
+          header("a") + "C: RETR 2\nS: -ERR cannot\nC: LIST 2\nS: +OK 2 2\nC: QUIT\nS: +OK\n")});
   const auto keys = catalogue_of(dialogue).keys;
   REQUIRE(keys.size() == 2);
   CHECK(keys[0].size() == 25);
@@ -220,7 +220,8 @@ TEST_CASE(
                                "S: +OK\nS: Received: by x\nS: Message-ID: <1>\nS: From: f\nS: To: "
                                "t\nS: Date: d\nS: Subject: one\nS:  line\nS: \nS: .\n"
                                "S: -ERR\nS: -ERR\nC: RETR 2\nC: RETR 3\nS: +OK\nS: Subject: "
-                               "two\nS: \nS: body\nS: .\nS: -ERR\nC: QUIT\nS: +OK\n")});
+                               "two\nS: \nS: body\nS: .\nS: -ERR\nC: LIST 3\nS: +OK 3 3\n"
+                               "C: QUIT\nS: +OK\n")});
   std::vector<HeaderEntry> headers;
   dialogue.run_session(kUrl, [&](SourceSession& session) -> Task<void> {
     std::vector<MessageKey> keys;
@@ -239,6 +240,18 @@ TEST_CASE(
   CHECK(headers[1].key.uidl() == "b");
   CHECK(headers[1].fields.subject == "two");
   CHECK_FALSE(headers[1].fields.received);
+}
+
+TEST_CASE("an -ERR with which the server leaves says nothing of the message that was asked for") {
+  Dialogue dialogue({logged_in("",
+                               "C: UIDL\nS: +OK\nS: 1 a\nS: .\nC: LIST\nS: +OK\nS: 1 1\nS: .\n"
+                               "C: RETR 1\nS: -ERR idle for too long\nCUT\n")});
+  const Error error = dialogue.session_failure(kUrl, [](SourceSession& session) -> Task<void> {
+    co_await session.catalogue();
+    std::vector<MessageKey> keys(1, MessageKey(std::string("a")));
+    co_await session.headers(std::move(keys));
+  });
+  CHECK(error.kind() == ErrorKind::transient);
 }
 
 TEST_CASE("logout never fails") {
