@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "engine/error.h"
 
@@ -15,6 +16,23 @@ constexpr std::uint64_t kMassShare = 10, kMassFloor = 20;
 void group_by_change(std::map<std::string, std::vector<Uid>>& groups, const Flags& changed,
                      Uid uid) {
   if (!changed.empty()) groups[changed.to_string()].push_back(uid);
+}
+
+/// Target UIDs that a row of any account names which is none of `gone`: a server that folds
+/// duplicates has one copy for several messages.
+Task<std::set<Uid>> still_named(Journal& journal, TargetFolderId folder,
+                                std::vector<MessageRow> gone) {
+  std::vector<Uid> uids;
+  std::map<Uid, std::size_t> going;
+  for (const MessageRow& row : gone)
+    if (row.target_uid && ++going[row.target_uid] == 1) uids.push_back(row.target_uid);
+  std::map<Uid, std::size_t> names;
+  for (const MessageRow& row : co_await journal.rows_at(folder, std::move(uids)))
+    ++names[row.target_uid];
+  std::set<Uid> out;
+  for (const auto& [uid, count] : names)
+    if (count > going[uid]) out.insert(uid);
+  co_return out;
 }
 
 }  // namespace
@@ -53,6 +71,7 @@ Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, Folder
 }
 
 Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
+  std::vector<MessageRow> all = r.gone;
   std::erase_if(r.gone, [](const MessageRow& row) {
     return row.origin != Origin::appended || !row.target_uid || !row.key.is_uid();
   });
@@ -66,8 +85,11 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
                 "folder " + r.folder.source.to_string());
   // Looked for twice: a listing that came short must not cost mail.
   const std::vector<UidRange> again = co_await r.source.uids();
-  std::erase_if(r.gone, [&](const MessageRow& row) { return holds(again, row.key.uid()); });
+  for (std::vector<MessageRow>* rows : {&r.gone, &all})
+    std::erase_if(*rows, [&](const MessageRow& row) { return holds(again, row.key.uid()); });
   if (r.gone.empty()) co_return 0;
+  const std::set<Uid> shared =
+      co_await still_named(r.journal, r.folder.target_folder, std::move(all));
   std::ranges::sort(r.gone, {}, &MessageRow::target_uid);
   const std::vector<TargetEntry> there = co_await r.target.look(r.gone.front().target_uid);
   std::vector<Uid> uids;
@@ -80,7 +102,7 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
       ++changed;
       continue;
     }
-    if (still_there) uids.push_back(row.target_uid);
+    if (still_there && !shared.contains(row.target_uid)) uids.push_back(row.target_uid);
     keys.push_back(row.key);
   }
   if (changed > 0)

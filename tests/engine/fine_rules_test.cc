@@ -31,6 +31,22 @@ TEST_CASE(
   CHECK(pair.on_target("INBOX") == 3);
 }
 
+TEST_CASE("a copy that stands for several messages is removed only when the last of them is gone") {
+  MemoryOptions folding;
+  folding.traits.folds_duplicates = true;
+  Pair pair({}, folding);
+  pair.options.mirror_deletions = true;
+  pair.fill("INBOX", 2);
+  pair.add("INBOX", letter("m1"));
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 2);
+  pair.source.folder("INBOX").remove(Uid{2});  // whose copy it is
+  const bool both = GENERATE(true, false);
+  if (both) pair.source.folder("INBOX").remove(Uid{3});
+  CHECK(pair.run().deleted() == (both ? 1 : 0));
+  CHECK(pair.on_target("INBOX") == (both ? 1 : 2));
+}
+
 TEST_CASE("a first run on a folder that is not empty says what may come back") {
   Pair pair;
   pair.fill("INBOX", 2);
