@@ -135,6 +135,10 @@ class Crossing {
       tally.messages.seen = tally.messages.pending = folder.source.numbers.messages.value_or(0);
       ledger_.folders.push_back(std::move(tally));
     }
+    if (target_went_back(folders_, records_)) {
+      if (!options_.dry_run) co_await doubt_all(ends_.journal, account_);
+      for (auto& [name, record] : records_) record.completed.reset();
+    }
     co_await queue_what_is_due();
   }
 

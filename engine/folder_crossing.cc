@@ -12,6 +12,7 @@
 #include "engine/follow.h"
 #include "engine/recognise.h"
 #include "engine/repairing_source.h"
+#include "engine/skip.h"
 #include "engine/standings.h"
 #include "engine/transfer.h"
 
@@ -195,6 +196,7 @@ class FolderCrosser {
       went_back = Uid{*target_numbers_.uid_next} < least;
     }
     if (replaced || went_back) {
+      if (went_back) co_await doubt_all(r_.ends.journal, r_.account);
       note(Level::warning, replaced
                                ? "the target's UIDVALIDITY changed; its messages are matched anew"
                                : "the target's UIDNEXT went back; its messages are matched anew");
@@ -277,6 +279,7 @@ class FolderCrosser {
       anew_ = true;
       note(Level::warning,
            "recorded UIDs name other messages on the target now; its messages are matched anew");
+      co_await doubt_all(r_.ends.journal, r_.account);
       co_await r_.ends.journal.reset_target_folder(target_folder_.id,
                                                    target_numbers_.uid_validity.value_or(0));
       record_.matched = false;

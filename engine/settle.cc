@@ -132,12 +132,22 @@ class Settler {
   }
 
   /// Another size and another date than recorded: another message. Size or date alone some servers
-  /// tell as they please.
-  bool is_another(const TargetEntry& entry) const {
-    return std::ranges::any_of(witnesses_, [&](const MessageRow& row) {
-      return row.target_uid == entry.uid && row.size_bytes != entry.size_bytes && row.date &&
-             entry.date && row.date->seconds != entry.date->seconds;
-    });
+  /// tell as they please: behind another date bytes decide, where nothing changes them on the way.
+  Task<bool> any_is_another(const std::vector<TargetEntry>& entries) {
+    const TargetTraits& traits = r_.target.traits();
+    const MessageRow* doubtful = nullptr;
+    for (const MessageRow& row : witnesses_) {
+      const auto at = std::ranges::lower_bound(entries, row.target_uid, {}, &TargetEntry::uid);
+      const bool there = at != entries.end() && at->uid == row.target_uid;
+      if (!there || same_instant(row.date, at->date)) continue;
+      if (row.size_bytes != at->size_bytes) co_return true;
+      const bool smaller = !doubtful || row.size_bytes < doubtful->size_bytes;
+      if (row.sha256 && !traits.munges_8bit && !traits.adds_received && smaller) doubtful = &row;
+    }
+    if (!doubtful) co_return false;
+    const auto digests = co_await target_digests(
+        r_.target, {doubtful->target_uid}, {.ignore_final_crlf = false, .munged_header = false});
+    co_return !digests.empty() && digests.begin()->second != *doubtful->sha256;
   }
 
   /// Reads what is new on the target; strangers get their headers read, once.
@@ -146,8 +156,7 @@ class Settler {
     Uid lowest = from;
     for (const MessageRow& row : witnesses_) lowest = std::min(lowest, row.target_uid);
     std::vector<TargetEntry> entries = co_await r_.target.look(lowest);
-    result_.moved = std::ranges::any_of(
-        entries, [this](const TargetEntry& entry) { return is_another(entry); });
+    result_.moved = co_await any_is_another(entries);
     witnesses_.clear();
     if (result_.moved) co_return;
     std::erase_if(entries, [from](const TargetEntry& entry) { return entry.uid < from; });

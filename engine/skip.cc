@@ -29,4 +29,20 @@ bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
   return true;
 }
 
+Task<void> doubt_all(Journal& journal, AccountId account) {
+  for (const FolderRecord& record : co_await journal.folders(account))
+    if (record.completed) co_await journal.complete(record.id, std::nullopt, "", 0);
+}
+
+bool target_went_back(const std::vector<MappedFolder>& folders,
+                      const std::map<FolderName, FolderRecord>& records) {
+  return std::ranges::any_of(folders, [&records](const MappedFolder& folder) {
+    const auto record = records.find(folder.source.name);
+    const FolderNumbers& now = folder.target_numbers;
+    return record != records.end() && now.uid_next && now.uid_validity &&
+           now.uid_validity == record->second.target_uid_validity &&
+           Uid{*now.uid_next} < record->second.target_uid_next_seen;
+  });
+}
+
 }  // namespace postferry

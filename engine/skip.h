@@ -1,7 +1,9 @@
 // The skip rule (DESIGN section 5): a folder with nothing to do is not even opened.
 #pragma once
 
+#include <map>
 #include <string>
+#include <vector>
 
 #include "engine/journal.h"
 #include "engine/ledger.h"
@@ -13,5 +15,14 @@ namespace postferry {
 /// then `tally` is filled from the journal.
 bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
                    const std::string& selection_hash, FolderTally& tally);
+
+/// A backup that is put back at the target shows in some folder's UIDNEXT. In another as many
+/// messages may have come since as were lost, and then its numbers are what they were: so none of
+/// the account's folders counts as completed any more, until it has been looked at again.
+Task<void> doubt_all(Journal& journal, AccountId account);
+
+/// Whether a folder's UIDNEXT went back, by the target's listing.
+bool target_went_back(const std::vector<MappedFolder>& folders,
+                      const std::map<FolderName, FolderRecord>& records);
 
 }  // namespace postferry

@@ -284,6 +284,53 @@ TEST_CASE("a target that was restored from a backup gets back what it lost") {
   CHECK(pair.on_target("INBOX") == all);
 }
 
+namespace {
+
+void lose_and_get(MemoryFolder& folder, std::uint32_t lost, const std::string& text = "others") {
+  restore(folder, folder.uid_next.value - 1 - lost);
+  for (std::uint32_t i = 0; i < lost; ++i)
+    folder.add(letter("foreign" + std::to_string(i), text), {}, InternalDate{5, 0});
+}
+
+}  // namespace
+
+TEST_CASE("one folder whose UIDNEXT went back puts those in doubt whose numbers are as before") {
+  MemoryOptions tracked;
+  tracked.condstore = true;
+  Pair pair(tracked, tracked);
+  pair.fill("INBOX", 10);
+  pair.fill("Sent", 10, "s");
+  pair.run();
+  REQUIRE(pair.run().messages().present == 20);
+  lose_and_get(pair.target.folder("INBOX"), 5);
+  restore(pair.target.folder("Sent"), 8);
+  if (GENERATE(true, false)) {  // a run that sees it, and dies
+    pair.options.retries = 0;
+    pair.target.faults.on_call = [](MemoryServer& server, std::string_view call) {
+      if (call == "append" && server.find(FolderName::parse("Sent"))->messages.size() == 8)
+        server.drop_sessions();
+    };
+    pair.run();
+    pair.target.faults.on_call = nullptr;
+  }
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 15);
+  CHECK(pair.on_target("Sent") == 10);
+}
+
+TEST_CASE("a recorded UID with another date and the same size is known by its bytes") {
+  Pair pair;
+  pair.fill("INBOX", 5);
+  pair.run();
+  // As long as what was lost: "m4" and the text of a letter are nine bytes shorter.
+  lose_and_get(pair.target.folder("INBOX"), 1, "");
+  MemoryMessage& other = pair.target.folder("INBOX").messages.back();
+  other.bytes = letter("x4");
+  REQUIRE(other.bytes.size() == letter("m4").size());
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 6);
+}
+
 TEST_CASE("equal messages with other dates keep their dates when one of them is lost") {
   Pair pair;
   pair.add("INBOX", letter("same"));

@@ -58,8 +58,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   least -= std::min(least, copies.taken);
   // A late copy is only proved to be ours while the first one is as it was sent.
   const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged;
-  // Nor while its row still has a name by which to find it; but it is told.
-  const bool told = renamed.too_much && found <= most + world.reported;
+  // Nor without a row, or one with a name by which to find it; but it is told.
+  const bool told = (renamed.too_much || world.forgot) && found <= most + world.reported;
   const bool more_allowed = ((unproved || told) && world.late_commits) ||
                             (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
@@ -119,7 +119,8 @@ std::string check_folder(World& world, const std::string& name) {
   }
   for (const Mail& mail : there->mails) {
     const Copies& copies = all[*mail.bytes];
-    const bool foreign = mail.maker == Maker::owner && copies.source + copies.earlier + copies.gone == 0;
+    const bool foreign =
+        mail.maker == Maker::owner && copies.source + copies.earlier + copies.gone == 0;
     if (foreign && !(mail.flags == mail.left_with))
       return fmt::format("flags of foreign mail are ({}) instead of ({}): {}",
                          mail.flags.to_string(), mail.left_with.to_string(), heading(*mail.bytes));

@@ -19,7 +19,7 @@ void somebody_acts(World& world, const std::string& name) {
     case 0:
       return world.deliver(name, world.letters.letter());
     case 1:
-      if (world.renamed[name].restored) return;
+      if (world.delivery_would_hide(name)) return;
       return world.deliver_to_target(name, world.letters.letter());
     case 2:
       if (source_reuses_names(world)) return;

@@ -157,11 +157,30 @@ void World::restore_source(const std::string& name) {
 }
 
 void World::restore_target(const std::string& name) {
+  if (!dice.one_in(2)) return restore_target_folder(name);
+  for (const std::string& each : names) restore_target_folder(each);
+}
+
+void World::restore_target_folder(const std::string& name) {
   MailFolder* folder = target_folder(name);
   if (!folder) return;
+  Renamed& state = renamed[name];
+  state.next_before = std::max(state.next_before, folder->uid_next);
+  state.restored = true;
   folder->restore_backup(dice.below(folder->mails.size() + 1));
   rename(name, false);
-  renamed[name].restored = true;
+}
+
+bool World::delivery_would_hide(const std::string& name) {
+  const bool passed_over =
+      source && source->profile.offers("CONDSTORE") && !source->profile.tracks_nothing;
+  const auto below = [this](const std::string& each, std::uint32_t more) {
+    const MailFolder* folder = target_folder(each);
+    return renamed[each].restored && folder && folder->uid_next + more < renamed[each].next_before;
+  };
+  return passed_over && below(name, 0) && !below(name, 1) &&
+         std::ranges::none_of(
+             names, [&](const std::string& each) { return each != name && below(each, 0); });
 }
 
 void World::forget_journal(const Disk::Files& empty) {
@@ -181,7 +200,10 @@ void World::forget_journal(const Disk::Files& empty) {
 void World::note_end(bool whole) {
   complete = whole;
   if (!whole) return;
-  for (auto& [name, state] : renamed) state.source = state.target = state.restored = false;
+  for (auto& [name, state] : renamed) {
+    state.source = state.target = state.restored = false;
+    state.next_before = 0;
+  }
 }
 
 /// A source message goes: its copies must all be there, and the journal must know it for good.

@@ -50,9 +50,12 @@ struct World {
   // What servers do.
   void rebuild_source(const std::string& name);
   void rebuild_target(const std::string& name);
-  /// A backup is put back that lacks the last messages.
+  /// A backup is put back that lacks the last messages; at the target perhaps of all folders.
   void restore_source(const std::string& name);
   void restore_target(const std::string& name);
+  /// One delivery more to a restored target folder, and nobody can tell: all its numbers are as
+  /// they were, and no other folder shows what happened.
+  bool delivery_would_hide(const std::string& name);
   /// Somebody deletes the journal: from now on a copy of what has gone from the source is a
   /// stranger's, and stands for any other message with the same bytes.
   void forget_journal(const Disk::Files& empty);
@@ -93,9 +96,8 @@ struct World {
     /// More than the journal can see through: both ends at once, or the source while there was
     /// something under way. Then nothing says whose copy is whose.
     bool too_much = false;
-    /// A backup of the target was put back. Where as many messages come there as it lacks, all
-    /// numbers of the folder are as they were, and nobody can tell: so nobody delivers then.
-    bool restored = false;
+    bool restored = false;          // a backup of the target was put back,
+    std::uint32_t next_before = 0;  // and this was its UIDNEXT
   };
   std::map<std::string, Renamed> renamed;
   bool complete = true;        // the last run was; at first nothing is under way
@@ -104,6 +106,7 @@ struct World {
  private:
   Mail letter(std::string bytes);
   void rename(const std::string& name, bool at_source);
+  void restore_target_folder(const std::string& name);
   void look_at_removal(const MailFolder& folder, const Mail& mail);
 };
 
