@@ -90,7 +90,7 @@ Secret read_now(const std::string& path) {
 std::unique_ptr<Credentials> from_file(const std::string& path, Blocking& blocking,
                                        const CredentialDoors& doors) {
   Secret first = read_now(path);
-  struct stat status{};
+  struct stat status {};
   const bool regular = ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
   if (!regular) return std::make_unique<FixedCredentials>(std::move(first));
   if (const auto warning = loose_mode(path)) doors.warn(*warning);
@@ -126,7 +126,7 @@ Secret read_password_file(const std::string& path) {
 }
 
 std::optional<std::string> loose_mode(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   if ((status.st_mode & (S_IRGRP | S_IROTH)) == 0) return std::nullopt;
   return fmt::format("password file {} can be read by others; `chmod 600` it", printable(path));

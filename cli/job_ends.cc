@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "cli/presets.h"
+#include "cli/values.h"
 #include "engine/error.h"
 
 namespace postferry::cli {
@@ -17,7 +18,11 @@ namespace {
 /// Those that a URL may have after its `?`, and are keys here.
 constexpr const char* kQueryKeys[] = {"tls",  "ca",       "pin", "verify",
                                       "auth", "sessions", "as",  "layout"};
-constexpr const char* kOwnKeys[] = {"url", "preset", "user", "password_file", "password_command"};
+constexpr const char* kOwnKeys[] = {"url",           "preset",           "user",
+                                    "password_file", "password_command", "daily"};
+
+/// What begins a URL that is a path.
+constexpr const char* kPaths[] = {"maildir:", "mbox:", "eml:", "lmtp:"};
 
 std::string escaped(const std::string& text, std::string_view what) {
   std::string out;
@@ -37,17 +42,19 @@ class End {
   End(const JobEnds& ends, const char* name, const Section& section, const std::string& account)
       : ends_(ends), name_(name), section_(section), account_(account) {}
 
-  void understand(Endpoint& endpoint, PasswordOptions& password) {
+  void understand(Endpoint& endpoint, PasswordOptions& password,
+                  std::optional<std::uint64_t>& daily) {
+    understand_daily(daily);
     const std::optional<std::string> url = whole_url();
     if (!url) return;
     try {
       endpoint = parse_endpoint(*url);
     } catch (const Error& error) {
-      fault(fmt::format("{}: {}", name_, error.what()));
+      const bool show = !ends_.of_table || !(own("url") || own("user"));
+      fault(fmt::format("{}: {}", name_,
+                        show ? error.what() : fmt::format("its URL: {}", kNotShown)));
       return;
     }
-    const std::optional<Preset> preset = preset_of_host(endpoint.host);
-    if (preset && endpoint.sessions == 0) endpoint.sessions = preset->sessions;
     if (ends_.log_in) understand_password(endpoint, password);
   }
 
@@ -79,8 +86,8 @@ class End {
           return std::nullopt;
         }
         if (path && (value.find('/') != std::string::npos || value.starts_with('.'))) {
-          fault(fmt::format("{}: {} cannot stand for {} in a path", name_, printable(value, 80),
-                            mark));
+          fault(fmt::format("{}: {} cannot stand for {} in a path", name_,
+                            ends_.of_table ? "what the table has" : printable(value, 80), mark));
           return std::nullopt;
         }
         text.replace(at, mark.size(), value);
@@ -96,8 +103,10 @@ class End {
     const std::optional<Preset> preset =
         given_preset ? preset_named(given_preset->text()) : std::nullopt;
     if (given_preset && !preset) {
-      fault(fmt::format("{}: there is no preset {}; there are {}", name_,
-                        printable(given_preset->text(), 80), preset_names()));
+      const std::string text = given_preset == own("preset") && ends_.of_table
+                                   ? "of this name"
+                                   : printable(given_preset->text(), 80);
+      fault(fmt::format("{}: there is no preset {}; there are {}", name_, text, preset_names()));
       return std::nullopt;
     }
     if (!given_url && !preset) {
@@ -111,7 +120,9 @@ class End {
     const std::size_t slashes = url.find("://");
     const Given* const user = given("user");
     if (slashes != std::string::npos) {
-      const bool nobody = url.starts_with("lmtp:") && !user;  // LMTP mostly wants no login
+      // Who only takes mail may take it from anybody.
+      const bool relays = url.starts_with("lmtp:") || url.starts_with("smtp");
+      const bool nobody = relays && !user;
       if (!nobody && url.find('@') == std::string::npos) {
         if (!user) {
           fault(fmt::format("{0}: no user; write {0}_user, or the user into the URL", name_));
@@ -122,7 +133,8 @@ class End {
         fault(fmt::format("{0}: {0}_user, but the URL has a user as well", name_));
         return std::nullopt;
       }
-    } else if (url.starts_with("maildir:") || url.starts_with("mbox:") || url.starts_with("eml:")) {
+    } else if (std::ranges::any_of(kPaths,
+                                   [&url](const char* one) { return url.starts_with(one); })) {
       const auto path = filled(url.substr(url.find(':') + 1), true);
       if (!path) return std::nullopt;
       url = url.substr(0, url.find(':') + 1) +
@@ -140,6 +152,20 @@ class End {
       query += (query.empty() ? "" : "&") + std::string(key) + "=" + escaped(*value, "&");
     }
     return query.empty() ? url : url + "?" + query;
+  }
+
+  void understand_daily(std::optional<std::uint64_t>& daily) const {
+    const std::string option = fmt::format("--{}-daily=", name_);
+    const Given* const text = given("daily");
+    const auto is_it = [&](const std::string& one) { return one.starts_with(option); };
+    if (!text || std::ranges::any_of(ends_.arguments, is_it)) return;
+    try {
+      daily = parse_daily(text->text());
+    } catch (const BadValue& error) {
+      const bool show = !ends_.of_table || text != own("daily");
+      ends_.faults.push_back(
+          {text->place, fmt::format("{}: daily: {}", name_, show ? error.what() : kNotShown)});
+    }
   }
 
   void understand_password(const Endpoint& endpoint, PasswordOptions& password) const {
@@ -214,9 +240,10 @@ void understand_ends(const JobEnds& ends, PairOptions& account) {
     return;
   }
   End(ends, "source", ends.source, account.account)
-      .understand(account.source, account.source_password);
+      .understand(account.source, account.source_password, account.source_daily);
   End(ends, "target", ends.target, account.account)
-      .understand(account.target, account.target_password);
+      .understand(account.target, account.target_password, account.target_daily);
+  apply_presets(account);
 }
 
 std::vector<std::string> unknown_end_keys(const Keys& keys) {

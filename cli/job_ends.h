@@ -9,11 +9,18 @@
 
 namespace postferry::cli {
 
+/// What is said in place of what is wrong with a value in a table, where a comma too many puts a
+/// password, or a part of one, into another column.
+constexpr const char* kNotShown =
+    "it is not one that can be used (what a table holds is not shown: it may be a password)";
+
 struct JobEnds {
   const Section &source, &target, &account;
+  bool of_table;          // the account is a row of a table: see kNotShown
   std::string directory;  // of the job file
   bool log_in;            // so that passwords are needed
   const Environment& environment;
+  const std::vector<std::string>& arguments;  // of the command line, which win
   std::vector<JobFault>& faults;
 };
 

@@ -26,10 +26,12 @@ constexpr const char* kAccountKeys[] = {"name",
                                         "source_url",
                                         "source_user",
                                         "source_preset",
+                                        "source_daily",
                                         "source_password",
                                         "target_url",
                                         "target_user",
                                         "target_preset",
+                                        "target_daily",
                                         "target_password",
                                         "source_password_file",
                                         "source_password_command",
@@ -59,6 +61,7 @@ class Loader {
     if (text) {
       text_ = read_job_text(*text, request_.path);
       faults_ = std::move(text_.faults);
+      warn_of_mode(request_.path, 0);
       read_table();
       understand();
     }
@@ -103,16 +106,17 @@ class Loader {
     const std::size_t before = text_.accounts.size();
     read_job_table(*text, at->second.text(), text_);
     faults_.insert(faults_.end(), text_.faults.begin(), text_.faults.end());
-    for (std::size_t i = before; i < text_.accounts.size(); ++i) {
-      const Keys& keys = text_.accounts[i].keys;
-      if (keys.contains("source_password") || keys.contains("target_password")) {
-        warn_of_mode(path);
-        break;
-      }
-    }
+    warn_of_mode(path, before);
   }
 
-  void warn_of_mode(const std::string& path) {
+  /// Where `path` holds passwords of accounts from the `first` on.
+  void warn_of_mode(const std::string& path, std::size_t first) {
+    const auto has_password = [](const Section& account) {
+      return account.keys.contains("source_password") || account.keys.contains("target_password");
+    };
+    if (std::none_of(text_.accounts.begin() + static_cast<std::ptrdiff_t>(first),
+                     text_.accounts.end(), has_password))
+      return;
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || (status.st_mode & (S_IRGRP | S_IROTH)) == 0) return;
     job_.warnings.push_back(fmt::format(
@@ -165,9 +169,11 @@ class Loader {
         add_options(options, arguments_of(key, given));
       } catch (const UsageError& error) {
         const std::string text = error.what();
+        const bool of_table = given.place.file != request_.path;
         fault(given.place, text.starts_with("there is no option")
                                ? fmt::format("there is no key {}", printable(key, 80))
-                               : text);
+                           : of_table ? fmt::format("{}: {}", key, kNotShown)
+                                      : text);
       }
     }
   }
@@ -222,9 +228,9 @@ class Loader {
     const Command command = job_.whole.command;
     const bool looks_back = command == Command::status || command == Command::report ||
                             (command == Command::failed && !account.export_to);
-    const bool log_in = !looks_back;
-    JobEnds ends{text_.source, text_.target, section, directory_.string(),
-                 log_in,       environment_, faults_};
+    JobEnds ends{text_.source, text_.target,        section,
+                 of_table,     directory_.string(), !looks_back,
+                 environment_, request_.arguments,  faults_};
     const std::size_t faults_before = faults_.size();
     understand_ends(ends, account);
     if (faults_.size() == faults_before) check_account(section, account);

@@ -54,6 +54,11 @@ class TomlReader {
   }
 
   void read_value(const std::string& key, const toml::node& node, Keys& keys) {
+    // A number would come out of here spelled in another way.
+    if (key.ends_with("password") && !node.is_string()) {
+      fault(node, fmt::format("{}: a password is a text: put it in quotes", printable(key, 80)));
+      return;
+    }
     Given given{{}, place_of(node)};
     if (const toml::array* array = node.as_array()) {
       for (const toml::node& element : *array) {

@@ -136,6 +136,8 @@ void write_check(JsonWriter& json, const CheckReport& check) {
     json.number("batch_messages", static_cast<std::uint64_t>(traits.batch_messages));
     json.end_object();
   }
+  json.string("source_software", check.source_software);
+  json.string("target_software", check.target_software);
   write_texts(json, "source_capabilities", check.source_offers);
   write_texts(json, "target_capabilities", check.target_offers);
   json.begin_array("target_quotas");

@@ -9,6 +9,7 @@
 
 #include "cli/help.h"
 #include "cli/option_refusal.h"
+#include "cli/presets.h"
 #include "cli/values.h"
 #include "engine/error.h"
 
@@ -84,6 +85,12 @@ std::optional<std::chrono::days> after_copy_of(const std::string& text) {
   return std::chrono::days(whole_number(text.substr(kLater.size()), 0, 36'500));
 }
 
+std::uint64_t rate_of(const std::string& text) {
+  const std::uint64_t size = parse_size(text);
+  if (size < 1000) throw BadValue("less than 1K a second is too little");
+  return size;
+}
+
 /// Describes options to CLI11 and fills a PairOptions from what it finds.
 class Description {
  public:
@@ -136,7 +143,7 @@ class Description {
 
   bool is(Command command) const { return into_.command == command; }
   /// Whether it runs a crossing.
-  bool crosses() const { return is(Command::copy) || is(Command::run) || is(Command::retry); }
+  bool crosses() const { return into_.carries(); }
 
   void logins() {
     const char* group = "Logging in";
@@ -206,13 +213,16 @@ class Description {
     }
     if (!is(Command::run) && !is(Command::retry)) return;
     if (is(Command::run)) only_by_last_run(group);
-    flag(
-        group, "--no-wait", [this] { into_.wait = false; },
-        "Where a server asks to stay away for more than an hour, end with 75 instead of waiting.");
+    one(
+        group, "--limit-sessions", "N", into_.limit_sessions,
+        [](const std::string& text) { return whole_number(text, 1, 100'000); },
+        "So many connections at most to each host at once, of all accounts together.");
     one(
         group, "--limit-logins", "N", into_.limit_logins,
         [](const std::string& text) { return whole_number(text, 1, 100'000); },
         "So many connections a minute at most to each host.");
+    one(group, "--limit-host-rate", "SIZE", into_.limit_host_rate, rate_of,
+        "So many bytes a second at most with each host, in each direction.");
   }
 
   void only_by_last_run(const char* group) {
@@ -288,18 +298,21 @@ class Description {
             return size;
           },
           "Most message data held at once. Default: 48MiB.");
-      one(
-          group, "--limit-rate", "SIZE", into_.limit_rate,
-          [](const std::string& text) {
-            const std::uint64_t size = parse_size(text);
-            if (size < 1000) throw BadValue("less than 1K a second is too little");
-            return size;
-          },
+      one(group, "--limit-rate", "SIZE", into_.limit_rate, rate_of,
           "So many bytes a second at most, in each direction, over all connections together.");
       one(
           group, "--limit-messages", "N", into_.limit_messages,
           [](const std::string& text) { return whole_number(text, 1, 1'000'000); },
           "So many messages a second at most.");
+      one(group, "--source-daily", "SIZE", into_.source_daily, parse_daily,
+          "So many bytes a day at most come from the source, those of earlier runs counted, or "
+          "none for no limit. Default: what is known of its provider, as 2500M of Gmail.");
+      one(group, "--target-daily", "SIZE", into_.target_daily, parse_daily,
+          "So many bytes a day at most go to the target, in the same way.");
+      flag(
+          group, "--no-wait", [this] { into_.wait = false; },
+          "Where it must stay away for more than an hour, because a server asks for it or the "
+          "day's bytes are used up, end with 75 instead of waiting.");
     }
     if (is(Command::failed) || is(Command::status) || is(Command::report)) return;
     one(
@@ -404,8 +417,8 @@ Invocation parse_job(const char* name, PairOptions options, const Description& d
 
 /// A pair is one account: there are none to choose from.
 void refuse_job_options(const CLI::App& app) {
-  for (const char* name :
-       {"--only", "--jobs", "--failed", "--skip-complete", "--no-wait", "--limit-logins"}) {
+  for (const char* name : {"--only", "--jobs", "--failed", "--skip-complete", "--limit-sessions",
+                           "--limit-logins", "--limit-host-rate"}) {
     const CLI::Option* option = app.get_option_no_throw(name);
     if (option != nullptr && option->count() > 0)
       throw UsageError(fmt::format("{} is for a job file, not for a SOURCE and a TARGET", name));
@@ -448,6 +461,7 @@ Invocation parse_pair(Command command, const char* name,
   refuse_job_options(app);
   options.source = endpoint_of("SOURCE", description.source());
   options.target = endpoint_of("TARGET", description.target());
+  apply_presets(options);
   check_relaying(options);
   check_together(options);
   check_run(options, app.get_option_no_throw("RUN") && app.count("RUN") > 0);

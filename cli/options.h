@@ -83,20 +83,30 @@ struct PairOptions {
   int retries = 5;
   std::optional<std::uint64_t> limit_rate;  // bytes a second, in each direction
   std::optional<int> limit_messages;        // a second
+  /// Bytes a day that come from the source, and go to the target; 0: no limit, not even the
+  /// provider's.
+  std::optional<std::uint64_t> source_daily, target_daily;
+  bool wait = true;  // where it must stay away for long
 
   // Of a job as a whole.
-  int jobs = 0;                     // accounts side by side; 0: by cores and memory
-  std::vector<std::string> only;    // accounts by name, as globs
-  bool skip_complete = false;       // accounts whose last run completed
-  bool failed_accounts = false;     // only those whose last run did not
-  bool wait = true;                 // where a server asks to stay away for long
-  std::optional<int> limit_logins;  // a minute, to each host
+  int jobs = 0;                                  // accounts side by side; 0: by cores and memory
+  std::vector<std::string> only;                 // accounts by name, as globs
+  bool skip_complete = false;                    // accounts whose last run completed
+  bool failed_accounts = false;                  // only those whose last run did not
+  std::optional<int> limit_logins;               // a minute, to each host
+  std::optional<int> limit_sessions;             // at once, with each host
+  std::optional<std::uint64_t> limit_host_rate;  // bytes a second, with each host, each direction
 
   bool json = false;
   Progress progress = Progress::automatic;
   bool quiet = false;
   Level log_level = Level::info;
   std::optional<std::string> transcript;
+
+  /// Whether mail crosses.
+  bool carries() const {
+    return command == Command::copy || command == Command::run || command == Command::retry;
+  }
 };
 
 /// A command on all accounts of a job file.

@@ -44,6 +44,12 @@ void check_together(const PairOptions& options) {
     throw UsageError(".eml files are read, not written: they cannot be a target",
                      "Give a Maildir or an mbox, as in maildir:/backup/ann.");
   }
+  const bool one_host = !options.source.host.empty() && options.source.host == options.target.host;
+  if (one_host && options.limit_sessions == 1) {
+    throw UsageError(
+        fmt::format("--limit-sessions 1 is too little: source and target are one host, {}",
+                    printable(options.source.host)));
+  }
   if (options.source.identity() == options.target.identity()) {
     throw UsageError(fmt::format("source and target are the same account, {}",
                                  printable(options.source.to_string())));

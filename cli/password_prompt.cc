@@ -27,7 +27,7 @@ class SignalsNoted {
  public:
   SignalsNoted() {
     arrived_signal = 0;
-    struct sigaction note{};
+    struct sigaction note {};
     note.sa_handler = note_signal;  // no SA_RESTART: the read must end
     sigemptyset(&note.sa_mask);
     for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &note, &before_[i]);

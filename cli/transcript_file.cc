@@ -18,7 +18,7 @@ TranscriptFile::TranscriptFile(const std::string& path, Executor& executor, Obse
       executor_(executor),
       log_(log),
       opened_(executor.now()) {
-  struct stat status{};
+  struct stat status {};
   const bool there = file_.get() >= 0 && ::fstat(file_.get(), &status) == 0;
   const bool shut = there && (!S_ISREG(status.st_mode) || ::fchmod(file_.get(), 0600) == 0);
   if (!shut) {

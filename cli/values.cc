@@ -127,6 +127,13 @@ std::uint64_t parse_size(std::string_view text) {
   return *number * *unit;
 }
 
+std::uint64_t parse_daily(std::string_view text) {
+  if (text == "none") return 0;
+  const std::uint64_t size = parse_size(text);
+  if (size < 1000) throw BadValue("less than 1K a day is too little");
+  return size;
+}
+
 std::int64_t parse_instant(std::string_view text) {
   const auto instant = read_instant(text);
   if (!instant) {

@@ -8,8 +8,11 @@
 
 #include "cli/credentials.h"
 #include "cli/output.h"
+#include "cli/preset_ends.h"
 #include "cli/signals_held_back.h"
 #include "cli/transcript_file.h"
+#include "connectors/net/limited.h"
+#include "connectors/net/metered.h"
 #include "connectors/net/paced.h"
 #include "connectors/net/transcript.h"
 #include "connectors/net/uv_network.h"
@@ -44,6 +47,7 @@ void check_files_of(const Endpoint& end) {
 net::PaceOptions pace_of(const PairOptions& options) {
   net::PaceOptions pace;
   pace.bytes_per_second = options.limit_rate;
+  pace.host_bytes_per_second = options.limit_host_rate;
   if (options.limit_logins) pace.connections_per_second = *options.limit_logins / 60.0;
   return pace;
 }
@@ -53,18 +57,33 @@ Secret nobody_to_ask(const std::string&) {
   throw Error(ErrorKind::usage, "in a job nobody is asked");
 }
 
+/// Nobody has said how many sessions there may be.
+bool may_limit(const PairOptions& options, const Endpoint& end) {
+  return !options.sessions && end.sessions == 0;
+}
+
+/// Gives a limit that nobody has set what the provider's preset says.
+LearnPreset learner(DayLimit* limit, const Endpoint& end, std::optional<std::uint64_t> given,
+                    bool source) {
+  if (!limit || given) return nullptr;
+  return [limit, protocol = end.protocol, source](const Preset& preset) {
+    limit->set(preset.daily(protocol, source));
+  };
+}
+
 }  // namespace
 
 Machine::Machine(const PairOptions& options, Observer& log)
     : blocking_(make_threads()),
       network_(std::make_unique<net::UvNetwork>(executor_)),
-      paced_(std::make_unique<net::PacedNetwork>(*network_, pace_of(options))),
+      paces_(pace_of(options)),
       spool_(make_disk_spool(*blocking_, spool_directory())),
       exchangers_(std::make_unique<net::AresMailExchangers>(*blocking_)) {
+  if (options.limit_sessions) berths_.emplace(static_cast<std::size_t>(*options.limit_sessions));
   if (!options.transcript) return;
   transcript_file_ = std::make_unique<TranscriptFile>(*options.transcript, executor_, log);
   transcript_ = std::make_unique<net::TranscriptNetwork>(
-      *paced_, [file = transcript_file_.get()](std::string_view line) { file->line(line); });
+      *network_, [file = transcript_file_.get()](std::string_view line) { file->line(line); });
 }
 
 Machine::~Machine() = default;
@@ -72,7 +91,7 @@ Machine::~Machine() = default;
 Blocking& Machine::blocking() { return *blocking_; }
 
 ConnectorContext Machine::connectors() {
-  return {transcript_ ? transcript_.get() : paced_.get(),
+  return {transcript_ ? transcript_.get() : network_.get(),
           spool_.get(),
           blocking_.get(),
           version(),
@@ -80,8 +99,24 @@ ConnectorContext Machine::connectors() {
           host_name()};
 }
 
+DayLimit& Machine::day_limit(const Endpoint& end, const char* name, Direction direction) {
+  Endpoint login = end;
+  login.recipient.clear();  // which a relay's identity has, too
+  const std::string described = fmt::format("{} {}", name, end.to_string());
+  return day_limits_
+      .try_emplace({login.identity(), direction}, login.identity(), described, direction)
+      .first->second;
+}
+
+std::vector<std::string> hosts_of(const PairOptions& options) {
+  std::vector<std::string> hosts;
+  for (const Endpoint* end : {&options.source, &options.target})
+    if (!end->in_files() && !end->host.empty()) hosts.push_back(end->host);
+  return hosts;
+}
+
 WiredAccount::WiredAccount(Machine& machine, const PairOptions& options, Observer& log,
-                           WiredEnds ends) {
+                           WiredEnds ends, std::optional<Berth> own) {
   check_files_of(options.source);
   const bool both = ends == WiredEnds::both;
   if (both) check_files_of(options.target);
@@ -94,19 +129,55 @@ WiredAccount::WiredAccount(Machine& machine, const PairOptions& options, Observe
   if (both)
     target_credentials_ =
         make_credentials("target", options.target_password, options.target, blocking, doors);
-  const ConnectorContext context = machine.connectors();
+  if (own)
+    limited_ = std::make_unique<net::LimitedNetwork>(*machine.connectors().network,
+                                                     *machine.berths(), *std::move(own));
+  const bool carries = options.carries() && !options.dry_run;
   const int sessions = options.sessions.value_or(kSessionsAfar);
-  source_ =
-      make_source(context, {options.source, source_credentials_.get(), options.timeout, sessions});
+  DayLimit* const down =
+      carries ? day_limit(machine, options.source, Direction::down, options.source_daily) : nullptr;
+  source_ = make_source(context(machine, down, Direction::down),
+                        {options.source, source_credentials_.get(), options.timeout, sessions});
+  source_ = learn_preset(std::move(source_), may_limit(options, options.source),
+                         learner(down, options.source, options.source_daily, true));
   if (!both) return;
+  DayLimit* const up =
+      carries ? day_limit(machine, options.target, Direction::up, options.target_daily) : nullptr;
+  const ConnectorContext to = context(machine, up, Direction::up);
   EndSetup target{options.target, target_credentials_.get(), options.timeout, sessions};
   if (options.target.relays()) {
-    relay_ = make_relay(context, std::move(target));
+    relay_ = make_relay(to, std::move(target));
   } else {
-    target_ = make_target(context, std::move(target));
+    target_ = learn_preset(make_target(to, std::move(target)), may_limit(options, options.target),
+                           learner(up, options.target, options.target_daily, false));
   }
 }
 
 WiredAccount::~WiredAccount() = default;
+
+DayLimit* WiredAccount::day_limit(Machine& machine, const Endpoint& end, Direction direction,
+                                  std::optional<std::uint64_t> most_bytes) {
+  if (end.in_files()) return nullptr;
+  const char* const name = direction == Direction::down ? "source" : "target";
+  DayLimit& limit = machine.day_limit(end, name, direction);
+  if (most_bytes) limit.set(*most_bytes);
+  return day_limits_.emplace_back(&limit);
+}
+
+ConnectorContext WiredAccount::context(Machine& machine, DayLimit* limit, Direction direction) {
+  ConnectorContext context = machine.connectors();
+  if (limited_) context.network = limited_.get();
+  const auto around = [&](std::unique_ptr<net::Network> network) {
+    context.network = networks_.emplace_back(std::move(network)).get();
+  };
+  around(std::make_unique<net::PacedNetwork>(*context.network, machine.paces()));
+  if (!limit) return context;
+  net::Meters meters;
+  (direction == Direction::down ? meters.down : meters.up) = [limit](std::uint64_t bytes) {
+    limit->count(bytes);
+  };
+  around(std::make_unique<net::MeteredNetwork>(*context.network, std::move(meters)));
+  return context;
+}
 
 }  // namespace postferry::cli

@@ -41,6 +41,8 @@ class Checker {
     report_.target_sessions = r_.target.max_sessions();
     report_.source_offers = lane_.source->offers();
     report_.target_offers = lane_.target->offers();
+    report_.source_software = lane_.source->software();
+    report_.target_software = lane_.target->software();
     for (const MappedFolder& folder : mapping_.folders) co_await look_into(folder);
     report_.quotas = co_await lane_.target->quotas(FolderName({"INBOX"}));
     compare_with_room();

@@ -39,7 +39,8 @@ struct CheckReport {
   std::vector<std::string> problems;  // what would fail
   std::optional<TargetTraits> traits;
   std::vector<std::string> source_offers, target_offers;
-  std::vector<Quota> quotas;  // of the target's INBOX
+  std::string source_software, target_software;  // if recognised
+  std::vector<Quota> quotas;                     // of the target's INBOX
   int source_sessions = 0, target_sessions = 0;
   /// How long one session would read what is due, from a small sample; none where there is nothing
   /// to sample. The target's own pace shows only when it is written to.

@@ -378,6 +378,7 @@ class Crossing {
                                     hunt.condemned(),
                                     first_run_ && tried_.insert(index).second,
                                     [this] { return stop_.requested() || halted_; },
+                                    [this] { return stop_.at_once() || halted_; },
                                     windows,
                                     ledger_.folders[index]};
       co_await cross_folder(std::move(request), result);
@@ -465,6 +466,7 @@ class Crossing {
                                     : Outcome::interrupted;
     } else if (stop_.requested() && (tally.pending > 0 || !queue_.empty())) {
       ledger_.outcome = Outcome::interrupted;
+      ledger_.error = stop_.reason();
     } else if (ledger_.folders_failed() > 0 || tally.rejected > tally.accepted ||
                (tally.pending > 0 && !options_.dry_run)) {
       ledger_.outcome = Outcome::partial;

@@ -65,11 +65,20 @@ struct AccountIdentity {
   std::string name, source_identity, target_identity;
 };
 
-/// A request to stop: finish what is in flight, commit, end with Outcome::interrupted.
+/// A request to stop: finish what is in flight, commit, end with Outcome::interrupted. Once
+/// requested, it stays so.
 class StopRequest {
  public:
+  StopRequest() = default;
+  StopRequest(const StopRequest&) = delete;
+  StopRequest& operator=(const StopRequest&) = delete;
+  virtual ~StopRequest() = default;
   void request() { requested_ = true; }
-  bool requested() const { return requested_; }
+  virtual bool requested() const { return requested_; }
+  /// What has been fetched and not sent is given up, too; else it still goes out.
+  virtual bool at_once() const { return requested(); }
+  /// What the account's ledger says of it; nothing, where it is the user's wish.
+  virtual std::optional<Error> reason() const { return std::nullopt; }
 
  private:
   bool requested_ = false;

@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kGlance{200};
 
+/// How long this account must stay away, if that is longer than it waits by itself.
+std::optional<std::chrono::milliseconds> long_away(const Ledger& ledger) {
+  const auto away = ledger.error ? ledger.error->retry_after() : std::nullopt;
+  return away && *away > kLongestWait ? away : std::nullopt;
+}
+
+std::int64_t time_after(const Executor& executor, std::chrono::milliseconds away) {
+  return unix_time(executor) + std::chrono::ceil<std::chrono::seconds>(away).count();
+}
+
 /// An account that waits for its time.
 struct Waiting {
   std::size_t index;
@@ -56,16 +66,18 @@ class Fleet {
   }
 
   std::optional<std::size_t> next(TimePoint now) {
-    const auto due =
-        std::ranges::find_if(waiting_, [now](const Waiting& one) { return one.until <= now; });
+    const auto admitted = [this](std::size_t index) { return !plan_.admit || plan_.admit(index); };
+    const auto due = std::ranges::find_if(
+        waiting_, [&](const Waiting& one) { return one.until <= now && admitted(one.index); });
     if (due != waiting_.end()) {
       const std::size_t index = due->index;
       waiting_.erase(due);
       return index;
     }
-    if (queue_.empty()) return std::nullopt;
-    const std::size_t index = queue_.front();
-    queue_.pop_front();
+    const auto first = std::ranges::find_if(queue_, admitted);
+    if (first == queue_.end()) return std::nullopt;
+    const std::size_t index = *first;
+    queue_.erase(first);
     return index;
   }
 
@@ -73,7 +85,7 @@ class Fleet {
     while (!stop_.requested()) {
       if (const auto index = next(executor.now())) {
         co_await carry_one(executor, *index);
-      } else if (waiting_.empty()) {
+      } else if (waiting_.empty() && queue_.empty()) {
         co_return;  // an account under way that comes to wait has its own worker for it
       } else {
         co_await sleep_for(kGlance);
@@ -95,11 +107,10 @@ class Fleet {
       ledger.outcome = Outcome::failed;
       ledger.error = std::move(failure);
     }
-    const auto away = ledger.error ? ledger.error->retry_after() : std::nullopt;
-    if (away && *away > kLongestWait && plan_.wait && !stop_.requested()) {
+    const auto away = long_away(ledger);
+    if (away && plan_.wait && !stop_.requested()) {
       waiting_.push_back({index, executor.now() + *away});
-      const auto seconds = std::chrono::ceil<std::chrono::seconds>(*away).count();
-      if (events_.waits) events_.waits(index, ledger, unix_time(executor) + seconds);
+      if (events_.waits) events_.waits(index, ledger, time_after(executor, *away));
       co_return;
     }
     if (events_.ended) events_.ended(index, ledger);
@@ -120,6 +131,21 @@ Task<std::vector<Ledger>> carry_fleet(FleetPlan plan, CarryAccount carry, FleetE
                                       const StopRequest& stop) {
   Fleet fleet(std::move(plan), std::move(carry), std::move(events), stop);
   co_return co_await fleet.run();
+}
+
+Task<Ledger> carry_alone(std::function<Task<Ledger>()> carry, bool wait,
+                         std::function<void(const Ledger& ledger, std::int64_t unix_seconds)> waits,
+                         const StopRequest& stop) {
+  const Executor& executor = (co_await current_scope()).executor();
+  for (;;) {
+    Ledger ledger = co_await carry();
+    const auto away = long_away(ledger);
+    if (!away || !wait || stop.requested()) co_return ledger;
+    waits(ledger, time_after(executor, *away));
+    const TimePoint until = executor.now() + *away;
+    while (executor.now() < until && !stop.requested()) co_await sleep_for(kGlance);
+    if (stop.requested()) co_return ledger;
+  }
 }
 
 }  // namespace postferry

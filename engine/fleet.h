@@ -20,6 +20,9 @@ struct FleetPlan {
   /// An account that must stay away for long (Error::retry_after above kLongestWait) is carried on
   /// when its time has come, while the others go on; else it ends there.
   bool wait = true;
+  /// Takes what the account wants to be there before it begins, if it is; it has another turn soon
+  /// where it is not. None: nothing is wanted.
+  std::function<bool(std::size_t index)> admit = {};
 };
 
 /// Carries one account. What it throws as an Error ends that account alone.
@@ -38,5 +41,10 @@ struct FleetEvents {
 /// `stop` must outlive it.
 Task<std::vector<Ledger>> carry_fleet(FleetPlan plan, CarryAccount carry, FleetEvents events,
                                       const StopRequest& stop);
+
+/// Carries one account by itself, and waits for it in the same way. Throws what `carry` throws.
+Task<Ledger> carry_alone(std::function<Task<Ledger>()> carry, bool wait,
+                         std::function<void(const Ledger& ledger, std::int64_t unix_seconds)> waits,
+                         const StopRequest& stop);
 
 }  // namespace postferry

@@ -376,6 +376,7 @@ class FolderCrosser {
         r_.run,
         r_.memory_bytes,
         r_.stop,
+        r_.give_up,
         [this](const Message& message) { return r_.options.wants(0, message.date); },
         r_.ends.pace,
         s_.repairs};

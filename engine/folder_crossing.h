@@ -24,12 +24,12 @@ struct FolderCrossingRequest {
   RunId run;
   MappedFolder& folder;  // `exists` becomes true when the folder has been made
   std::uint64_t memory_bytes = 0;
-  Duration slowest_batch{};            // of this run so far
-  std::size_t at_once = 0;             // most messages to ask for together, to begin with
-  std::optional<Condemned> condemned;  // to be given up if it is not on the target
-  bool first_run = false;              // the journal knew nothing of this account before
-  std::function<bool()> stop;
-  Windows& windows;    // of this folder in this run
+  Duration slowest_batch{};             // of this run so far
+  std::size_t at_once = 0;              // most messages to ask for together, to begin with
+  std::optional<Condemned> condemned;   // to be given up if it is not on the target
+  bool first_run = false;               // the journal knew nothing of this account before
+  std::function<bool()> stop, give_up;  // as StopRequest's requested() and at_once()
+  Windows& windows;                     // of this folder in this run
   FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
 };
 

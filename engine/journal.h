@@ -134,6 +134,17 @@ struct TargetFolderRecord {
   Uid uid_next_seen;  // the highest UIDNEXT seen, to notice a server that went back
 };
 
+enum class Direction : std::uint8_t { down, up };
+constexpr const char* to_string(Direction direction) {
+  return direction == Direction::down ? "down" : "up";
+}
+
+/// What one login carried in one hour.
+struct TrafficHour {
+  std::int64_t hour = 0;  // since 1970 UTC
+  std::uint64_t bytes = 0;
+};
+
 /// What one crossing step has to say; written together or not at all.
 struct Record {
   FolderId folder;
@@ -225,6 +236,11 @@ class Journal {
   /// its rows become 0, its watermark and the UIDNEXT of its batches 1, and nothing counts as
   /// matched.
   virtual Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) = 0;
+  /// What this login carried in this direction, from that hour on, ascending.
+  virtual Task<std::vector<TrafficHour>> traffic(std::string login, Direction direction,
+                                                 std::int64_t from_hour) = 0;
+  /// Adds to what it carried; hours of more than a month before are forgotten.
+  virtual Task<void> add_traffic(std::string login, Direction direction, TrafficHour more) = 0;
   /// fsync: everything recorded before is on the disk when this returns.
   virtual Task<void> make_durable() = 0;
 };

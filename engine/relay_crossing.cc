@@ -152,7 +152,8 @@ class RelayCrossing {
         connecting = false;
         co_await relay_folder(
             {ends_, *source_, lanes_, options_, account_, run_, tally.source, hunt.at_once(),
-             hunt.condemned(), [this] { return over(); }, windows, tally},
+             hunt.condemned(), [this] { return over(); },
+             [this] { return lanes_.halted() || stop_.at_once(); }, windows, tally},
             result);
       } catch (const Error& error) {
         failure = error;
@@ -204,7 +205,8 @@ class RelayCrossing {
                tally.unknown > 0) {
       ledger_.outcome = Outcome::partial;
     } else if (tally.pending > 0 && !options_.dry_run) {
-      ledger_.outcome = Outcome::interrupted;  // by the user, or some are put off
+      ledger_.outcome = Outcome::interrupted;  // some are put off, or a stop was requested
+      ledger_.error = stop_.reason();
     }
   }
 

@@ -36,16 +36,21 @@ enum class Fate : std::uint8_t {
 class Counter final : public MessageSink {
  public:
   using Missing = std::function<Task<void>(MessageKey, bool, std::string)>;
-  Counter(std::size_t lanes, std::function<bool()> stop, Missing missing)
-      : channel_(lanes), stop_(std::move(stop)), missing_(std::move(missing)) {}
+  Counter(std::size_t lanes, std::function<bool()> stop, std::function<bool()> stop_at_once,
+          Missing missing)
+      : channel_(lanes),
+        stop_(std::move(stop)),
+        stop_at_once_(std::move(stop_at_once)),
+        missing_(std::move(missing)) {}
 
   Task<void> message(Message message) override {
-    if (stop_()) throw StopTransfer{};
+    // What a stream would bring has not been fetched yet.
+    const bool streamed = message.body.streamed();
+    if (stop_at_once_() || (streamed && stop_())) throw StopTransfer{};
     Message copy = message;  // shares the body
     const bool taken = co_await channel_.push(std::move(message));
-    if (taken) co_return;
-    give_up(copy);
-    throw StopTransfer{};
+    if (!taken) give_up(copy);
+    if (!taken || (!streamed && stop_())) throw StopTransfer{};
   }
   Task<void> missing(MessageKey key, bool gone, std::string reason) override {
     co_await missing_(std::move(key), gone, std::move(reason));
@@ -64,7 +69,7 @@ class Counter final : public MessageSink {
 
  private:
   Channel<Message> channel_;
-  std::function<bool()> stop_;
+  std::function<bool()> stop_, stop_at_once_;
   Missing missing_;
 };
 
@@ -114,6 +119,7 @@ class FolderRelay {
 
  private:
   bool over() const { return r_.lanes.halted() || r_.stop(); }
+  bool over_at_once() const { return r_.lanes.halted() || r_.give_up(); }
 
   // --- what is known
 
@@ -281,7 +287,7 @@ class FolderRelay {
     const std::vector<Catalogue::Entry> wanted = due_entries();
     retried_ = false;
     Counter counter(
-        r_.lanes.size(), [this] { return over(); },
+        r_.lanes.size(), [this] { return over(); }, [this] { return over_at_once(); },
         [this](MessageKey key, bool gone, std::string reason) {
           return missing(std::move(key), gone, std::move(reason));
         });
@@ -324,7 +330,7 @@ class FolderRelay {
       if (session == nullptr) co_return;
       std::optional<Message> message = co_await counter.next();
       if (!message) co_return;
-      if (over()) {
+      if (over_at_once()) {
         Counter::give_up(*message);
         co_return;
       }

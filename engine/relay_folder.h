@@ -20,10 +20,10 @@ struct RelayFolderRequest {
   AccountId account;
   RunId run;
   FolderName folder;
-  std::size_t at_once = 0;             // most messages to ask the source for together
-  std::optional<Condemned> condemned;  // to be given up
-  std::function<bool()> stop;
-  Windows& windows;    // of this folder in this run
+  std::size_t at_once = 0;              // most messages to ask the source for together
+  std::optional<Condemned> condemned;   // to be given up
+  std::function<bool()> stop, give_up;  // as StopRequest's requested() and at_once()
+  Windows& windows;                     // of this folder in this run
   FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
 };
 

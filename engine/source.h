@@ -120,6 +120,8 @@ class SourceSession {
   virtual std::unique_ptr<SourceSession> fork() { return nullptr; }
   /// What the server says it can do, in its own words, for people.
   virtual std::vector<std::string> offers() const { return {}; }
+  /// Which software the server is, if that is recognised: "Dovecot", "Gmail".
+  virtual std::string software() const { return {}; }
   /// Says goodbye, if no other session is on the connection; never throws but Cancelled.
   virtual Task<void> logout() = 0;
 };

@@ -117,6 +117,8 @@ class TargetSession {
   virtual std::unique_ptr<TargetSession> fork() { return nullptr; }
   /// As SourceSession::offers().
   virtual std::vector<std::string> offers() const { return {}; }
+  /// As SourceSession::software().
+  virtual std::string software() const { return {}; }
   /// The limits under which a folder that exists is filled; none where the server tells none.
   virtual Task<std::vector<Quota>> quotas(FolderName folder) {
     (void)folder;

@@ -31,7 +31,9 @@ Transfer::Transfer(TransferRequest request) : r_(std::move(request)) {
 }
 
 Task<void> Transfer::message(Message message) {
-  if (r_.stop()) throw StopTransfer{};
+  // What a stream would bring has not been fetched yet.
+  const bool streamed = message.body.streamed();
+  if (r_.give_up() || (streamed && r_.stop())) throw StopTransfer{};
   if (!r_.wanted(message)) {
     if (const auto index = r_.catalogue.find(message.key)) r_.standing[*index] = Standing::filtered;
     if (message.body.streamed()) message.body.pipe().close();
@@ -48,6 +50,7 @@ Task<void> Transfer::message(Message message) {
   held_ += weight(message);
   belt_.push_back(std::move(message));
   arrived_.set();
+  if (!streamed && r_.stop()) throw StopTransfer{};
 }
 
 Task<void> Transfer::missing(MessageKey key, bool gone, std::string reason) {
@@ -78,8 +81,8 @@ Task<bool> Transfer::wait_for_more() {
 
 Task<std::optional<Batch>> Transfer::next() {
   Batch batch;
-  while (belt_.empty() || r_.stop()) {
-    if (closed_ || r_.stop()) co_return std::nullopt;
+  while (belt_.empty() || r_.give_up()) {
+    if (closed_ || r_.give_up()) co_return std::nullopt;
     arrived_.reset();
     co_await arrived_.wait();
   }
@@ -100,7 +103,7 @@ Task<std::optional<Batch>> Transfer::next() {
   }
   if (r_.pace) {
     co_await r_.pace->take(static_cast<double>(batch.messages.size()));
-    if (r_.stop()) co_return std::nullopt;
+    if (r_.give_up()) co_return std::nullopt;
   }
   OpenBatch row;
   row.folder = r_.folder.id;

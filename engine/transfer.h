@@ -33,7 +33,8 @@ struct TransferRequest {
   TargetTraits traits;
   RunId run;
   std::uint64_t memory_bytes = 0;  // of bodies that are here at once, read ahead or on the belt
-  std::function<bool()> stop;      // asked before each message is taken, and before each batch
+  std::function<bool()> stop;      // asked for each message: nothing more is fetched
+  std::function<bool()> give_up;   // and before each batch: nothing more is sent
   std::function<bool(const Message&)> wanted;    // for sources whose catalogue has no dates
   Pace* pace = nullptr;                          // of messages, if there is a limit
   const std::map<MessageKey, Repairs>& repairs;  // with which messages come
@@ -42,8 +43,7 @@ struct TransferRequest {
 /// What the text of a failure begins with, if it is the source that cannot give the message.
 constexpr std::string_view kSourceFailed = "source: ";
 
-/// Thrown through a fetch when the user asked to stop. What is on the belt is given up; what has
-/// been sent is waited for.
+/// Thrown through a fetch that is to stop. What has been sent is waited for.
 struct StopTransfer {};
 
 class Transfer final : public MessageSink, public AppendFeed {

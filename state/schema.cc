@@ -274,9 +274,21 @@ CREATE VIEW messages AS
     JOIN flags ON flags.id = message.flags;
 )sql";
 
+// What logins carried, hour by hour, because providers limit it by the day. login: an end's
+// identity.
+constexpr const char* kVersion8 = R"sql(
+CREATE TABLE traffic (
+  login      TEXT NOT NULL,
+  direction  TEXT NOT NULL,
+  hour       INTEGER NOT NULL,
+  bytes      INTEGER NOT NULL,
+  PRIMARY KEY (login, direction, hour)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                    kVersion5, kVersion6, kVersion7};
+                                    kVersion5, kVersion6, kVersion7, kVersion8};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

@@ -162,6 +162,14 @@ class SqliteJournal final : public Journal {
   Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) override {
     co_await call([&](Store& store) { store.reset_target_folder(folder, uid_validity); });
   }
+  Task<std::vector<TrafficHour>> traffic(std::string login, Direction direction,
+                                         std::int64_t from_hour) override {
+    co_return co_await call(
+        [&](Store& store) { return store.traffic(login, direction, from_hour); });
+  }
+  Task<void> add_traffic(std::string login, Direction direction, TrafficHour more) override {
+    co_await call([&](Store& store) { store.add_traffic(login, direction, more); });
+  }
   Task<void> make_durable() override {
     SyncCall sync;
     co_await dispatch(sync);

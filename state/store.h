@@ -63,6 +63,10 @@ class Store {
                                     const MessageKey& after, std::size_t limit);
   void set_state(FolderId folder, const std::vector<MessageKey>& keys, MessageState state);
 
+  std::vector<TrafficHour> traffic(const std::string& login, Direction direction,
+                                   std::int64_t from_hour);
+  void add_traffic(const std::string& login, Direction direction, const TrafficHour& more);
+
  private:
   void void_keys(FolderId folder);
   TargetFolderId target_folder_of(AccountId account, const FolderName& name);

@@ -1,4 +1,4 @@
-// Runs and their ledgers in SQL.
+// Runs, their ledgers, and what logins carried, in SQL.
 
 #include <cmath>
 #include <string>
@@ -163,6 +163,30 @@ std::optional<RunRecord> Store::run(AccountId account, RunId id) {
   }
   if (run) read_ledger(*run);
   return run;
+}
+
+std::vector<TrafficHour> Store::traffic(const std::string& login, Direction direction,
+                                        std::int64_t from_hour) {
+  Query query = database_.query(
+      "SELECT hour, bytes FROM traffic WHERE login = ? AND direction = ? AND hour >= ?"
+      " ORDER BY hour");
+  query.bind({login, to_string(direction), from_hour});
+  std::vector<TrafficHour> hours;
+  while (query.step()) hours.push_back({query.integer(0), count(query, 1)});
+  return hours;
+}
+
+void Store::add_traffic(const std::string& login, Direction direction, const TrafficHour& more) {
+  constexpr std::int64_t kMonth = 31 * 24;
+  database_
+      .query(
+          "INSERT INTO traffic (login, direction, hour, bytes) VALUES (?, ?, ?, ?)"
+          " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes")
+      .bind({login, to_string(direction), more.hour, more.bytes})
+      .run();
+  database_.query("DELETE FROM traffic WHERE login = ? AND hour < ?")
+      .bind({login, more.hour - kMonth})
+      .run();
 }
 
 }  // namespace postferry::state

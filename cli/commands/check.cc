@@ -1,10 +1,13 @@
 #include "engine/check.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <iterator>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/pair.h"
+#include "cli/presets.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
 #include "engine/relay_check.h"
@@ -47,6 +50,8 @@ Report run_check(const PairOptions& options, Observer& log) {
   const TimePoint begun = executor.now();
   try {
     report.check = block_on(root, look(wiring, options, journal.get(), log));
+    std::ranges::move(preset_notes(options, *report.check),
+                      std::back_inserter(report.check->notes));
     if (!report.check->problems.empty()) report.ledger.outcome = Outcome::partial;
   } catch (const Cancelled&) {
     report.ledger.outcome = Outcome::interrupted;

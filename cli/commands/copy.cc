@@ -4,9 +4,11 @@
 #include "cli/kept_originals.h"
 #include "cli/observers.h"
 #include "cli/progress_tty.h"
+#include "cli/proof_text.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
 #include "engine/crossing.h"
+#include "engine/fleet.h"
 
 namespace postferry::cli {
 
@@ -34,10 +36,15 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   report.target = options.target.to_string();
   std::optional<Pace> pace = pace_of_messages(options);
   KeptOriginals originals(options);
-  report.ledger = block_on(
-      executor,
-      carry_account(wiring.account(), wiring.spool(), options, crossing_options(options),
-                    {*journal, observers, nullptr, pace ? &*pace : nullptr, stop, &originals}));
+  const auto carry = [&] {
+    return carry_account(wiring.account(), wiring.spool(), options, crossing_options(options),
+                         {*journal, observers, nullptr, pace ? &*pace : nullptr, stop, &originals});
+  };
+  const auto waits = [&](const Ledger& ledger, std::int64_t until) {
+    log.note(Level::warning, std::string(ledger.error->what()) + "; goes on at " + utc_text(until) +
+                                 " UTC, or run the same command again");
+  };
+  report.ledger = block_on(executor, carry_alone(carry, options.wait, waits, stop));
   report.repaired = originals.repaired();
   if (report.ledger.messages().rejected > 0) {
     report.refusals = block_on(executor, refusals(*journal, identity_of(options)));

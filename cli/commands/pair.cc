@@ -161,15 +161,17 @@ Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) 
 
 Task<Ledger> carry_account(WiredAccount& ends, SpoolFactory& spool, PairOptions options,
                            CrossingOptions crossing, Carriage carriage) {
-  if (options.target.relays()) {
-    co_return co_await relay_account(
-        {ends.source(), ends.relay(), carriage.journal, carriage.observer, spool},
-        identity_of(options), std::move(crossing), carriage.stop);
-  }
-  co_return co_await cross_account(
-      {ends.source(), ends.target(), carriage.journal, carriage.observer, carriage.turns,
-       carriage.pace, options.repair ? carriage.originals : nullptr},
-      identity_of(options), std::move(crossing), carriage.stop);
+  const auto carry = [&](const StopRequest& stop) {
+    if (options.target.relays())
+      return relay_account(
+          {ends.source(), ends.relay(), carriage.journal, carriage.observer, spool},
+          identity_of(options), std::move(crossing), stop);
+    return cross_account(
+        {ends.source(), ends.target(), carriage.journal, carriage.observer, carriage.turns,
+         carriage.pace, options.repair ? carriage.originals : nullptr},
+        identity_of(options), std::move(crossing), stop);
+  };
+  co_return co_await carry_within(ends.day_limits(), carriage.journal, carriage.stop, carry);
 }
 
 std::optional<Pace> pace_of_messages(const PairOptions& options) {

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
@@ -10,6 +12,7 @@
 #include "cli/heartbeat.h"
 #include "cli/kept_originals.h"
 #include "cli/observers.h"
+#include "cli/presets.h"
 #include "cli/proof_text.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
@@ -46,15 +49,17 @@ struct Voyage {
 };
 
 /// What is done with one account, whose sessions and passwords live no longer than this.
-using Work = Task<Ledger> (*)(Voyage& voyage, const PairOptions& options, Report& report);
+using Work = Task<Ledger> (*)(Voyage& voyage, const PairOptions& options,
+                              std::optional<Berth> berth, Report& report);
 
-Task<Ledger> carry(Voyage& voyage, const PairOptions& options, Report& report) {
+Task<Ledger> carry(Voyage& voyage, const PairOptions& options, std::optional<Berth> berth,
+                   Report& report) {
   AccountWatch watch(options.account, voyage.count, voyage.log);
   PlanCount plan(report.planned_bytes);
   std::vector<Observer*> watchers{&watch};
   if (options.dry_run) watchers.push_back(&plan);
   Observers observers(std::move(watchers));
-  WiredAccount ends(voyage.machine, options, watch);
+  WiredAccount ends(voyage.machine, options, watch, WiredEnds::both, std::move(berth));
   CrossingOptions crossing = crossing_options(options);
   crossing.memory_bytes = voyage.memory_bytes;
   const AccountIdentity identity = identity_of(options);
@@ -68,9 +73,10 @@ Task<Ledger> carry(Voyage& voyage, const PairOptions& options, Report& report) {
   co_return ledger;
 }
 
-Task<Ledger> check(Voyage& voyage, const PairOptions& options, Report& report) {
+Task<Ledger> check(Voyage& voyage, const PairOptions& options, std::optional<Berth> berth,
+                   Report& report) {
   AccountWatch watch(options.account, voyage.count, voyage.log);
-  WiredAccount ends(voyage.machine, options, watch);
+  WiredAccount ends(voyage.machine, options, watch, WiredEnds::both, std::move(berth));
   const AccountIdentity identity = identity_of(options);
   const bool known = co_await voyage.journal.knows(identity.name);
   if (options.target.relays()) {
@@ -84,14 +90,16 @@ Task<Ledger> check(Voyage& voyage, const PairOptions& options, Report& report) {
         co_await check_account({ends.source(), ends.target(), known ? &voyage.journal : nullptr,
                                 watch, identity, crossing_options(options)});
   }
+  std::ranges::move(preset_notes(options, *report.check), std::back_inserter(report.check->notes));
   Ledger ledger;
   if (!report.check->problems.empty()) ledger.outcome = Outcome::partial;
   co_return ledger;
 }
 
-Task<Ledger> verify(Voyage& voyage, const PairOptions& options, Report& report) {
+Task<Ledger> verify(Voyage& voyage, const PairOptions& options, std::optional<Berth> berth,
+                    Report& report) {
   AccountWatch watch(options.account, voyage.count, voyage.log);
-  WiredAccount ends(voyage.machine, options, watch);
+  WiredAccount ends(voyage.machine, options, watch, WiredEnds::both, std::move(berth));
   const AccountIdentity identity = identity_of(options);
   const std::unique_ptr<Journal> empty = open_journal_in_memory();
   const bool known = co_await voyage.journal.knows(identity.name);
@@ -101,13 +109,14 @@ Task<Ledger> verify(Voyage& voyage, const PairOptions& options, Report& report) 
   co_return ledger_of(*report.verify);
 }
 
-Task<Ledger> list_failed(Voyage& voyage, const PairOptions& options, Report& report) {
+Task<Ledger> list_failed(Voyage& voyage, const PairOptions& options, std::optional<Berth> berth,
+                         Report& report) {
   report.failed.emplace();
   const bool known = co_await voyage.journal.knows(identity_of(options).name);
   if (known) report.failed = co_await failed_messages(voyage.journal, options);
   AccountWatch watch(options.account, voyage.count, voyage.log);
   if (options.export_to && !report.failed->empty()) {
-    WiredAccount ends(voyage.machine, options, watch, WiredEnds::source);
+    WiredAccount ends(voyage.machine, options, watch, WiredEnds::source, std::move(berth));
     make_directory(*options.export_to);
     co_await export_messages(ends.source(), *options.export_to + "/" + safe_name(options.account),
                              *report.failed);
@@ -117,12 +126,13 @@ Task<Ledger> list_failed(Voyage& voyage, const PairOptions& options, Report& rep
   co_return ledger_of(*report.failed);
 }
 
-Task<Ledger> take_back(Voyage& voyage, const PairOptions& options, Report& report) {
+Task<Ledger> take_back(Voyage& voyage, const PairOptions& options, std::optional<Berth> berth,
+                       Report& report) {
   AccountWatch watch(options.account, voyage.count, voyage.log);
   const AccountIdentity identity = identity_of(options);
   const std::optional<RunId> run = co_await run_meant(voyage.journal, identity, options.run);
   if (!run) throw Error(ErrorKind::usage, "the journal has no run " + options.run);
-  WiredAccount ends(voyage.machine, options, watch);
+  WiredAccount ends(voyage.machine, options, watch, WiredEnds::both, std::move(berth));
   report.undo =
       co_await undo_run({ends.source(), ends.target(), voyage.journal, watch, &voyage.turns},
                         identity, *run, crossing_options(options), voyage.stop);
@@ -193,6 +203,15 @@ Task<std::vector<PairOptions>> choose(const Job& job, Journal& journal, FleetPla
   co_return chosen;
 }
 
+/// What a limit for all leaves to each, so that nobody's second session keeps another from its
+/// first.
+void share_sessions(std::vector<PairOptions>& accounts, std::size_t share) {
+  for (PairOptions& options : accounts) {
+    const std::size_t wanted = static_cast<std::size_t>(options.sessions.value_or(kSessionsAfar));
+    options.sessions = static_cast<int>(std::clamp<std::size_t>(share, 1, wanted));
+  }
+}
+
 }  // namespace
 
 JobReport run_job(const Job& job, Terminal& terminal, Observer& log) {
@@ -205,9 +224,17 @@ JobReport run_job(const Job& job, Terminal& terminal, Observer& log) {
   const SignalWatch signals(executor, whole, terminal, log, stop);
 
   FleetPlan plan;
-  const std::vector<PairOptions> chosen = block_on(executor, choose(job, *journal, plan));
+  std::vector<PairOptions> chosen = block_on(executor, choose(job, *journal, plan));
   plan.side_by_side = side_by_side(whole, chosen.size());
   plan.wait = whole.wait;
+  std::vector<std::optional<Berth>> berths(chosen.size());
+  if (machine.berths()) {
+    share_sessions(chosen, machine.berths()->at_each() / plan.side_by_side);
+    plan.admit = [&](std::size_t index) {
+      berths[index] = machine.berths()->take(hosts_of(chosen[index]));
+      return berths[index].has_value();
+    };
+  }
 
   JobReport report = begin_report(job);
   for (const PairOptions& options : chosen) report.accounts.push_back(report_of(options));
@@ -239,11 +266,13 @@ JobReport run_job(const Job& job, Terminal& terminal, Observer& log) {
   };
   const TimePoint begun = executor.now();
   std::vector<Ledger> ledgers = block_on(
-      executor,
-      carry_fleet(
-          std::move(plan),
-          [&](std::size_t index) { return work(voyage, chosen[index], report.accounts[index]); },
-          std::move(events), stop));
+      executor, carry_fleet(
+                    std::move(plan),
+                    [&](std::size_t index) {
+                      return work(voyage, chosen[index], std::exchange(berths[index], std::nullopt),
+                                  report.accounts[index]);
+                    },
+                    std::move(events), stop));
   report.seconds = std::chrono::duration<double>(executor.now() - begun).count();
   for (std::size_t i = 0; i < ledgers.size(); ++i) {
     report.accounts[i].ledger = std::move(ledgers[i]);

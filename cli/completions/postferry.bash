@@ -6,14 +6,14 @@ _postferry() {
         --transcript --help"
     local filter="--since --before --max-size --journal --retries --quiet"
     local copy="$filter --deletions --force-deletions --after-copy --dry-run --sessions --memory
-        --limit-rate --limit-messages --no-progress"
+        --limit-rate --limit-messages --source-daily --target-daily --no-wait --no-progress"
     local verify="$filter --level"
     local failed="--export --accept --journal --quiet" retry="--repair --dry-run --journal --sessions --memory
-        --retries --no-progress --quiet" undo="--dry-run --yes --journal --retries"
+        --retries --no-progress --no-wait --quiet" undo="--dry-run --yes --journal --retries"
     local relay="--envelope-sender --resent"
     local journal="--recipient --journal --json --log-level --help"
-    local accounts="--only --jobs" fleet="--no-wait --limit-logins"
-    local run="--only --failed --skip-complete --jobs --no-wait --limit-logins"
+    local accounts="--only --jobs" fleet="--limit-sessions --limit-logins --limit-host-rate"
+    local run="--only --failed --skip-complete --jobs $fleet"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "copy run check verify failed retry status report undo --help --version" -- "$current")

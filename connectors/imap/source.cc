@@ -51,9 +51,9 @@ class ImapSourceSession final : public SourceSession {
     return std::make_unique<ImapSourceSession>(account_, party_.line(), nullptr);
   }
 
-  std::vector<std::string> offers() const override {
-    return party_.session().capabilities.names();
-  }
+  std::string software() const override { return party_.session().quirks.software; }
+
+  std::vector<std::string> offers() const override { return party_.session().capabilities.names(); }
 
   Task<void> logout() override { return say_goodbye(); }
 

@@ -156,6 +156,7 @@ class ImapTargetSession final : public TargetSession {
     return std::make_unique<ImapTargetSession>(account_, party_.line(), nullptr);
   }
 
+  std::string software() const override { return session_.quirks.software; }
   std::vector<std::string> offers() const override { return session_.capabilities.names(); }
 
   Task<std::vector<Quota>> quotas(FolderName folder) override {

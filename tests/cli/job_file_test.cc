@@ -28,14 +28,14 @@ class Desk {
   }
   ~Desk() { std::filesystem::remove_all(directory_); }
 
-  std::string write(const std::string& name, const std::string& text) {
+  std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) {
     const std::string path = directory_ + "/" + name;
     std::ofstream(path) << text;
-    ::chmod(path.c_str(), 0600);
+    ::chmod(path.c_str(), mode);
     return path;
   }
-  Job load(const std::string& text, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"run", write("job.toml", text)};
+  Job load(const std::string& text, std::vector<std::string> more = {}, mode_t mode = 0600) {
+    std::vector<std::string> arguments{"run", write("job.toml", text, mode)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Invocation invocation = parse_command_line(arguments);
     REQUIRE(invocation.job);
@@ -115,6 +115,67 @@ TEST_CASE("a table of passwords that others may read is warned of") {
   const Job job = desk.load(std::string("accounts = \"people.csv\"\n") + kEnds);
   REQUIRE(job.warnings.size() == 1);
   CHECK_THAT(job.warnings[0], Contains("chmod 600"));
+}
+
+TEST_CASE("a job file with passwords that others may read is warned of, too") {
+  Desk desk;
+  const std::string text = std::string(kEnds) +
+                           "[[account]]\nsource_user = \"ann\"\ntarget_user = \"ann\"\n"
+                           "source_password = \"s\"\ntarget_password = \"t\"\n";
+  CHECK(desk.load(text).warnings.empty());
+  CHECK(desk.load(text, {}, 0644).warnings.size() == 1);
+}
+
+TEST_CASE(
+    "a relay of a job wants a recipient for each account, and a login only if a user is given") {
+  Desk desk;
+  const std::string people =
+      "[[account]]\nsource_user = \"ann\"\nsource_password = \"s\"\nrecipient = "
+      "\"ann@new.example\"\n"
+      "[[account]]\nsource_user = \"bob\"\nsource_password = \"s\"\nrecipient = "
+      "\"bob@new.example\"\n";
+  const std::string source = "[source]\nurl = \"imaps://old.example\"\n";
+  const Job open = desk.load("envelope_sender = \"it@new.example\"\n" + source +
+                             "[target]\nurl = \"smtp://new.example\"\n" + people);
+  REQUIRE(open.accounts.size() == 2);
+  CHECK(open.accounts[1].target.recipient == "bob@new.example");
+  CHECK_FALSE(open.accounts[1].target.has_login());
+  const std::string login =
+      source + "[target]\nurl = \"smtp://new.example\"\nuser = \"it@new.example\"\n";
+  desk.environment.clear();
+  CHECK(desk.faults(login + people).size() == 2);  // the password
+  const Job logged_in = desk.load(login + "password_command = \"pass it\"\n" + people);
+  CHECK(logged_in.accounts[0].target.user == "it@new.example");
+  const auto faults = desk.faults(source + "[target]\nurl = \"lmtp:run/lmtp\"\n" + people +
+                                  "[[account]]\nsource_user = \"eve\"\nsource_password = \"s\"\n");
+  REQUIRE_FALSE(faults.empty());
+  CHECK_THAT(faults.back(), Contains("needs --recipient"));
+  const Job socket = desk.load("envelope_sender = \"<>\"\n" + source +
+                               "[target]\nurl = \"lmtp:run/lmtp\"\n" + people);
+  CHECK_THAT(socket.accounts[0].target.path, Catch::StartsWith("/tmp/postferry-job-"));
+}
+
+TEST_CASE("no fault repeats what a shifted column of a table holds") {
+  Desk desk;
+  const char* column = GENERATE("max_size", "since", "map", "retries", "recipient", "source_daily",
+                                "source_preset", "source_url", "sessions", "deletions");
+  desk.write("people.csv", std::string("source_user,target_user,source_password,") + column +
+                               "\nann,ann,hun,%ter2\n");
+  const auto faults = desk.faults("accounts = \"people.csv\"\n" + std::string(kEnds));
+  INFO(column);
+  REQUIRE_FALSE(faults.empty());
+  for (const std::string& fault : faults) CHECK_THAT(fault, !Contains("ter2"));
+}
+
+TEST_CASE("a password that is no text is refused, for it would be another one") {
+  Desk desk;
+  const char* value = GENERATE("0x10", "1_000", "1e3", "true", "1979-05-27", "[\"a\"]");
+  const auto faults = desk.faults(std::string(kEnds) +
+                                  "[[account]]\nsource_user = \"ann\"\ntarget_user = \"ann\"\n"
+                                  "target_password = \"t\"\nsource_password = " +
+                                  value + "\n");
+  REQUIRE_FALSE(faults.empty());
+  CHECK_THAT(faults[0], Contains("job.toml:9: source_password: a password is a text"));
 }
 
 TEST_CASE("every fault of a job is told at once, with its line") {
@@ -210,11 +271,45 @@ TEST_CASE("a preset knows a provider's server, by its name or its host") {
   CHECK(job.accounts[0].source.sessions == 2);
   CHECK(job.accounts[0].target.sessions == 8);
   CHECK(job.accounts[1].target.sessions == 0);
+  CHECK(job.accounts[0].target_daily == 500'000'000u);
+  CHECK_FALSE(job.accounts[0].source_daily);
+  CHECK_FALSE(job.accounts[1].target_daily);
   const auto faults = desk.faults(
       "[source]\npreset = \"gnail\"\n[target]\npreset = \"gmail\"\n"
       "[[account]]\nsource_user = \"ann\"\ntarget_user = \"ann\"\n");
   REQUIRE(faults.size() == 1);
   CHECK_THAT(faults[0], Contains("there is no preset gnail; there are gmail"));
+}
+
+TEST_CASE("a day's bytes are the account's, else the end's, else the provider's") {
+  Desk desk;
+  const std::string text =
+      "[source]\nurl = \"imaps://imap.gmail.com\"\n"
+      "[target]\nurl = \"imaps://imap.gmail.com\"\ndaily = \"200M\"\n"
+      "[[account]]\nsource_user = \"ann\"\ntarget_user = \"anna\"\ntarget_daily = \"none\"\n"
+      "[[account]]\nsource_user = \"bob\"\ntarget_user = \"rob\"\nsource_daily = \"1G\"\n"
+      "[[account]]\nsource_url = \"pop3s://eve@pop.gmail.com\"\ntarget_user = \"eva\"\n";
+  const Job job = desk.load(text);
+  CHECK(job.accounts[0].source_daily == 2'500'000'000u);
+  CHECK(job.accounts[0].target_daily == 0u);
+  CHECK(job.accounts[1].source_daily == 1'000'000'000u);
+  CHECK(job.accounts[1].target_daily == 200'000'000u);
+  CHECK(job.accounts[2].source_daily == 1'250'000'000u);
+  const Job told = desk.load(text, {"--target-daily", "300M"});
+  CHECK(told.accounts[0].target_daily == 300'000'000u);
+  CHECK(told.accounts[1].target_daily == 300'000'000u);
+  const auto faults = desk.faults(text + "source_daily = \"lots\"\n");
+  REQUIRE(faults.size() == 1);
+  CHECK_THAT(faults[0], Contains("job.toml:17: source: daily: "));
+}
+
+TEST_CASE("one session at a host is too little where both ends are there") {
+  Desk desk;
+  const auto faults = desk.faults(
+      "limit_sessions = 1\n[source]\nurl = \"imaps://mail.example\"\n[target]\nurl = "
+      "\"imaps://mail.example\"\n[[account]]\nsource_user = \"ann\"\ntarget_user = \"bob\"\n");
+  REQUIRE(faults.size() == 1);
+  CHECK_THAT(faults[0], Contains("source and target are one host, mail.example"));
 }
 
 TEST_CASE("two accounts of a job never have the same two ends") {

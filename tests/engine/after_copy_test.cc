@@ -119,6 +119,12 @@ class WatchedJournal final : public Journal {
   Task<void> reset_target_folder(TargetFolderId f, std::uint32_t v) override {
     return inner_->reset_target_folder(f, v);
   }
+  Task<std::vector<TrafficHour>> traffic(std::string l, Direction d, std::int64_t h) override {
+    return inner_->traffic(std::move(l), d, h);
+  }
+  Task<void> add_traffic(std::string l, Direction d, TrafficHour h) override {
+    return inner_->add_traffic(std::move(l), d, h);
+  }
 
  private:
   std::unique_ptr<Journal> inner_;

@@ -168,8 +168,9 @@ TEST_CASE("a resend that is refused or put off leaves the message unknown") {
   shore.relay.answer = [](const Message&) { return Undecided{"lost"}; };
   shore.run();
   shore.options.only_failed = shore.options.resend_unknown = true;
-  shore.relay.answer = GENERATE(std::function<RelayResult(const Message&)>(
-                                    [](const Message&) { return Refused{"no", false}; }),
+  shore.relay.answer = GENERATE(std::function<RelayResult(const Message&)>([](const Message&) {
+                                  return Refused{"no", false};
+                                }),
                                 [](const Message&) { return Deferred{"later"}; });
   CHECK(shore.run().messages().unknown == 1);
   CHECK(shore.rows().at(0).state == MessageState::unknown);

@@ -107,12 +107,14 @@ void schedule(unsigned seed) {
   pair.run();
   const std::uint64_t appended = pair.target.appended;
   const Ledger last = pair.run();
-  INFO("seed " << seed << ", replay with SWARM_SEED=" << seed << " SWARM_COUNT=1; uidplus " << target.traits.uidplus << " uidl " << source.uidl_keys);
+  INFO("seed " << seed << ", replay with SWARM_SEED=" << seed << " SWARM_COUNT=1; uidplus "
+               << target.traits.uidplus << " uidl " << source.uidl_keys);
   std::string told;
   for (const std::string& note : pair.observer.notes) told += note + "\n";
   for (MemoryFolder& folder : pair.target.folders())
     for (const MemoryMessage& m : folder.messages)
-      told += folder.name.to_string() + " " + std::to_string(m.uid.value) + " " + m.flags.to_string() + " " + m.bytes.substr(0, 60) + "\n";
+      told += folder.name.to_string() + " " + std::to_string(m.uid.value) + " " +
+              m.flags.to_string() + " " + m.bytes.substr(0, 60) + "\n";
   INFO(told);
   CHECK(last.outcome == Outcome::complete);
   CHECK(pair.target.appended == appended);

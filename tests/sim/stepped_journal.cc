@@ -111,6 +111,13 @@ class SteppedJournal final : public Journal {
   Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t validity) override {
     return step("reset_target_folder", inner_.reset_target_folder(folder, validity));
   }
+  Task<std::vector<TrafficHour>> traffic(std::string login, Direction direction,
+                                         std::int64_t from) override {
+    return step("traffic", inner_.traffic(std::move(login), direction, from));
+  }
+  Task<void> add_traffic(std::string login, Direction direction, TrafficHour more) override {
+    return step("add_traffic", inner_.add_traffic(std::move(login), direction, more));
+  }
   Task<void> make_durable() override { return settle(step("make_durable", inner_.make_durable())); }
 
  private:

@@ -577,3 +577,29 @@ TEST_CASE("A failure that is accepted stays accepted when it is refused again") 
   CHECK(failures.at(0).accepted);
   CHECK_FALSE(failures.at(1).accepted);
 }
+
+TEST_CASE("What a login carried is added up by the hour, and forgotten after a month") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const auto add = [&](const char* login, Direction direction, TrafficHour hour) {
+    run(journal->add_traffic(login, direction, hour));
+  };
+  add("ann", Direction::down, {100, 5});
+  add("ann", Direction::down, {102, 7});
+  add("ann", Direction::down, {102, 8});
+  add("ann", Direction::up, {102, 1});
+  add("bob", Direction::down, {102, 2});
+  const auto bytes = [&](const char* login, Direction direction, std::int64_t from) {
+    std::vector<std::pair<std::int64_t, std::uint64_t>> hours;
+    for (const TrafficHour& hour : run(journal->traffic(login, direction, from)))
+      hours.emplace_back(hour.hour, hour.bytes);
+    return hours;
+  };
+  using Hours = std::vector<std::pair<std::int64_t, std::uint64_t>>;
+  CHECK(bytes("ann", Direction::down, 0) == Hours{{100, 5}, {102, 15}});
+  CHECK(bytes("ann", Direction::down, 101) == Hours{{102, 15}});
+  CHECK(bytes("ann", Direction::up, 0) == Hours{{102, 1}});
+  CHECK(bytes("bob", Direction::down, 0) == Hours{{102, 2}});
+  add("ann", Direction::down, {101 + 31 * 24, 3});
+  CHECK(bytes("ann", Direction::down, 0) == Hours{{102, 15}, {101 + 31 * 24, 3}});
+}

@@ -74,6 +74,9 @@ TEST_CASE("A journal of format 1 opens with its account, folders, messages and b
   CHECK_FALSE(run(journal->failures(folders[0].id)).at(0).accepted);
   for (const RunRecord& record : run(journal->runs(account, 9)))
     CHECK(record.ledger.folders.empty());
+  CHECK(run(journal->traffic("imap://ann@old", Direction::down, 0)).empty());
+  run(journal->add_traffic("imap://ann@old", Direction::down, {472'222, 9}));
+  CHECK(run(journal->traffic("imap://ann@old", Direction::down, 0)).at(0).bytes == 9);
   const std::vector<OpenBatch> batches = run(journal->open_batches(folders[0].target_folder));
   REQUIRE(batches.size() == 1);
   CHECK(batches[0].keys == std::vector<MessageKey>{key(9), key("x\"y")});
@@ -89,7 +92,7 @@ TEST_CASE("A new journal has the tables that are documented, and views in words"
     run(journal->record(record_of(ann, {row(key(1), 5)})));
   }
   state::Database database = state::Database::open(path, state::Database::Mode::read_only);
-  for (const char* table : {"account", "folder", "message", "batch", "failure", "run"}) {
+  for (const char* table : {"account", "folder", "message", "batch", "failure", "run", "traffic"}) {
     state::Query query =
         database.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
     CHECK(query.bind({table}).step());
