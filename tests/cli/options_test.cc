@@ -159,7 +159,8 @@ TEST_CASE("all commands but copy take a job file, and undo its run after that") 
 }
 
 TEST_CASE("what chooses accounts means nothing with a pair, and is refused") {
-  for (const char* option : {"--only=ann", "--jobs=2", "--limit-logins=3", "--no-wait"}) {
+  for (const char* option : {"--only=ann", "--jobs=2", "--limit-logins=3", "--limit-sessions=3",
+                             "--limit-host-rate=5K"}) {
     INFO(option);
     CHECK_THAT(refusal({"retry", kSource, kTarget, option}).first, Contains("is for a job file"));
   }

@@ -61,7 +61,7 @@ struct link {
 
 static int64_t delay_ns, bytes_per_second, cut_after = -1, faulty_count = INT64_MAX, sound_count;
 static int fault_way = kDown, cut_with_fin, stall_only;
-static int64_t count_links, count_faults, count_bytes[2];
+static int64_t count_links, count_faults, count_bytes[2], most_links;
 static int poller, timer;
 static struct link *links, *graveyard;
 static volatile sig_atomic_t asked_counters, asked_cut;
@@ -274,12 +274,23 @@ static void handle(struct end* e, uint32_t events, int64_t now) {
     if (!l->dead && !l->stalled && !e->eof && (events & (EPOLLIN | EPOLLERR | EPOLLHUP))) read_end(e, now);
 }
 
+/* Connections that neither side has ended, when something was accepted and all else was heard. */
+static void count_most(void) {
+    static int64_t seen_links;
+    if (seen_links == count_links) return;
+    seen_links = count_links;
+    int64_t alive = 0;
+    for (struct link* l = links; l; l = l->next) alive += !l->ends[0].eof && !l->ends[1].eof;
+    if (alive > most_links) most_links = alive;
+}
+
 static void act_on_signals(void) {
     if (asked_counters) {
         asked_counters = 0;
-        printf("{\"connections\": %lld, \"faults\": %lld, \"up_bytes\": %lld, \"down_bytes\": %lld}\n",
-               (long long)count_links, (long long)count_faults, (long long)count_bytes[kUp],
-               (long long)count_bytes[kDown]);
+        printf("{\"connections\": %lld, \"most_at_once\": %lld, \"faults\": %lld, \"up_bytes\": %lld, "
+               "\"down_bytes\": %lld}\n",
+               (long long)count_links, (long long)most_links, (long long)count_faults,
+               (long long)count_bytes[kUp], (long long)count_bytes[kDown]);
         fflush(stdout);
     }
     if (asked_cut) {
@@ -362,6 +373,7 @@ int main(int argc, char** argv) {
             if (events[i].data.ptr) handle(events[i].data.ptr, events[i].events, now);
             else if (read(timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN) die("timerfd");
         }
+        count_most();
         if (delay_ns || bytes_per_second) {
             now = now_ns();
             for (struct link *l = links, *next; l; l = next) {

@@ -35,10 +35,11 @@ class Proxy:
     delay_ms, mb_per_second     as cutproxy's -d and -b
     cut_after, way              bytes that pass in the direction "up" (to the server) or "down"
     fin, stall, count, skip     as -f, -s, -n and -k
+    listen                      ports of its own, in the same order; else free ones
     """
 
     def __init__(self, *ports, folder=None, delay_ms=0, mb_per_second=0, cut_after=None, way="down", fin=False,
-                 stall=False, count=None, skip=0):
+                 stall=False, count=None, skip=0, listen=None):
         options = ["-d", str(delay_ms)]
         if mb_per_second:
             options += ["-b", str(mb_per_second)]
@@ -46,7 +47,7 @@ class Proxy:
             options += ["-c", str(cut_after), "-w", way, *["-f"] * fin, *["-s"] * stall, "-k", str(skip)]
             if count is not None:
                 options += ["-n", str(count)]
-        self._argv = [str(build(folder)), *options, *(f"0:{port}" for port in ports)]
+        self._argv = [str(build(folder)), *options, *(f"{own}:{port}" for own, port in zip(listen or [0] * len(ports), ports))]
         self._ports, self._process = {}, None
 
     def __getitem__(self, port):
@@ -62,7 +63,7 @@ class Proxy:
         raise RuntimeError(f"cutproxy ended: {' '.join(self._argv)}")
 
     def counters(self):
-        """{"connections", "faults", "up_bytes", "down_bytes"} so far."""
+        """{"connections", "most_at_once", "faults", "up_bytes", "down_bytes"} so far."""
         self._process.send_signal(signal.SIGUSR1)
         if not select.select([self._process.stdout], [], [], 10)[0]:
             raise TimeoutError("cutproxy does not answer")

@@ -1,4 +1,5 @@
 """Many accounts at a time: `postferry run JOB.toml`."""
+import contextlib
 import pathlib
 import shutil
 import signal
@@ -6,7 +7,9 @@ import sqlite3
 import subprocess
 
 import mailbox as mailboxes
-from harness import Endpoint, Skipped, expect, expect_appended_once, expect_equal, fill, logged_in, test
+from harness import Endpoint, Skipped, expect, expect_appended_once, expect_equal, fill, logged_in, status, test, url
+from postfix import DOMAIN
+from test_relay import letters, postfix, subjects
 
 
 def job(world, count, messages=20, target=None, **more):
@@ -134,6 +137,121 @@ def under_way(world):
         if world.alive(process):
             world.signal(process, signal.SIGTERM)
         world.finish(process)
+
+
+@test("a day's bytes end a run in good order, are counted across runs, and the copy goes on a day later")
+def daily(world):
+    source, target = world.dovecot(), world.target()
+    user = world.user(source, target)
+    fill(source, user, mailboxes.mixed(60, 9, largest=20_000))
+    journal = world.journal()
+    ends = url(source, user), url(target, user)
+    first = world.copy(*ends, "--source-daily", "100K", "--no-wait", journal=journal).expect_code(75).expect_balance()
+    expect(first.account["error"]["kind"] == "throttled" and "100 kB" in first.account["error"]["message"], first.account)
+    copied, pending = first.messages["copied"], first.messages["pending"]
+    expect(copied > 0 and pending > 0, first.messages)
+    # What the first run carried is remembered: nothing is begun on the same day.
+    again = world.copy(*ends, "--source-daily", "100K", "--no-wait", journal=journal).expect_code(75)
+    expect(again.account["folders"] == 0 and again.messages["seen"] == 0, again.out[:400])
+    with sqlite3.connect(journal) as there:
+        carried = there.execute("SELECT direction, sum(bytes) FROM traffic GROUP BY 1").fetchall()
+        expect(len(carried) == 1 and carried[0][0] == "down" and carried[0][1] >= 100_000, carried)
+        there.execute("UPDATE traffic SET hour = hour - 30")  # a day passes
+    world.copy(*ends, "--source-daily", "10M", journal=journal).expect_code(0).expect_balance()
+    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+    expect_appended_once(Endpoint.of(target, user))
+
+
+@test("a job says when an account whose day is used up goes on, while the others do, and waits for it")
+def daily_job(world):
+    users, source, target, file, table = job(world, 3, messages=30)
+    rows = table.read_text().splitlines()
+    limits = ["target_daily", "20K", "none", "none"]
+    table.write_text("".join(f"{row},{limit}\n" for row, limit in zip(rows, limits)))
+    process = world.start([world.program, "run", str(file), "--no-progress", "--json"])
+    out, err = process.files
+    try:
+        while world.alive(process) and "goes on at" not in err.read_text():
+            pass
+        expect(world.alive(process), "it did not wait:", err.read_text())
+        while world.alive(process) and any(not has_ended(file, user) for user in users[1:]):
+            pass
+    finally:
+        if world.alive(process):
+            world.signal(process, signal.SIGTERM)
+        ended = world.finish(process)
+    expect(ended.code == 75, ended)
+    expect(outcomes(ended) == {users[0]: "interrupted", users[1]: "complete", users[2]: "complete"}, ended.out[:400])
+    expect(f"{users[0]}: target imap://{users[0]}@" in ended.err and " UTC" in ended.err, ended)
+
+
+def has_ended(file, account):
+    """Whether the account's last run has ended, by the job's journal."""
+    with contextlib.closing(sqlite3.connect(f"file:{file.with_suffix('.db')}?mode=ro", uri=True)) as there:
+        return there.execute("SELECT 1 FROM run JOIN account ON account.id = run.account WHERE name = ? AND ended_at IS NOT NULL",
+                             (account,)).fetchone() is not None
+
+
+@test("accounts of a job never have more sessions with a host than its limit, and all cross")
+def sessions(world):
+    users, source, target, file, table = job(world, 8, messages=12, limit_sessions=3, jobs=8)
+    with world.proxy(source.imap) as before, world.proxy(target.imap) as behind:
+        text = file.read_text().replace(f"127.0.0.1:{source.imap}", f"localhost:{before[source.imap]}")  # two hosts
+        file.write_text(text.replace(f":{target.imap}", f":{behind[target.imap]}"))
+        run(world, file).expect_code(0).expect_balance()
+        most = [proxy.counters()["most_at_once"] for proxy in (before, behind)]
+    expect(max(most) == 3, "sessions at once:", most)
+    for user in users:
+        expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+
+
+def relay_job(world, source, users, target, domain, **options):
+    """A job that hands each user's mail to the target's server, for USER@domain."""
+    password = world.file("password", source.password + "\n")
+    file = world.file("job").with_suffix(".toml")
+    lines = [f'[source]\nurl = "{local(source)}"\npassword_file = "{password}"\n[target]\nurl = "{target}"\n']
+    lines += [f'[[account]]\nsource_user = "{user}"\nrecipient = "{name}@{domain}"\n' for user, name in users.items()]
+    file.write_text("".join(f"{key} = {value}\n" for key, value in options.items()) + "".join(lines))
+    return file
+
+
+@test("a job hands each account's mail to its recipient by SMTP; a recipient who is refused stops no other")
+def by_smtp(world):
+    source = world.dovecot()
+    with postfix(world) as target:
+        users = [letters(world, source, 5)[0] for _ in range(4)]
+        names = {user: "nobody" if user == users[2] else user for user in users}
+        there = f"smtp://127.0.0.1:{target.smtp}?ca={world.authority.file}"
+        file = relay_job(world, source, names, there, DOMAIN, envelope_sender='"mover@test.example"')
+        first = run(world, file).expect_code(65).expect_balance()
+        kinds = {name: "complete" for name in users} | {users[2]: "partial"}
+        expect(outcomes(first) == kinds, outcomes(first))
+        again = run(world, file).expect_code(65).expect_balance()
+        expect(again.json["totals"]["messages"]["copied"] == 0, again.json["totals"])
+        for user in users:
+            want = [] if user == users[2] else sorted(f"letter-{user}-{number}" for number in range(5))
+            expect(subjects(target.mail(user, len(want))) == want, user)
+        checked = run(world, file, command="check")
+        expect(len(checked.json["accounts"]) == 4, checked.out[:300])
+        run(world, file, command="verify").expect_code(78)
+
+
+@test("a job hands accounts over by LMTP side by side, one gathered from two")
+def by_lmtp(world):
+    source, target = world.dovecot(), world.target()
+    users = [letters(world, source, 5)[0] for _ in range(3)]
+    one, other = world.user(target), world.user(target)
+    names = {users[0]: one, users[1]: one, users[2]: other}
+    file = relay_job(world, source, names, f"lmtp://127.0.0.1:{target.lmtp}", "test.example", envelope_sender='"<>"', jobs=3)
+    text = file.read_text()
+    for name in (one, other):
+        text = text.replace(f'"{name}@test.example"', f'"{name}"')
+    file.write_text(text)
+    run(world, file).expect_code(0).expect_balance()
+    for name, count in ((one, 10), (other, 5)):
+        with logged_in(Endpoint.of(target, name)) as imap:
+            expect(status(imap, "INBOX")["MESSAGES"] == count, name)
+    expect(run(world, file).expect_code(0).json["totals"]["messages"]["copied"] == 0, "a second run sends")
 
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
