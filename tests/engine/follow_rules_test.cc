@@ -78,7 +78,7 @@ TEST_CASE("nothing is mirrored where names are no UIDs") {
   pair.options.mirror_deletions = true;
   pair.fill("INBOX", 5);
   pair.run();
-  pair.source.folder("INBOX").remove(Uid{2});
+  pair.source.folder("INBOX").messages.clear();
   CHECK(pair.run().deleted() == 0);
   CHECK(pair.on_target("INBOX") == 5);
 }

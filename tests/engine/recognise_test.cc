@@ -65,7 +65,7 @@ TEST_CASE("a UIDL that was away and comes back is looked at, whatever its size")
   pair.inbox().remove(back.uid);
   CHECK(pair.run().messages().present == 4);
   SECTION("in its old place, as another message of its size: it is new") {
-    back.bytes = letter("x2");
+    back.bytes = letter("x2", "xx");
     back.uidl = "uidl-3";
     auto& messages = pair.inbox().messages;
     messages.insert(messages.begin() + 2, back);
