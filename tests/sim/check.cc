@@ -18,19 +18,27 @@ struct Copies {
   std::size_t owners = 0, ours = 0;  // on the target
   bool touched = false;              // on the target
   bool reflagged = false;            // on either side
+  bool wavered = false;              // at the source, and more than once
+  bool stored = false;               // on the target, by the program
+  bool lost = false;                 // came before what the journal knew of it was lost
+  bool refused = false;              // at first
   bool comparable = true;
   std::vector<std::string> wanted, found;  // flags and date
 };
 
-std::string attributes(Flags flags, const std::optional<InternalDate>& date, const World& world,
-                       const World::Renamed& renamed) {
+std::string attributes(const Mail& mail, const Copies& copies, const World& world) {
   const Profile& target = world.target->profile;
-  if (!target.keywords || world.target->refusals > 0) flags.keywords.clear();
-  // What the server left out of an APPEND, nobody knows whose row is lost can give back.
-  if (target.loses_flagged && (world.forgot || renamed.too_much))
+  const std::optional<InternalDate>& date = mail.date;
+  Flags flags = mail.flags;
+  if (!target.keywords || copies.refused) flags.keywords.clear();
+  // What the server left out of an APPEND, nobody whose row is lost can give back.
+  if (target.loses_flagged && copies.lost)
     flags.system &= static_cast<std::uint8_t>(~Flags::flagged);
   // Nobody sets \\Deleted here but the program, where a source lets it do no more.
   flags.system &= static_cast<std::uint8_t>(~Flags::deleted);
+  // A change whose answer was lost, and that the source took back before it was made again, is one
+  // that nobody knows of.
+  if (copies.wavered && copies.stored && world.late_commits) flags = {};
   return fmt::format("({}) {} {}", flags.to_string(), date ? date->seconds : 0,
                      date ? date->zone_minutes : 0);
 }
@@ -71,7 +79,7 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
     return "";
   // What is found again without its row counts as somebody else's: its flags are let alone, and
   // nothing tells equal ones apart.
-  if ((world.forgot || renamed.too_much) && (copies.reflagged || copies.source > 1)) return "";
+  if (copies.lost && (copies.reflagged || copies.source > 1)) return "";
   std::ranges::sort(copies.wanted);
   std::ranges::sort(copies.found);
   if (copies.wanted == copies.found) return "";
@@ -88,8 +96,8 @@ std::string check_folder(World& world, const std::string& name) {
   for (const Mail& mail : world.source_folder(name).mails) {
     Copies& copies = all[world.stored(*mail.bytes)];
     ++copies.source;
-    copies.reflagged = copies.reflagged || mail.touched;
-    copies.wanted.push_back(attributes(mail.flags, mail.date, world, renamed));
+    copies.reflagged = copies.reflagged || mail.touched > 0;
+    copies.wavered = copies.wavered || mail.touched > 1;
   }
   for (const std::string& bytes : world.crossed[name]) {
     Copies& copies = all[world.stored(bytes)];
@@ -108,9 +116,19 @@ std::string check_folder(World& world, const std::string& name) {
   for (const Mail& mail : there->mails) {
     Copies& copies = all[*mail.bytes];
     ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
-    copies.touched = copies.touched || mail.touched;
-    copies.reflagged = copies.reflagged || mail.touched;
-    copies.found.push_back(attributes(mail.flags, mail.date, world, renamed));
+    copies.touched = copies.touched || mail.touched > 0;
+    copies.reflagged = copies.reflagged || mail.touched > 0;
+    copies.stored = copies.stored || mail.stored;
+    copies.lost = copies.lost || mail.age < std::max(world.forgot, renamed.past);
+    copies.refused = world.target->refused.contains(*mail.bytes);
+  }
+  for (const Mail& mail : world.source_folder(name).mails) {
+    Copies& copies = all[world.stored(*mail.bytes)];
+    copies.wanted.push_back(attributes(mail, copies, world));
+  }
+  for (const Mail& mail : there->mails) {
+    Copies& copies = all[*mail.bytes];
+    copies.found.push_back(attributes(mail, copies, world));
   }
   for (auto& [bytes, copies] : all) {
     if (world.from_pop3()) copies.comparable = false;

@@ -102,7 +102,10 @@ void ImapSession::append(const ClientCommand& command) {
   if (mails.empty()) return sin(command, "no message");
   if (mails.size() > 1 && !profile_.offers("MULTIAPPEND"))
     return sin(command, "one message a command");
-  if (meet(Moment::before_append, command.tag) || ended_) return;
+  const std::uint64_t refusals = server_.refusals;
+  const bool met = meet(Moment::before_append, command.tag);
+  if (server_.refusals != refusals && mails.size() == 1) server_.refused.insert(*mails[0].bytes);
+  if (met || ended_) return;
   MailFolder* folder = server_.store.find(arguments[0].text);
   if (!folder) return no(command.tag, "[TRYCREATE] no such mailbox");
   auto& quota = server_.store.quota;
@@ -124,6 +127,7 @@ void ImapSession::append(const ClientCommand& command) {
       continue;
     }
     ++server_.store.appended;
+    mail.age = server_.store.age;
     uids.push_back(folder->add(std::move(mail)).uid);
     server_.trace.say("-- appended {} UID {}", folder->wire, uids.back());
   }
@@ -231,6 +235,7 @@ void ImapSession::store(const ClientCommand& command) {
     } else {
       changed = changed.minus(flags);
     }
+    mail->stored = true;
     folder_->set_flags(*mail, std::move(changed));
   }
   ok(command.tag, "done");

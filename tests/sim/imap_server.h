@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 
 #include "tests/sim/mailstore.h"
 #include "tests/sim/mishap.h"
@@ -30,8 +32,10 @@ class ImapServer {
   Misfortune misfortune;
   Lateness lateness;
   std::uint64_t think_us = 1000;  // at most, for each command
-  std::uint64_t refusals = 0;     // for good; a message is then tried without its keywords
-  std::size_t sessions = 0;       // logged in, and the line up
+  std::uint64_t refusals = 0;     // for good
+  /// Those that were refused so, each alone: they are tried without their keywords then.
+  std::set<std::string> refused;
+  std::size_t sessions = 0;  // logged in, and the line up
 };
 
 /// The whole text of `bytes` as this server stores an appended message.

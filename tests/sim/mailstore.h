@@ -24,9 +24,11 @@ struct Mail {
   std::optional<InternalDate> date;
   std::uint64_t modseq = 0;
   Maker maker = Maker::owner;
-  std::string uidl;      // POP3
-  bool touched = false;  // its owner has changed its flags since it came
-  Flags left_with;       // the flags that its owner last gave it
+  std::string uidl;       // POP3
+  int touched = 0;        // how often its owner has changed its flags since it came
+  bool stored = false;    // the program has changed them, too
+  std::uint64_t age = 0;  // the store's when it came
+  Flags left_with;        // the flags that its owner last gave it
 
   std::string_view text() const { return *bytes; }
 };
@@ -63,6 +65,8 @@ class Mailstore {
   std::optional<std::uint64_t> quota;
   /// The program has a message removed for good: told just before.
   std::function<void(const MailFolder&, const Mail&)> on_removal;
+  /// Rises when something is lost that only the program knew; see World.
+  std::uint64_t age = 0;
   /// Messages that the program appended, twins and all.
   std::uint64_t appended = 0;
   /// What the program did that it must never do.

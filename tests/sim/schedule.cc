@@ -208,7 +208,7 @@ class Schedule {
     // A reboot outlasts what the server still had in hand.
     if (!end.ledger && start.death == Death::power_cut) {
       world_.agenda.drain();
-      world_.forgot = true;
+      world_.note_loss();
     }
     trouble_servers();
     if (!dice_.one_in(20)) return;

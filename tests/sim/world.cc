@@ -109,7 +109,7 @@ void World::reflag_at_source(const std::string& name) {
   MailFolder& folder = source_folder(name);
   if (folder.mails.empty() || from_pop3()) return;
   Mail& mail = folder.mails[dice.below(folder.mails.size())];
-  mail.touched = true;
+  ++mail.touched;
   folder.set_flags(mail, letters.flags());
 }
 
@@ -125,7 +125,7 @@ void World::reflag_at_target(const std::string& name) {
   MailFolder* folder = target_folder(name);
   if (!folder || folder->mails.empty()) return;
   Mail& mail = folder->mails[dice.below(folder->mails.size())];
-  mail.touched = true;
+  ++mail.touched;
   folder->set_flags(mail, letters.flags());
   mail.left_with = mail.flags;
 }
@@ -134,8 +134,11 @@ void World::rename(const std::string& name, bool at_source) {
   trace.say("-- {} is rebuilt or restored at the {}", name, at_source ? "source" : "target");
   Renamed& state = renamed[name];
   (at_source ? state.source : state.target) = true;
-  if ((state.source && state.target) || (at_source && !complete)) state.too_much = true;
+  if ((state.source && state.target) || (at_source && !complete))
+    state.too_much = state.unsettled = true;
 }
+
+void World::note_loss() { forgot = ++target_store.age; }
 
 void World::rebuild_source(const std::string& name) {
   source_folder(name).rebuild();
@@ -186,7 +189,7 @@ bool World::delivery_would_hide(const std::string& name) {
 void World::forget_journal(const Disk::Files& empty) {
   trace.say("-- somebody deletes the journal");
   disk.reset(empty);
-  forgot = true;
+  note_loss();
   for (auto& [name, removed] : std::exchange(crossed, {})) {
     std::vector<std::string>& before = earlier[name];
     std::ranges::sort(before);
@@ -199,6 +202,10 @@ void World::forget_journal(const Disk::Files& empty) {
 
 void World::note_end(bool whole) {
   complete = whole;
+  for (auto& [name, state] : renamed) {
+    if (state.unsettled) state.past = ++target_store.age;
+    state.unsettled = state.unsettled && !whole;
+  }
   if (!whole) return;
   for (auto& [name, state] : renamed) {
     state.source = state.target = state.restored = false;

@@ -59,6 +59,8 @@ struct World {
   /// Somebody deletes the journal: from now on a copy of what has gone from the source is a
   /// stranger's, and stands for any other message with the same bytes.
   void forget_journal(const Disk::Files& empty);
+  /// What the journal said of all that is on the target may be lost.
+  void note_loss();
   /// A run has ended.
   void note_end(bool whole);
 
@@ -89,13 +91,15 @@ struct World {
   Letters taken;    // removed by their owner from the target
   std::uint64_t delivered = 0;
   bool late_commits = false;  // a line broke while something was under way
-  bool forgot = false;        // the journal, or the end of it, was lost
+  std::uint64_t forgot = 0;   // the age after the journal, or the end of it, was lost
   /// Whose messages have other names than at the end of the last run that completed.
   struct Renamed {
     bool source = false, target = false;
     /// More than the journal can see through: both ends at once, or the source while there was
     /// something under way. Then nothing says whose copy is whose.
     bool too_much = false;
+    bool unsettled = false;         // that, and no run has completed since
+    std::uint64_t past = 0;         // the age after it
     bool restored = false;          // a backup of the target was put back,
     std::uint32_t next_before = 0;  // and this was its UIDNEXT
   };
