@@ -187,8 +187,11 @@ class End {
       password.file = (std::filesystem::path(ends_.directory) / with_credentials(*path)).string();
     }
     if (password.file && ::access(password.file->c_str(), R_OK) != 0) {
-      fault(fmt::format("{}: password file {}: {}", name_, printable(*password.file),
-                        std::strerror(errno)));
+      const int reason = errno;
+      // A word alone may be the password itself.
+      const bool show = !file || file->text().find('/') != std::string::npos || !ends_.of_table;
+      fault(fmt::format("{}: password file {}: {}", name_,
+                        show ? printable(*password.file) : "of this row", std::strerror(reason)));
     }
     const bool any = password.literal || password.file || password.command;
     const bool needs = endpoint.has_login() && endpoint.auth != "EXTERNAL";

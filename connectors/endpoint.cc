@@ -123,7 +123,8 @@ std::uint16_t parse_port(std::string_view text) {
   std::uint16_t port = 0;
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (failure != std::errc() || end != text.data() + text.size() || port == 0) {
-    refuse(fmt::format("{} is not a port; expected a number from 1 to 65535", printable(text, 40)));
+    // Not repeated: it may be a password whose host is missing.
+    refuse("what follows the last : is not a port; expected a number from 1 to 65535");
   }
   return port;
 }

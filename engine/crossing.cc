@@ -239,13 +239,24 @@ class Crossing {
 
   // --- the work
 
-  Task<void> carry(Lane first) {
+  /// As many as the work is worth, and the ends bear.
+  std::size_t lanes_wanted() const {
     const int sessions =
         far_ ? options_.sessions_afar.value_or(options_.sessions) : options_.sessions;
-    const auto lanes = std::min<std::size_t>({static_cast<std::size_t>(std::max(1, sessions)),
-                                              static_cast<std::size_t>(ends_.source.max_sessions()),
-                                              static_cast<std::size_t>(ends_.target.max_sessions()),
-                                              std::max<std::size_t>(1, queue_.size())});
+    const auto most = std::min<std::size_t>({static_cast<std::size_t>(std::max(1, sessions)),
+                                             static_cast<std::size_t>(ends_.source.max_sessions()),
+                                             static_cast<std::size_t>(ends_.target.max_sessions()),
+                                             std::max<std::size_t>(1, queue_.size())});
+    const std::uint64_t of_one = options_.messages_a_session;
+    if (of_one == 0) return most;
+    std::uint64_t messages = 0;
+    for (const std::size_t index : queue_)
+      messages += folders_[index].source.numbers.messages.value_or(of_one);
+    return std::min<std::size_t>(most, 1 + messages / of_one);
+  }
+
+  Task<void> carry(Lane first) {
+    const std::size_t lanes = lanes_wanted();
     lanes_alive_ = lanes;
     co_await with_group([&](TaskGroup& group) -> Task<void> {
       group.spawn(work(std::move(first)));

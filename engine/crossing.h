@@ -31,6 +31,8 @@ struct CrossingOptions {
   std::uint64_t memory_bytes = 48u << 20;        // of message data
   int sessions = 4;                              // an end
   std::optional<int> sessions_afar;              // where a round trip takes long, if not as many
+  /// A further session, which is a login at either end, is begun only for so many messages more.
+  std::uint64_t messages_a_session = 0;
   int retries = 5;                               // in a row without progress
   std::chrono::milliseconds settle_still{5000};  // how long UIDNEXT must be still (DESIGN 4)
   /// After so long a copied message is removed from the source; nothing: never (--after-copy).

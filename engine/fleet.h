@@ -14,7 +14,9 @@ namespace postferry {
 
 struct FleetPlan {
   /// How much each account holds, as far as that is known: the unknown begin first, then the
-  /// largest, so that no big one is begun last.
+  /// largest, so that no big one is begun last. Asking the unknown first would cost each a login,
+  /// as much as a run with nothing to do, and count for its provider's limit: who knows that one is
+  /// large names it first.
   std::vector<std::optional<std::uint64_t>> sizes;
   std::size_t side_by_side = 1;
   /// An account that must stay away for long (Error::retry_after above kLongestWait) is carried on

@@ -27,6 +27,10 @@ namespace {
 constexpr std::uint64_t kLeastMemory = 4u << 20;  // of an account
 constexpr std::uint64_t kMemoryWanted = 6u << 20;
 
+/// Where other accounts use the servers meanwhile, another login of this one is not worth it for
+/// less: on Dovecot it costs about as much as a hundred messages, at either end.
+constexpr std::uint64_t kMessagesASession = 500;
+
 /// Mostly they wait for servers, so that a core carries several.
 std::size_t side_by_side(const PairOptions& whole, std::size_t accounts) {
   const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
@@ -62,6 +66,7 @@ Task<Ledger> carry(Voyage& voyage, const PairOptions& options, std::optional<Ber
   WiredAccount ends(voyage.machine, options, watch, WiredEnds::both, std::move(berth));
   CrossingOptions crossing = crossing_options(options);
   crossing.memory_bytes = voyage.memory_bytes;
+  crossing.messages_a_session = kMessagesASession;
   const AccountIdentity identity = identity_of(options);
   KeptOriginals originals(options);
   Ledger ledger =

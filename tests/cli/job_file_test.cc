@@ -167,6 +167,19 @@ TEST_CASE("no fault repeats what a shifted column of a table holds") {
   for (const std::string& fault : faults) CHECK_THAT(fault, !Contains("ter2"));
 }
 
+TEST_CASE("no fault repeats a password that stands where a port or a file's name should") {
+  Desk desk;
+  const auto ports = desk.faults(
+      "[source]\nurl = \"imaps://ann:hunter2\"\n[target]\nurl = \"imaps://new.example\"\n"
+      "[[account]]\nsource_user = \"ann\"\ntarget_user = \"ann\"\n");
+  REQUIRE(ports.size() == 1);
+  CHECK_THAT(ports[0], Contains("is not a port") && !Contains("hunter2"));
+  desk.write("people.csv", "source_user,target_user,source_password_file\nann,ann,hunter2\n");
+  const auto files = desk.faults("accounts = \"people.csv\"\n" + std::string(kEnds));
+  REQUIRE(files.size() == 1);
+  CHECK_THAT(files[0], Contains("source: password file of this row: ") && !Contains("hunter2"));
+}
+
 TEST_CASE("a password that is no text is refused, for it would be another one") {
   Desk desk;
   const char* value = GENERATE("0x10", "1_000", "1e3", "true", "1979-05-27", "[\"a\"]");

@@ -104,6 +104,42 @@ TEST_CASE("an account that must stay away is carried on when its time has come")
   }
 }
 
+TEST_CASE("a further session is begun only for enough messages more") {
+  const auto [messages_a_session, sessions] =
+      GENERATE(table<std::uint64_t, int>({{0, 4}, {100, 1}, {80, 2}, {20, 4}}));
+  ManualExecutor executor;
+  MemoryServer source(MemoryOptions{}), target(MemoryOptions{});
+  for (int folder = 0; folder < 4; ++folder)
+    for (int i = 0; i < 21; ++i)
+      source.folder("f" + std::to_string(folder))
+          .add(letter(std::to_string(folder) + "m" + std::to_string(i)), Flags(),
+               InternalDate{1'000'000 + i, 0});
+  const std::unique_ptr<Journal> journal = open_journal_in_memory();
+  NotingObserver observer;
+  StopRequest stop;
+  const auto inner = make_memory_source(source);
+  struct Counted final : Source {
+    explicit Counted(Source& of) : source(of) {}
+    Task<std::unique_ptr<SourceSession>> connect() override {
+      ++sessions;
+      return source.connect();
+    }
+    int max_sessions() const override { return 4; }
+    std::string describe() const override { return source.describe(); }
+    Source& source;
+    int sessions = 0;
+  } counted(*inner);
+  const auto to = make_memory_target(target);
+  CrossingOptions options;
+  options.sessions = 4;
+  options.messages_a_session = messages_a_session;
+  const Ledger ledger =
+      block_on(executor, cross_account({counted, *to, *journal, observer},
+                                       {"ann", "source", "target"}, options, stop));
+  CHECK(ledger.messages().copied == 84);
+  CHECK(counted.sessions == sessions);
+}
+
 TEST_CASE("many accounts may fill one folder at the same time, and lose nothing") {
   ManualExecutor executor;
   MemoryServer target(MemoryOptions{});
