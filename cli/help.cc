@@ -53,7 +53,7 @@ constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   pop3s://USER@HOST[:PORT]    POP3 over TLS; a source only
   pop3://USER@HOST[:PORT]     POP3, STLS required; a source only
   maildir:PATH[?layout=fs]    a Maildir on this machine, as Dovecot keeps it
-  mbox:PATH                   an mbox file, or a directory of them
+  mbox:PATH[?labels=folders]  an mbox file, or a directory or a zip of them
   eml:PATH                    a directory of .eml files; a source only
   smtp://[USER@]HOST[:PORT]   submission, STARTTLS required, a target only
   smtps://[USER@]HOST[:PORT]  submission over TLS, a target only
@@ -99,7 +99,7 @@ constexpr const char* kCopyExamples = R"(Examples:
     postferry copy imaps://ann@mail.example maildir:/backup/ann --quiet
 
   Import an old archive:
-    postferry copy mbox:old-mail imaps://ann@new.example
+    postferry copy mbox:takeout-001.zip imaps://ann@new.example
 
   Only part of it, into another folder:
     postferry copy imaps://ann@old.example imaps://ann@new.example \

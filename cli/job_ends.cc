@@ -16,8 +16,8 @@ namespace postferry::cli {
 namespace {
 
 /// Those that a URL may have after its `?`, and are keys here.
-constexpr const char* kQueryKeys[] = {"tls",  "ca",       "pin", "verify",
-                                      "auth", "sessions", "as",  "layout"};
+constexpr const char* kQueryKeys[] = {"tls",      "ca", "pin",    "verify", "auth",
+                                      "sessions", "as", "layout", "labels"};
 constexpr const char* kOwnKeys[] = {"url",           "preset",           "user",
                                     "password_file", "password_command", "daily"};
 

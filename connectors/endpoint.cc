@@ -292,9 +292,16 @@ void parse_file_option(std::string_view key, const std::string& value, Endpoint&
     if (value != "fs")
       refuse("layout= takes only fs; without it folders are named as Maildir++ does");
     out.layout = value;
+  } else if (key == "labels" && out.protocol == Protocol::mbox) {
+    if (value != "folders" && value != "keywords")
+      refuse("labels= takes folders or keywords; without it the labels are keywords");
+    out.labels = value == "folders" ? value : "";
   } else {
+    const char* const own = out.protocol == Protocol::maildir ? "layout or "
+                            : out.protocol == Protocol::mbox  ? "labels or "
+                                                              : "";
     refuse(fmt::format("unknown key {} after the ? of a path; expected {}sessions",
-                       printable(key, 20), out.protocol == Protocol::maildir ? "layout or " : ""));
+                       printable(key, 20), own));
   }
 }
 
@@ -394,7 +401,10 @@ Endpoint parse_endpoint(std::string_view url) {
 }
 
 std::string Endpoint::identity() const {
-  if (in_files()) return std::string(name_of(protocol)) + ":" + path;
+  // With the labels as folders there are other folders, with other messages in them.
+  if (in_files())
+    return std::string(name_of(protocol)) + ":" + path +
+           (labels.empty() ? "" : "?labels=" + labels);
   const std::string to = relays() ? "?recipient=" + escape(recipient, "?&") : "";
   if (!path.empty()) return fmt::format("{}:{}{}", name_of(protocol), escape(path, "?"), to);
   if (protocol == Protocol::mx) return fmt::format("mx:{}:{}{}", bracketed(host), port, to);
@@ -405,8 +415,9 @@ std::string Endpoint::identity() const {
 
 std::string Endpoint::to_string() const {
   if (in_files()) {
-    return fmt::format("{}:{}{}", name_of(protocol), escape(path, "?"),
-                       layout.empty() ? "" : "?layout=" + layout);
+    return fmt::format("{}:{}{}{}", name_of(protocol), escape(path, "?"),
+                       layout.empty() ? "" : "?layout=" + layout,
+                       labels.empty() ? "" : "?labels=" + labels);
   }
   if (!path.empty()) return fmt::format("{}:{}", name_of(protocol), escape(path, "?"));
   const std::string scheme = std::string(name_of(protocol)) + (tls == TlsMode::implicit ? "s" : "");

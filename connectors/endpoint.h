@@ -31,6 +31,7 @@ struct Endpoint {
   // Of mail in files, which has none of the above but `sessions`.
   std::string path;    // absolute; of a Unix socket, too, where LMTP has one
   std::string layout;  // of a Maildir: "fs", or empty for Maildir++
+  std::string labels;  // of an mbox from Google: "folders", or empty for keywords
   // Of a relay, whose host may be a domain (mx:).
   std::string dns;        // `dns=`: the name server that knows the domain; empty: the system's
   std::string recipient;  // for whom mail is handed over

@@ -35,6 +35,9 @@ class Catalogue {
   std::string remark;
   /// True when keys are UIDs.
   bool by_uid() const { return texts_.empty(); }
+  /// Whether its flags are what the source has; else nothing is known of them before a message is
+  /// read. Where keys are UIDs they always are.
+  bool tells_flags = false;
   void reserve(std::size_t count) { entries_.reserve(count); }
   /// Where a key stands; for UIDs only after sort().
   std::optional<std::size_t> find(const MessageKey& key) const;

@@ -10,6 +10,7 @@
 #include "engine/relay_folder.h"
 #include "engine/relay_lanes.h"
 #include "engine/retry.h"
+#include "engine/skip.h"
 
 namespace postferry {
 
@@ -118,14 +119,11 @@ class RelayCrossing {
     if (at == records_.end() || !at->second.completed ||
         at->second.options_hash != options_.selection_hash())
       return false;
-    const FolderNumbers &now = folder.numbers, &then = *at->second.completed;
-    const bool same = now.uid_validity && now.uid_next && now.messages &&
-                      now.uid_validity == then.uid_validity && now.uid_next == then.uid_next &&
-                      now.messages == then.messages;
-    if (!same) return false;
+    const FolderNumbers& then = *at->second.completed;
+    if (!same_messages(folder.numbers, then)) return false;
     tally.messages = {};
-    tally.messages.seen = *now.messages;
-    tally.messages.present = std::min(at->second.completed_present, *now.messages);
+    tally.messages.seen = *then.messages;
+    tally.messages.present = std::min(at->second.completed_present, *then.messages);
     tally.messages.filtered = tally.messages.seen - tally.messages.present;
     return true;
   }

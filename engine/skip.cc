@@ -4,6 +4,24 @@
 
 namespace postferry {
 
+namespace {
+
+/// 0 and 1 are what servers say that track nothing.
+bool tracked(const FolderNumbers& now, const FolderNumbers& then) {
+  return now.highest_modseq.value_or(0) > 1 && now.highest_modseq == then.highest_modseq;
+}
+
+}  // namespace
+
+bool same_messages(const FolderNumbers& now, const FolderNumbers& then) {
+  const bool without_uids =
+      !now.uid_validity && !now.uid_next && !then.uid_validity && !then.uid_next;
+  if (without_uids) return tracked(now, then) && then.messages.has_value();
+  return now.uid_validity && now.uid_next && now.messages &&
+         now.uid_validity == then.uid_validity && now.uid_next == then.uid_next &&
+         now.messages == then.messages;
+}
+
 bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
                    const std::string& selection_hash, FolderTally& tally) {
   const FolderNumbers& now = folder.source.numbers;
@@ -11,20 +29,16 @@ bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
   if (!folder.exists || !record.completed || record.options_hash != selection_hash) return false;
   if (folder.source.subscribed && !folder.target_subscribed) return false;
   const FolderNumbers& then = *record.completed;
-  const bool same = now.uid_validity && now.uid_next && now.messages &&
-                    now.uid_validity == then.uid_validity && now.uid_next == then.uid_next &&
-                    now.messages == then.messages;
-  // An empty folder has no flags to change. Else 0 and 1 are what servers say that track nothing.
-  const bool tracked =
-      now.highest_modseq.value_or(0) > 1 && now.highest_modseq == then.highest_modseq;
+  // An empty folder has no flags to change.
   const bool empty = now.messages == 0u;
-  if (!same || !(tracked || empty) || !target.uid_validity || !target.uid_next) return false;
+  if (!same_messages(now, then) || !(tracked(now, then) || empty)) return false;
+  if (!target.uid_validity || !target.uid_next) return false;
   if (record.target_uid_validity != target.uid_validity ||
       Uid{*target.uid_next} != record.target_uid_next_seen || record.batches_open)
     return false;
   tally.messages = {};
-  tally.messages.seen = *now.messages;
-  tally.messages.present = std::min(record.completed_present, *now.messages);
+  tally.messages.seen = *then.messages;
+  tally.messages.present = std::min(record.completed_present, *then.messages);
   tally.messages.filtered = tally.messages.seen - tally.messages.present;
   return true;
 }

@@ -11,6 +11,10 @@
 
 namespace postferry {
 
+/// True when the numbers prove that a source folder holds the messages that it held, flags apart.
+/// One without UIDs can prove it by HIGHESTMODSEQ alone, and then of the flags, too.
+bool same_messages(const FolderNumbers& now, const FolderNumbers& then);
+
 /// True when the listings and the journal prove that there is nothing to do (DESIGN section 5);
 /// then `tally` is filled from the journal.
 bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,

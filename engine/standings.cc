@@ -79,7 +79,7 @@ void Standings::join(const MessageRow& row, std::optional<std::size_t> index) {
   standing[*index] = ours ? Standing::copied : Standing::present;
   ++known;
   if (ours && !windows_.shown(row.key)) bytes_before += row.size_bytes;
-  if (!catalogue.by_uid()) return;
+  if (!catalogue.by_uid() && !catalogue.tells_flags) return;
   const Flags now = flags_to_follow(row, *entry.flags);
   if (!(now == row.flags)) flag_changes.push_back({row.key, row.target_uid, row.flags, now});
 }

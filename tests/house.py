@@ -45,6 +45,7 @@ DOORS = [
     (r"ares.*\.h", ["connectors/net"]),
     (r"sqlite3\.h", ["state"]),
     (r"gsasl\.h", ["connectors/sasl.cc"]),
+    (r"minizip/.*|zlib\.h|zconf\.h", ["connectors/mbox/zip.cc"]),
     (r"CLI/.*|spdlog/.*|toml.*", ["cli"]),
 ]
 

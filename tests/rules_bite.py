@@ -115,11 +115,11 @@ RULES = [
     ("A folder is passed over only", "something failed", [
         (CROSSING, "tally.pending == 0 && tally.rejected == tally.accepted && !open", "tally.pending == 0 && !open")]),
     ("if the source's UIDVALIDITY", "UIDVALIDITY", [
-        (SKIP, "                    now.uid_validity == then.uid_validity && now.uid_next", "                    now.uid_next")]),
+        (SKIP, "         now.uid_validity == then.uid_validity && now.uid_next", "         now.uid_next")]),
     ("if the source's UIDVALIDITY", "UIDNEXT", [
         (SKIP, "now.uid_next == then.uid_next &&", "true &&")]),
     ("if the source's UIDVALIDITY", "count", [
-        (SKIP, "                    now.messages == then.messages;", "                    true;")]),
+        (SKIP, "         now.messages == then.messages;", "         true;")]),
     ("if the source's UIDVALIDITY", "HIGHESTMODSEQ", [
         (SKIP, "now.highest_modseq.value_or(0) > 1 && now.highest_modseq == then.highest_modseq;",
          "now.highest_modseq.value_or(0) > 1;")]),

@@ -54,13 +54,9 @@ class Reader final : public files::MessageReader {
 /// A file as it was when it was looked at.
 struct Seen {
   std::string path;
-  std::uint64_t inode = 0, bytes = 0;
-  std::int64_t modified = 0;
+  files::Stamp stamp;
   std::uint64_t size_bytes = 0;  // of the message
-  bool same_file(const struct stat& status) const {
-    return inode == status.st_ino && bytes == static_cast<std::uint64_t>(status.st_size) &&
-           modified == files::modified_ns(status);
-  }
+  bool same_file(const struct stat& status) const { return stamp == files::stamp_of(status); }
 };
 
 class EmlArchive final : public files::Archive {
@@ -71,32 +67,29 @@ class EmlArchive final : public files::Archive {
     }
   }
 
-  std::vector<FolderInfo> list() override {
+  std::vector<FolderInfo> list(files::Moment now) override {
     std::vector<FolderInfo> out;
     for (const auto& [name, directories] : folders()) {
       FolderInfo& info = out.emplace_back();
       info.name = name;
       if (name.is_inbox()) info.role = Role::inbox;
+      info.numbers.highest_modseq = files::state_number(messages_in(directories), now);
     }
     return out;
   }
 
-  std::optional<std::vector<files::Filed>> open(const FolderName& folder,
-                                                files::Moment now) override {
+  std::optional<files::Look> open(const FolderName& folder, files::Moment now) override {
     const auto all = folders();
     const auto at = all.find(folder);
     if (at == all.end()) {
       throw Error(ErrorKind::rejected, "there is no such folder", "folder " + folder.to_string());
     }
     seen_.clear();
-    std::vector<files::Filed> out;
-    for (const std::string& directory : at->second) {
-      for (const files::Listed& entry : files::list_directory(directory)) {
-        if (entry.directory || !is_message(entry.name)) continue;
-        if (auto filed = look_at(directory + "/" + entry.name, now)) {
-          out.push_back(std::move(*filed));
-        }
-      }
+    const Files messages = messages_in(at->second);
+    files::Look out;
+    out.state = files::state_number(messages, now);
+    for (const auto& [path, stamp] : messages) {
+      if (auto filed = look_at(path, now)) out.messages.push_back(std::move(*filed));
     }
     return out;
   }
@@ -121,6 +114,18 @@ class EmlArchive final : public files::Archive {
   }
 
  private:
+  using Files = std::vector<std::pair<std::string, files::Stamp>>;
+  static Files messages_in(const std::vector<std::string>& directories) {
+    Files out;
+    for (const std::string& directory : directories) {
+      for (files::Listed& entry : files::list_directory(directory)) {
+        if (!entry.directory && is_message(entry.name))
+          out.emplace_back(directory + "/" + entry.name, entry.stamp);
+      }
+    }
+    return out;
+  }
+
   /// Each folder with its directories: two spellings may mean one.
   std::map<FolderName, std::vector<std::string>> folders() const {
     std::map<FolderName, std::vector<std::string>> out;
@@ -167,8 +172,7 @@ class EmlArchive final : public files::Archive {
     }
     const bool draft = mail::find_field(header, "X-Unsent").value_or("") == "1";
     out.flags.system = Flags::seen | (draft ? Flags::draft : 0);
-    seen_.push_back({path, status.st_ino, static_cast<std::uint64_t>(status.st_size),
-                     files::modified_ns(status), out.size_bytes});
+    seen_.push_back({path, files::stamp_of(status), out.size_bytes});
     return out;
   }
 

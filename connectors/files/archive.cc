@@ -22,7 +22,8 @@ class ArchiveSession final : public SourceSession {
       : blocking_(blocking), archive_(std::move(archive)) {}
 
   Task<std::vector<FolderInfo>> list() override {
-    return blocking_.run([this] { return archive_->list(); });
+    const Moment now = co_await moment();
+    co_return co_await blocking_.run([this, now] { return archive_->list(now); });
   }
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
   Task<Catalogue> catalogue() override {
@@ -70,19 +71,22 @@ class ArchiveSession final : public SourceSession {
     co_await look();
     FolderNumbers numbers;
     numbers.messages = filed_.size();
+    numbers.highest_modseq = state_;
     co_return numbers;
   }
 
   Task<void> look() {
     now_ = co_await moment();
-    co_await patiently(blocking_, [this] { return look_once(); }, folder_.to_string());
+    co_await patiently(
+        blocking_, [this] { return look_once(); }, folder_.to_string());
   }
 
   /// Off the loop.
   bool look_once() {
-    std::optional<std::vector<Filed>> filed = archive_->open(folder_, now_);
-    if (!filed) return false;
-    filed_ = std::move(*filed);
+    std::optional<Look> found = archive_->open(folder_, now_);
+    if (!found) return false;
+    filed_ = std::move(found->messages);
+    state_ = found->state;
     places_.clear();
     names_.clear();
     std::unordered_map<std::string, int> equal;
@@ -99,6 +103,7 @@ class ArchiveSession final : public SourceSession {
   Catalogue catalogue_now() const {
     Catalogue catalogue;
     catalogue.reserve(filed_.size());
+    catalogue.tells_flags = true;
     for (std::size_t i = 0; i < filed_.size(); ++i) {
       catalogue.add(MessageKey(names_[i]), filed_[i].size_bytes, filed_[i].date, filed_[i].flags);
     }
@@ -125,6 +130,7 @@ class ArchiveSession final : public SourceSession {
   FolderName folder_;
   Moment now_ = 0;
   std::vector<Filed> filed_;
+  std::optional<std::uint64_t> state_;
   std::vector<std::string> names_;
   std::unordered_map<std::string, std::size_t> places_;
 };
@@ -152,6 +158,20 @@ class ArchiveSource final : public Source {
 };
 
 }  // namespace
+
+std::optional<std::uint64_t> state_number(const std::vector<std::pair<std::string, Stamp>>& files,
+                                          Moment now) {
+  Digest digest;
+  for (const auto& [name, stamp] : files) {
+    if (stamp.latest() >= now - kGrainNs) return std::nullopt;
+    digest.update(fmt::format("{} {} {} {} {}\n", name, stamp.inode, stamp.bytes, stamp.modified,
+                              stamp.changed));
+  }
+  const Sha256 sum = digest.finish();
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < 8; ++i) value = value << 8 | sum[i];
+  return (value >> 1) | 2;  // above 1, and fit for signed columns
+}
 
 std::unique_ptr<Source> make_archive_source(Blocking& blocking, OpenArchive open, int sessions,
                                             std::string description) {

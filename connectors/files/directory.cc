@@ -31,10 +31,10 @@ std::vector<Listed> list_directory(const std::string& path) {
     if (entry == nullptr) break;
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    struct stat status{};
+    struct stat status {};
     if (::lstat((path + "/" + name).c_str(), &status) != 0) continue;
     if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) {
-      out.push_back({name, S_ISDIR(status.st_mode)});
+      out.push_back({name, S_ISDIR(status.st_mode), stamp_of(status)});
     }
   }
   if (errno != 0) fail("cannot read the directory", path, errno);

@@ -4,11 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "connectors/files/file.h"
+
 namespace postferry::files {
 
 struct Listed {
   std::string name;
   bool directory = false;
+  Stamp stamp = {};
 };
 
 /// Files and directories, sorted by name, without links (one may lead back up), sockets and their

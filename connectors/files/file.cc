@@ -46,13 +46,13 @@ File open_if_there(const std::string& path, int flags) {
 }
 
 struct stat status_of(const File& file, const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::fstat(file.descriptor(), &status) != 0) fail("cannot look at the file", path, errno);
   return status;
 }
 
 std::optional<struct stat> status_of(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) == 0) return status;
   if (errno != ENOENT && errno != ENOTDIR) fail("cannot look at the file", path, errno);
   return std::nullopt;
@@ -136,6 +136,12 @@ void replace(const std::string& path, std::string_view bytes, std::string_view s
 
 std::int64_t modified_ns(const struct stat& status) {
   return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+Stamp stamp_of(const struct stat& status) {
+  const std::int64_t changed =
+      static_cast<std::int64_t>(status.st_ctim.tv_sec) * 1'000'000'000 + status.st_ctim.tv_nsec;
+  return {status.st_ino, static_cast<std::uint64_t>(status.st_size), modified_ns(status), changed};
 }
 
 }  // namespace postferry::files

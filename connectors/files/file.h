@@ -63,4 +63,15 @@ void replace(const std::string& path, std::string_view bytes, std::string_view s
 /// Nanoseconds since 1970 of a file's last change.
 std::int64_t modified_ns(const struct stat& status);
 
+/// By what a file is told from another, and from itself after a change.
+struct Stamp {
+  std::uint64_t inode = 0, bytes = 0;
+  std::int64_t modified = -1, changed = -1;  // mail programs set the former back
+  bool operator==(const Stamp&) const = default;
+  std::int64_t latest() const { return modified > changed ? modified : changed; }
+};
+Stamp stamp_of(const struct stat& status);
+/// A change within so long before a look may have come after it: times on disks are that coarse.
+inline constexpr std::int64_t kGrainNs = 2'000'000'000;
+
 }  // namespace postferry::files

@@ -22,8 +22,6 @@ using files::DotLock;
 
 namespace {
 
-/// A change within so long before a look may have come after it: times on disks are that coarse.
-constexpr Moment kGrain = 2'000'000'000;
 constexpr std::size_t kMostListBytes = std::size_t{1} << 31;
 constexpr std::size_t kMostKeywordBytes = 1 << 20;
 constexpr const char* kTemporaryEnd = ".postferry";
@@ -115,7 +113,7 @@ std::uint64_t Folder::state_of(const Stamps& stamps) {
 }
 
 bool Folder::settled(const Stamps& stamps, Moment now) {
-  return std::max({stamps.fresh, stamps.cur, stamps.keywords, stamps.list}) < now - kGrain;
+  return std::max({stamps.fresh, stamps.cur, stamps.keywords, stamps.list}) < now - files::kGrainNs;
 }
 
 FolderNumbers Folder::glance(const std::string& directory, Moment now) {

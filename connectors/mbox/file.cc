@@ -10,16 +10,8 @@
 #include "engine/error.h"
 
 namespace postferry::mbox {
-namespace {
-
-/// A change within so long before a look may have come after it: times on disks are that coarse.
-constexpr Moment kGrain = 2'000'000'000;
-
-}  // namespace
-
-MboxFile::Stamp MboxFile::stamp_of(const files::File& file) const {
-  const struct stat status = files::status_of(file, path_);
-  return {status.st_ino, static_cast<std::uint64_t>(status.st_size), files::modified_ns(status)};
+files::Stamp MboxFile::stamp_of(const files::File& file) const {
+  return files::stamp_of(files::status_of(file, path_));
 }
 
 bool MboxFile::refresh(Moment now) {
@@ -43,17 +35,15 @@ void MboxFile::index(const files::File& file, Moment now) {
     throw Error(ErrorKind::local, "the file does not begin as an mbox does, with `From `",
                 printable(path_));
   }
-  settled_ = stamp_.modified < now - kGrain;
+  settled_ = stamp_.latest() < now - files::kGrainNs;
 }
 
 std::unique_ptr<files::MessageReader> MboxFile::read(std::size_t index) const {
   const std::optional<struct stat> status = files::status_of(path_);
-  const Stamp now = status ? Stamp{status->st_ino, static_cast<std::uint64_t>(status->st_size),
-                                   files::modified_ns(*status)}
-                           : Stamp{};
+  const files::Stamp now = status ? files::stamp_of(*status) : files::Stamp{};
   // What was only added to still has its messages where they were, or has been written anew.
   if (now.inode != stamp_.inode || now.bytes < stamp_.bytes) return nullptr;
-  if (now.bytes == stamp_.bytes && now.modified != stamp_.modified) return nullptr;
+  if (now.bytes == stamp_.bytes && now != stamp_) return nullptr;
   return read_message(bytes_, entries_[index]);
 }
 
@@ -64,8 +54,9 @@ bool MboxFile::remove(const std::vector<std::size_t>& indices, Moment now) {
   if (stamp_of(lock->file()) != stamp_) return false;
   std::vector<bool> leaves(entries_.size());
   for (const std::size_t i : indices) leaves[i] = true;
-  rewrite(path_, *bytes_, entries_,
-          [&leaves](std::size_t i) { return Fate{!leaves[i], std::nullopt}; });
+  rewrite(path_, *bytes_, entries_, [&leaves](std::size_t i) {
+    return Fate{!leaves[i], std::nullopt};
+  });
   lock.reset();
   index(files::open_file(path_, O_RDONLY), now);
   return true;

@@ -23,6 +23,8 @@ class MboxFile {
   /// Error{local} when it is no mbox.
   bool refresh(Moment now);
   const std::vector<Entry>& entries() const { return entries_; }
+  /// Of the file as it was seen.
+  const files::Stamp& stamp() const { return stamp_; }
   /// The message at that place; nothing when the file was changed since refresh().
   std::unique_ptr<files::MessageReader> read(std::size_t index) const;
   /// Takes just these away, by their place: the others are copied to a file beside it, which takes
@@ -30,18 +32,13 @@ class MboxFile {
   bool remove(const std::vector<std::size_t>& indices, Moment now);
 
  private:
-  struct Stamp {
-    std::uint64_t inode = 0, bytes = 0;
-    std::int64_t modified = -1;
-    bool operator==(const Stamp&) const = default;
-  };
-  Stamp stamp_of(const files::File& file) const;
+  files::Stamp stamp_of(const files::File& file) const;
   void index(const files::File& file, Moment now);
 
   std::string path_;
   std::shared_ptr<FileBytes> bytes_;
   std::vector<Entry> entries_;
-  Stamp stamp_;
+  files::Stamp stamp_;
   bool settled_ = false;
 };
 

@@ -52,6 +52,7 @@ class Pending {
     entry.form = from.form;
     entry.ours = from.form != Form::foreign;
     entry.claimed_bytes = from.size_bytes;
+    entry.google_id = from.google_id;
   }
 
   void feed(std::string_view piece) {
@@ -70,6 +71,7 @@ class Pending {
     entry.flags = flags_of(envelope);
     entry.uid = envelope.uid();
     entry.base = envelope.base();
+    entry.labels = envelope.gmail_labels();
     if (from_.date) {
       entry.date = from_.zoned ? to_date(*from_.date) : local_date(from_.date->unix_seconds);
     } else if (const auto date = mail::arrival_date(mail::scan_header(header_), now)) {

@@ -29,6 +29,9 @@ struct Entry {
   Flags flags;
   std::optional<std::uint32_t> uid;  // X-UID
   std::optional<Envelope::Base> base;
+  // Of Google's exports.
+  std::uint64_t google_id = 0;        // 0: none
+  std::optional<std::string> labels;  // X-Gmail-Labels
 };
 
 /// Told each message with its envelope, and its header (up to a bound) where that was asked for.

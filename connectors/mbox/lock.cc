@@ -17,7 +17,7 @@ std::optional<Lock> Lock::try_take(const std::string& path, For what) {
   }
   files::File file = files::open_file(path, writing ? O_RDWR | O_CREAT : O_RDONLY);
   // Of the open file, not of the process: several sessions of one process may hold it.
-  struct flock wanted{};
+  struct flock wanted {};
   wanted.l_type = writing ? F_WRLCK : F_RDLCK;
   wanted.l_whence = SEEK_SET;
   if (::fcntl(file.descriptor(), F_OFD_SETLK, &wanted) != 0) {

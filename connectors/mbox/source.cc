@@ -1,10 +1,12 @@
 #include "connectors/mbox/source.h"
 
-#include <chrono>
+#include <mutex>
 #include <utility>
 
+#include "connectors/mbox/export.h"
 #include "connectors/mbox/file.h"
 #include "connectors/mbox/tree.h"
+#include "connectors/mbox/zip.h"
 #include "engine/error.h"
 
 namespace postferry::mbox {
@@ -18,19 +20,23 @@ class MboxArchive final : public files::Archive {
     }
   }
 
-  std::vector<FolderInfo> list() override {
+  std::vector<FolderInfo> list(files::Moment now) override {
     std::map<FolderName, std::string> all = tree_.files();
     all.try_emplace(FolderName::parse("INBOX"));
-    return tree_.describe(all);
+    std::vector<FolderInfo> out = tree_.describe(all);
+    for (FolderInfo& info : out) {
+      const std::optional<struct stat> status = files::status_of(all.at(info.name));
+      if (status) info.numbers.highest_modseq = state_of(files::stamp_of(*status), now);
+    }
+    return out;
   }
 
-  std::optional<std::vector<files::Filed>> open(const FolderName& folder,
-                                                files::Moment now) override {
+  std::optional<files::Look> open(const FolderName& folder, files::Moment now) override {
     if (!file_ || folder != folder_) {
       const std::optional<std::string> path = tree_.find(folder);
       if (!path && folder.is_inbox()) {
         file_.reset();
-        return std::vector<files::Filed>();
+        return files::Look();
       }
       if (!path) {
         throw Error(ErrorKind::rejected, "there is no such folder", "folder " + folder.to_string());
@@ -39,9 +45,10 @@ class MboxArchive final : public files::Archive {
       folder_ = folder;
     }
     if (!file_->refresh(now)) return std::nullopt;
-    std::vector<files::Filed> out;
+    files::Look out;
+    out.state = state_of(file_->stamp(), now);
     for (const Entry& entry : file_->entries()) {
-      out.push_back({entry.digest, entry.size_bytes, entry.date, entry.flags});
+      out.messages.push_back({entry.digest, entry.size_bytes, entry.date, entry.flags});
     }
     return out;
   }
@@ -54,18 +61,58 @@ class MboxArchive final : public files::Archive {
   }
 
  private:
+  static std::optional<std::uint64_t> state_of(const files::Stamp& stamp, files::Moment now) {
+    return files::state_number({{"", stamp}}, now);
+  }
+
   Tree tree_;
   FolderName folder_;
   std::optional<MboxFile> file_;
+};
+
+/// What there is at PATH decides what it is; an export is read once for all sessions.
+class ArchiveOpener {
+ public:
+  ArchiveOpener(std::string path, const std::string& labels)
+      : path_(std::move(path)),
+        labels_(labels == "folders" ? LabelsAs::folders : LabelsAs::keywords) {}
+
+  std::unique_ptr<files::Archive> operator()() {
+    const std::lock_guard lock(shared_->mutex);
+    if (!std::exchange(shared_->looked, true)) {
+      if (is_zip(path_)) {
+        shared_->index = index([path = path_] { return open_zip_bundle(path); });
+      } else if (path_.ends_with(".zip") && !files::is_directory(path_)) {
+        throw Error(ErrorKind::usage, "this is no zip archive", printable(path_));
+      } else if (find_google_files(path_)) {
+        shared_->index = index([path = path_] { return find_google_files(path); });
+      }
+    }
+    if (shared_->index) return open_export(shared_->index);
+    return std::make_unique<MboxArchive>(path_);
+  }
+
+ private:
+  struct Shared {
+    std::mutex mutex;
+    bool looked = false;
+    std::shared_ptr<ExportIndex> index;
+  };
+  std::shared_ptr<ExportIndex> index(OpenBundle open) const {
+    return make_export_index(std::move(open), labels_, path_);
+  }
+
+  std::string path_;
+  LabelsAs labels_;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 
 }  // namespace
 
 std::unique_ptr<Source> make_source(const ConnectorContext& context, EndSetup setup) {
   const Endpoint& end = setup.endpoint;
-  return files::make_archive_source(
-      *context.blocking, [path = end.path] { return std::make_unique<MboxArchive>(path); },
-      setup.sessions(), end.to_string());
+  return files::make_archive_source(*context.blocking, ArchiveOpener(end.path, end.labels),
+                                    setup.sessions(), end.to_string());
 }
 
 }  // namespace postferry::mbox

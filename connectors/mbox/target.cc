@@ -222,6 +222,12 @@ class MboxTarget final : public Target {
 }  // namespace
 
 std::unique_ptr<Target> make_target(const ConnectorContext& context, EndSetup setup) {
+  const Endpoint& end = setup.endpoint;
+  if (end.path.ends_with(".zip"))
+    throw Error(ErrorKind::usage, "zip archives are read, not written",
+                "target " + end.to_string());
+  if (!end.labels.empty())
+    throw Error(ErrorKind::usage, "labels= is for a source", "target " + end.to_string());
   return std::make_unique<MboxTarget>(context, std::move(setup));
 }
 

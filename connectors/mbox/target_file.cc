@@ -62,9 +62,8 @@ FolderNumbers TargetFile::glance(const std::string& path) {
   return numbers;
 }
 
-TargetFile::Stamp TargetFile::stamp_of(const files::File& file) const {
-  const struct stat status = files::status_of(file, path_);
-  return {status.st_ino, static_cast<std::uint64_t>(status.st_size), files::modified_ns(status)};
+files::Stamp TargetFile::stamp_of(const files::File& file) const {
+  return files::stamp_of(files::status_of(file, path_));
 }
 
 bool TargetFile::refresh(Moment now) {

@@ -58,12 +58,7 @@ class TargetFile {
   }
 
  private:
-  struct Stamp {
-    std::uint64_t inode = 0, bytes = 0;
-    std::int64_t modified = -1;
-    bool operator==(const Stamp&) const = default;
-  };
-  Stamp stamp_of(const files::File& file) const;
+  files::Stamp stamp_of(const files::File& file) const;
   void see(const Lock& lock, Moment now);
   bool index(const files::File& file, Moment now);
   std::optional<std::uint64_t> torn_at(const files::File& file) const;
@@ -79,7 +74,7 @@ class TargetFile {
   std::vector<bool> dirty_;     // whose flags in the file are not those of its entry
   std::uint32_t validity_ = 0, next_ = 1;
   bool based_ = false;  // the first message has X-IMAPbase
-  Stamp stamp_;
+  files::Stamp stamp_;
 };
 
 }  // namespace postferry::mbox

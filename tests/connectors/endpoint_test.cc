@@ -228,6 +228,8 @@ TEST_CASE("an mbox and a directory of .eml files are named by their path alone")
   CHECK(eml.to_string() == "eml:/mail/a%20b");
   CHECK_THAT(refusal("mbox:"), Catch::Contains("no path"));
   CHECK_THAT(refusal("mbox:/a?layout=fs"), Catch::Contains("unknown key"));
+  CHECK_THAT(refusal("maildir:/a?labels=folders"), Catch::Contains("unknown key"));
+  CHECK_THAT(refusal("mbox:/a?labels=odd"), Catch::Contains("labels="));
 }
 
 TEST_CASE("a Maildir is named by its path alone") {
@@ -275,4 +277,13 @@ TEST_CASE("people see a URL that reads back as the same mailbox") {
     CHECK(again.tls == first.tls);
     CHECK(again.verify == first.verify);
   }
+}
+
+TEST_CASE("an export with its labels as folders is another mailbox than with labels as keywords") {
+  const Endpoint folders = parse_endpoint("mbox:/a.zip?labels=folders");
+  CHECK(folders.labels == "folders");
+  CHECK(folders.to_string() == "mbox:/a.zip?labels=folders");
+  CHECK(folders.identity() == "mbox:/a.zip?labels=folders");
+  CHECK(parse_endpoint("mbox:/a.zip?labels=keywords").identity() == "mbox:/a.zip");
+  CHECK(parse_endpoint("mbox:/a.zip").labels.empty());
 }

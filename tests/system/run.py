@@ -38,6 +38,7 @@ import test_runs  # noqa: E402, F401
 import test_scale  # noqa: E402, F401
 import test_servers  # noqa: E402, F401
 import test_sizes  # noqa: E402, F401
+import test_takeout  # noqa: E402, F401
 import test_transport  # noqa: E402, F401
 
 

@@ -1,5 +1,6 @@
 """Mail archives, as source and as target: mbox files and .eml files, with real Dovecots at the other end."""
 import contextlib
+import dataclasses
 import random
 import signal
 import subprocess
@@ -17,6 +18,14 @@ def copy(world, source, target, *options, **more):
     """A copy with files at one end: no password is asked for there."""
     passwords = tuple(None if end.startswith("imap") else False for end in (source, target))
     return world.run(world.argv(source, target, *options, passwords=passwords, **more))
+
+
+def read_by(world, ends, journal):
+    """One more copy, and how many bytes it read from files and lines."""
+    told = world.file("io")
+    argv = world.argv(*ends, journal=journal, passwords=(False, None))
+    run = world.run(["sh", "-c", f'"$@"; code=$?; cat /proc/$$/io >{told}; exit $code', "sh", *argv])
+    return run.expect_code(0).expect_balance(), int(told.read_text().split()[1])
 
 
 def as_mbox(message):
@@ -179,3 +188,52 @@ def disk_full(world):
         copy(world, url(source, user), mail, journal=journal).expect_code(0).expect_balance()
         copy(world, mail, url(target, user), journal=world.journal()).expect_code(0).expect_counts(copied=box.count())
         expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+
+
+@test("flags that changed at an mbox follow, and a file that did not change is not read again")
+def mbox_flags(world):
+    target = world.target()
+    user, root, journal = world.user(target), world.file("mail"), world.journal()
+    root.mkdir()
+    messages = [dataclasses.replace(m, data=m.data + b"more text\r\n" * 20_000)
+                for m in mailboxes.small(20, seed=9).folders[0].messages]
+    read = [dataclasses.replace(m, flags=("\\Seen",), keywords=("Work",)) for m in messages]
+    (root / "INBOX").write_bytes(b"".join(map(as_mbox, messages)))
+    (root / "Other").write_bytes(b"".join(map(as_mbox, messages)))
+    ends = (f"mbox:{root}", url(target, user))
+    copy(world, *ends, journal=journal).expect_code(0).expect_counts(copied=40)
+    size = 2 * (root / "Other").stat().st_size
+    (root / "INBOX").write_bytes(b"".join(map(as_mbox, read[:5] + messages[5:])))
+    second = copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=0, present=40)
+    expect(second.account["flags_updated"] >= 5, "flags_updated:", second.account["flags_updated"])
+    with contextlib.closing(Account(Endpoint.of(target, user))) as account:
+        found = account.messages(("INBOX",))
+    for n, message in enumerate(found):
+        wanted = read[n] if n < 5 else messages[n]
+        expect(message.flags == {f.lower() for f in wanted.flags}, n, message.flags, "instead of", wanted.flags)
+        expect(("work" in message.keywords) == (n < 5), n, message.keywords)
+    time.sleep(2.5)  # a change that young may not show in a file's times
+    copy(world, *ends, journal=journal).expect_code(0).expect_counts(copied=0, present=40)
+    third, read_bytes = read_by(world, ends, journal)
+    third.expect_counts(copied=0, present=40)
+    expect(read_bytes < size, read_bytes, "bytes were read, and the mboxes have", size)
+
+
+@test("a directory of .eml files in which nothing changed is not read again")
+def eml_unchanged(world):
+    target = world.target()
+    user, root, journal = world.user(target), world.file("mail"), world.journal()
+    root.mkdir()
+    for number in range(200):
+        (root / f"{number}.eml").write_bytes(f"Subject: {number}\r\n\r\n".encode() + b"text\r\n" * 5000)
+    size = sum(p.stat().st_size for p in root.iterdir())
+    ends = (f"eml:{root}", url(target, user))
+    copy(world, *ends, journal=journal).expect_code(0).expect_counts(copied=200)
+    time.sleep(2.5)
+    copy(world, *ends, journal=journal).expect_code(0).expect_counts(copied=0, present=200)
+    again, read_bytes = read_by(world, ends, journal)
+    again.expect_counts(copied=0, present=200)
+    expect(read_bytes < size / 2, read_bytes, "bytes were read, and the files have", size)
+    (root / "7.eml").unlink()
+    (root / "new.eml").write_bytes(b"Subject: new\r\n\r\n")
+    copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=1, present=199)

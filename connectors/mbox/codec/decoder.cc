@@ -14,6 +14,7 @@ constexpr std::size_t kMostName = 32;
 /// As we write them, in this order, at the top.
 constexpr std::array<std::string_view, 5> kOurs{"x-imapbase", "x-uid", "status", "x-status",
                                                 "x-keywords"};
+constexpr std::array<std::string_view, 2> kGoogles{"x-gm-thrid", "x-gmail-labels"};
 constexpr std::array<std::string_view, 5> kOthers{"x-imap", "content-length", "x-mozilla-status",
                                                   "x-mozilla-status2", "x-mozilla-keys"};
 
@@ -66,6 +67,14 @@ bool is_own_field(std::string_view name) {
   const std::string small = lower(name);
   return std::ranges::find(kOurs, small) != kOurs.end() ||
          std::ranges::find(kOthers, small) != kOthers.end();
+}
+
+bool is_google_field(std::string_view name) {
+  return std::ranges::find(kGoogles, lower(name)) != kGoogles.end();
+}
+
+std::optional<std::string> Envelope::gmail_labels() const {
+  return mail::find_field(fields, "X-Gmail-Labels");
 }
 
 std::optional<std::uint32_t> Envelope::uid() const {
@@ -166,7 +175,9 @@ void Decoder::header(std::string_view piece, std::string& out) {
 void Decoder::decide(std::string& out) {
   const bool goes_on = line_.starts_with(' ') || line_.starts_with('\t');
   if (form_ == Form::foreign) {
-    own_ = goes_on ? own_ : is_own_field(name_of(line_));
+    const std::string name = name_of(line_);
+    own_ = goes_on ? own_ : is_own_field(name) || (at_top_ && is_google_field(name));
+    at_top_ = at_top_ && own_;
   } else {
     const std::size_t rank = rank_of(line_);
     own_ = rank > rank_;

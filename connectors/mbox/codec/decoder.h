@@ -27,11 +27,15 @@ struct Envelope {
   std::optional<Base> base() const;
   mail::StatusFlags flags() const;
   std::vector<std::string> keywords() const;
+  /// X-Gmail-Labels, which Google's exports put at the top.
+  std::optional<std::string> gmail_labels() const;
 };
 
 /// Fields of the mbox: Status and its kin as Dovecot, Pine and mutt keep them, Content-Length, and
 /// those of Thunderbird.
 bool is_own_field(std::string_view name);
+/// Fields that Google's exports put above all others; further down they are the message's.
+bool is_google_field(std::string_view name);
 
 class Decoder {
  public:
@@ -69,6 +73,7 @@ class Decoder {
   std::string line_;
   bool decided_ = false;
   bool own_ = false;
+  bool at_top_ = true;    // foreign: no field of the message has come
   std::size_t rank_ = 0;  // ours: of the last field at the top
   // The message.
   char last_ = '\0';

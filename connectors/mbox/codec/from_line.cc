@@ -59,6 +59,17 @@ bool read_own_mark(std::string_view word, FromLine& out) {
   return true;
 }
 
+/// `1782471@xxx`
+std::uint64_t google_id(std::string_view word) {
+  constexpr std::string_view kEnd = "@xxx";
+  if (!word.ends_with(kEnd)) return 0;
+  word.remove_suffix(kEnd.size());
+  const char* const last = word.data() + word.size();
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(word.data(), last, id);
+  return error == std::errc() && end == last ? id : 0;
+}
+
 std::string two(long number, char fill = '0') {
   std::string out = std::to_string(number);
   return out.size() < 2 ? fill + out : out;
@@ -89,6 +100,7 @@ std::optional<FromLine> parse_from_line(std::string_view line, bool after_blank)
     out.zoned = out.date->zone_minutes != 0;
   }
   if (at == 1 && out.zoned) read_own_mark(words[0], out);
+  if (at == 1) out.google_id = google_id(words[0]);
   return out;
 }
 

@@ -29,6 +29,7 @@ struct FromLine {
   std::uint64_t size_bytes = 0;         // of ours
   std::optional<mail::ZonedTime> date;  // as if in UTC where `zoned` is false
   bool zoned = false;
+  std::uint64_t google_id = 0;  // X-GM-MSGID, in an export of Google's; else 0
 };
 
 /// Bytes of a line that are looked at.

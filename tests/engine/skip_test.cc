@@ -1,0 +1,67 @@
+// The skip rule for folders that have no UIDs: archives, whose files tell by their times and sizes.
+#include "engine/skip.h"
+
+#include <catch2/catch.hpp>
+
+using namespace postferry;
+
+namespace {
+
+struct Setup {
+  MappedFolder folder;
+  FolderRecord record;
+  FolderTally tally;
+
+  Setup() {
+    folder.exists = true;
+    folder.target_numbers.uid_validity = 7;
+    folder.target_numbers.uid_next = 20;
+    folder.source.numbers.highest_modseq = 1234;
+    record.completed.emplace();
+    record.completed->messages = 10;
+    record.completed->highest_modseq = 1234;
+    record.completed_present = 9;
+    record.target_uid_validity = 7;
+    record.target_uid_next_seen = Uid{20};
+    record.options_hash = "options";
+  }
+  bool skipped() { return nothing_to_do(folder, record, "options", tally); }
+};
+
+}  // namespace
+
+TEST_CASE("a folder without UIDs is skipped while its number stands still") {
+  Setup setup;
+  REQUIRE(setup.skipped());
+  CHECK(setup.tally.messages.seen == 10);
+  CHECK(setup.tally.messages.present == 9);
+  CHECK(setup.tally.messages.balances());
+}
+
+TEST_CASE(
+    "a folder without UIDs is not skipped when its number changed, is not told, or says nothing") {
+  for (const std::optional<std::uint64_t> now :
+       {std::optional<std::uint64_t>(1235), std::optional<std::uint64_t>()}) {
+    Setup setup;
+    setup.folder.source.numbers.highest_modseq = now;
+    CHECK_FALSE(setup.skipped());
+  }
+  Setup setup;
+  setup.folder.source.numbers.highest_modseq = setup.record.completed->highest_modseq = 1;
+  CHECK_FALSE(setup.skipped());
+}
+
+TEST_CASE("a folder that has lost its UIDs, or got some, is not skipped") {
+  Setup lost;
+  lost.record.completed->uid_validity = 3;
+  CHECK_FALSE(lost.skipped());
+  Setup got;
+  got.folder.source.numbers.uid_next = 11;
+  CHECK_FALSE(got.skipped());
+}
+
+TEST_CASE("a folder without UIDs is not skipped when the target changed") {
+  Setup setup;
+  setup.folder.target_numbers.uid_next = 21;
+  CHECK_FALSE(setup.skipped());
+}
