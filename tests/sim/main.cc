@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/sim/exhaust.h"
+#include "tests/sim/relay_schedule.h"
 #include "tests/sim/schedule.h"
 
 using namespace postferry::sim;
@@ -21,6 +22,7 @@ namespace {
 constexpr const char* kUsage =
     "usage: postferry-sim [--seed S] [--count N] [--for SECONDS] [--profile P] [--loud]\n"
     "       postferry-sim --seeds FILE\n"
+    "       postferry-sim --relay [--seed S] [--count N] | --relay --exhaustive\n"
     "       postferry-sim --exhaustive [--every N] [--only NAME]\n"
     "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong; "
     "--loud\n"
@@ -43,6 +45,10 @@ Arguments parse(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--loud") {
       arguments.orders.loud = true;
+      continue;
+    }
+    if (name == "--relay") {
+      arguments.orders.relay = true;
       continue;
     }
     if (name == "--exhaustive") {
@@ -81,9 +87,9 @@ class Swarm {
   Swarm(Disk& disk, const Disk::Files& image) : disk_(disk), image_(image) {}
 
   void play(const Orders& orders) {
-    Report report = run_schedule(orders, disk_, image_);
+    Report report = play_once(orders);
     // One in a hundred is played again, and must go the same way.
-    if (orders.seed % 100 == 0 && run_schedule(orders, disk_, image_).trace != report.trace)
+    if (orders.seed % 100 == 0 && play_once(orders).trace != report.trace)
       report.trouble += " the second time it went another way";
     ++played_;
     sum_.runs += report.runs;
@@ -109,6 +115,11 @@ class Swarm {
   }
 
  private:
+  Report play_once(const Orders& orders) {
+    return orders.relay ? run_relay_schedule(orders, disk_, image_)
+                        : run_schedule(orders, disk_, image_);
+  }
+
   Disk& disk_;
   const Disk::Files& image_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
@@ -116,7 +127,7 @@ class Swarm {
   Report sum_;
 };
 
-/// `SEED [PROFILE]` a line, and comments.
+/// `SEED [PROFILE | relay]` a line, and comments.
 std::vector<Orders> read_seeds(const std::string& path) {
   std::ifstream file(path);
   std::vector<Orders> all;
@@ -125,6 +136,10 @@ std::vector<Orders> read_seeds(const std::string& path) {
     Orders orders;
     if (!(words >> orders.seed)) continue;
     words >> orders.profile;
+    if (orders.profile == "relay") {
+      orders.profile.clear();
+      orders.relay = true;
+    }
     all.push_back(std::move(orders));
   }
   return all;
@@ -132,11 +147,13 @@ std::vector<Orders> read_seeds(const std::string& path) {
 
 int exhaust_all(Disk& disk, const Disk::Files& image, const Arguments& arguments) {
   std::uint64_t failed = 0;
-  const std::uint64_t count = exhaust(disk, image, arguments.only, arguments.every,
-                                      [&failed](const std::string& name, const Report& report) {
-                                        ++failed;
-                                        fmt::print("{}: {}\n", name, report.trouble);
-                                      });
+  const auto tell = [&failed](const std::string& name, const Report& report) {
+    ++failed;
+    fmt::print("{}: {}\n", name, report.trouble);
+  };
+  const std::uint64_t count = arguments.orders.relay
+                                  ? exhaust_relay(disk, image, arguments.every, tell)
+                                  : exhaust(disk, image, arguments.only, arguments.every, tell);
   fmt::print("{} crashes and cuts, {} failed\n", count, failed);
   return failed == 0 && count > 0 ? 0 : 1;
 }

@@ -108,6 +108,22 @@ MUTATIONS = {
 """)],
 }
 
+# The same, found by schedules to a relay.
+RELAY = "engine/relay_folder.cc"
+RELAY_MUTATIONS = {
+    "unknown SMTP resent": [
+        (RELAY, "r_.options.resend_unknown && row.run != r_.run ? Fate::due : Fate::unknown;", "Fate::due;")],
+    "intent row not durable before DATA": [
+        (RELAY, "    co_await r_.ends.journal.make_durable();\n", "")],
+    "a lost answer means that nothing was sent": [
+        ("connectors/smtp/transaction.cc", "      if (!ended_) throw;\n      co_return done(Undecided{lost.message()}, false);\n",
+         "      throw;\n"),
+        ("connectors/smtp/transaction.cc", """      co_return done(Undecided{"the answer to the whole message was lost: " + lost.message()},
+                     false);
+""", "      throw;\n")],
+}
+MUTATIONS |= RELAY_MUTATIONS
+
 
 class Copy:
     """A tree of its own; what a mutation changed is put back after it."""
@@ -147,14 +163,14 @@ class Copy:
             raise SystemExit("it does not build:\n" + done.stdout[-3000:])
 
 
-def find(program, sound, seed, count):
-    """After how many schedules something went wrong that does not in the sound program, and what; or None."""
-    with subprocess.Popen([program, "--seed", str(seed), "--count", str(count)],
+def find(program, sound, seed, count, kind):
+    """After how many schedules of a kind something went wrong that does not in the sound program, and what; or None."""
+    with subprocess.Popen([program, *kind, "--seed", str(seed), "--count", str(count)],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as playing:
         for line in playing.stdout:
             if line.startswith("seed "):
                 number, complaint = line[5:].split(": ", 1)
-                if subprocess.run([sound, "--seed", number], stdout=subprocess.DEVNULL,
+                if subprocess.run([sound, *kind, "--seed", number], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL).returncode:
                     continue
                 playing.kill()
@@ -195,7 +211,8 @@ def main():
         copy.apply(MUTATIONS[name])
         try:
             copy.build("postferry-sim")
-            found = find(program, sound, arguments.seed, arguments.count)
+            kind = ["--relay"] if name in RELAY_MUTATIONS else []
+            found = find(program, sound, arguments.seed, arguments.count, kind)
         finally:
             copy.undo()
         if found is None:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/async/block_on.h"
+#include "engine/relay_crossing.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::sim {
@@ -43,9 +44,24 @@ struct Process {
         spool(make_disk_spool(blocking, "/tmp")),
         context{&outside.network, spool.get(), &blocking, "sim"},
         source(make_source(context, end_of(start.source_url))),
-        target(make_target(context, end_of(start.target_url))),
         notes(outside.trace, end),
-        root(outside.executor) {}
+        root(outside.executor) {
+    EndSetup setup = end_of(start.target_url);
+    if (setup.endpoint.relays()) {
+      setup.endpoint.recipient = "bob@target.example";
+      setup.endpoint.envelope_sender = "ann@source.example";
+      relay = make_relay(context, std::move(setup));
+    } else {
+      target = make_target(context, std::move(setup));
+    }
+  }
+
+  Task<Ledger> carry(const CrossingOptions& options) {
+    const AccountIdentity account{"ann", "source", "target"};
+    if (relay)
+      return relay_account({*source, *relay, *stepped, notes, *spool}, account, options, stop);
+    return cross_account({*source, *target, *stepped, notes}, account, options, stop);
+  }
 
   EndSetup end_of(const std::string& url) {
     EndSetup setup;
@@ -60,7 +76,8 @@ struct Process {
   Password password;
   ConnectorContext context;
   std::unique_ptr<Source> source;
-  std::unique_ptr<Target> target;
+  std::unique_ptr<Target> target;  // or
+  std::unique_ptr<Relay> relay;
   Notes notes;
   StopRequest stop;
   Scope root;
@@ -86,10 +103,7 @@ End run_program(Outside& outside, const Start& start) {
     return end;
   }
   {
-    Ends ends{*process->source, *process->target, *process->stepped, process->notes};
-    Task<Ledger> task =
-        cross_account(ends, {"ann", "source", "target"}, start.options, process->stop)
-            .in(process->root);
+    Task<Ledger> task = process->carry(start.options).in(process->root);
     const auto handle = task.handle();
     outside.executor.post(handle);
     bool overdue = false;

@@ -16,6 +16,7 @@ namespace postferry::sim {
 struct Orders {
   std::uint64_t seed = 1;
   std::string profile;  // of the target and an IMAP source; empty: the dice decide
+  bool relay = false;   // as relay_schedule.h has it
   bool loud = false;
 };
 
