@@ -146,6 +146,10 @@ void TargetFile::number(const files::File& file) {
     last = *entry.uid;
   }
   next_ = std::max(last, base ? base->last : 0) + 1;
+  keywords_ = base ? base->keywords : std::vector<std::string>();
+  const std::size_t listed = keywords_.size();
+  for (const Entry& entry : entries_) learn_keywords(entry.flags);
+  if (keywords_.size() > listed) dirty_.front() = true;
 }
 
 FolderNumbers TargetFile::numbers() const {
@@ -183,6 +187,11 @@ std::optional<std::vector<Uid>> TargetFile::append(const std::vector<Incoming>& 
   const files::File& file = lock->file();
   const std::uint64_t before = stamp_.bytes;
   std::vector<Entry> added;
+  bool new_keywords = !entries_.empty() && dirty_.front();
+  for (const Incoming& message : batch) {
+    const bool any = learn_keywords(message.flags);
+    new_keywords = new_keywords || any;
+  }
   std::uint64_t at = before;
   std::string out = separator(file);
   const auto flush = [&] {
@@ -202,7 +211,10 @@ std::optional<std::vector<Uid>> TargetFile::append(const std::vector<Incoming>& 
       head.uid = next_ + static_cast<std::uint32_t>(added.size()) - 1;
       head.flags = message.flags;
       // It says that nothing is there yet, until all is.
-      if (entries_.empty() && added.size() == 1) head.base = Envelope::Base{validity_, next_ - 1};
+      if (entries_.empty() && added.size() == 1) {
+        head.base = Envelope::Base{validity_, next_ - 1, keywords_};
+        new_keywords = false;
+      }
       out += format_head(head);
       Encoder encoder(message.form);
       if (message.spooled.open()) {
@@ -242,7 +254,29 @@ std::optional<std::vector<Uid>> TargetFile::append(const std::vector<Incoming>& 
   based_ = true;
   next_ = last + 1;
   note_last_uid(file, last, now);
+  if (new_keywords) note_keywords(file, now);
   return uids;
+}
+
+/// True where one is new.
+bool TargetFile::learn_keywords(const Flags& flags) {
+  if (flags.keywords.empty()) return false;
+  Flags known;
+  for (const std::string& word : keywords_) known.add_keyword(word);
+  const std::vector<std::string> fresh = flags.minus(known).keywords;
+  keywords_.insert(keywords_.end(), fresh.begin(), fresh.end());
+  return !fresh.empty();
+}
+
+/// The list in the first message has them all.
+void TargetFile::note_keywords(const files::File& file, Moment now) {
+  dirty_.front() = !change_in_place(file, 0);
+  if (dirty_.front()) {
+    write_anew(std::vector<bool>(entries_.size(), true), false, now);
+    return;
+  }
+  files::sync(file, path_);
+  stamp_ = stamp_of(file);
 }
 
 void TargetFile::note_last_uid(const files::File& file, std::uint32_t last, Moment now) {
@@ -275,7 +309,7 @@ void TargetFile::write_anew(const std::vector<bool>& stays, bool all_heads, Mome
       fate.head.emplace();
       fate.head->uid = *entries_[i].uid;
       fate.head->flags = entries_[i].flags;
-      if (first) fate.head->base = Envelope::Base{validity_, next_ - 1};
+      if (first) fate.head->base = Envelope::Base{validity_, next_ - 1, keywords_};
     }
     first = first && !fate.stays;
     return fate;
@@ -303,6 +337,7 @@ bool TargetFile::change_in_place(const files::File& file, std::size_t index) {
   const Envelope& envelope = decoder.envelope();
   Head head;
   head.base = envelope.base();
+  if (head.base) head.base->keywords = keywords_;
   head.uid = *entry.uid;
   head.flags = entry.flags;
   const std::optional<std::string> text = format_head(head, envelope.bytes);
@@ -325,13 +360,19 @@ bool TargetFile::change_flags(const std::vector<Uid>& uids, const Flags& flags, 
       for (const std::string& name : flags.names()) changed.add(name);
     }
     if (changed == have) continue;
+    const bool new_keywords = learn_keywords(changed);
+    dirty_.front() = dirty_.front() || new_keywords;
     have = std::move(changed);
     dirty_[*index] = !change_in_place(lock->file(), *index);
     anew = anew || dirty_[*index];
   }
   files::sync(lock->file(), path_);
   stamp_ = stamp_of(lock->file());
-  if (anew) write_anew(std::vector<bool>(entries_.size(), true), false, now);
+  if (anew) {
+    write_anew(std::vector<bool>(entries_.size(), true), false, now);
+  } else if (!dirty_.empty() && dirty_.front()) {
+    note_keywords(lock->file(), now);
+  }
   return true;
 }
 

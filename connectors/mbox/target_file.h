@@ -2,7 +2,7 @@
 // locks for as long as it lasts.
 //
 // UIDs are those of X-UID, UIDVALIDITY and the last UID those of X-IMAPbase in the first message,
-// as Dovecot and Pine keep them. The last UID is written after a batch is whole and on the disk: of
+// as Dovecot and Pine keep them; so are the keywords there, of all messages. The last UID is written after a batch is whole and on the disk: of
 // what a killed process left behind it, a message that is not whole is cut off.
 #pragma once
 
@@ -65,6 +65,8 @@ class TargetFile {
   void number(const files::File& file);
   void write_anew(const std::vector<bool>& stays, bool all_heads, Moment now);
   void note_last_uid(const files::File& file, std::uint32_t last, Moment now);
+  bool learn_keywords(const Flags& flags);
+  void note_keywords(const files::File& file, Moment now);
   std::string separator(const files::File& file) const;
   bool change_in_place(const files::File& file, std::size_t index);
 
@@ -72,6 +74,7 @@ class TargetFile {
   std::shared_ptr<FileBytes> bytes_;
   std::vector<Entry> entries_;  // every one with a UID
   std::vector<bool> dirty_;     // whose flags in the file are not those of its entry
+  std::vector<std::string> keywords_;  // of all
   std::uint32_t validity_ = 0, next_ = 1;
   bool based_ = false;  // the first message has X-IMAPbase
   files::Stamp stamp_;

@@ -129,6 +129,39 @@ TEST_CASE("flags change where they stand, and by a new file where there is no ro
   CHECK(filled.uids() == Uids{1, 2});
 }
 
+TEST_CASE("the first message lists the keywords of all, as Dovecot wants it") {
+  Filled filled;
+  const auto listed = [&filled] {
+    const std::string all = read_file(filled.path);
+    const std::size_t at = all.find("X-IMAPbase: ") + 34;
+    std::istringstream words(all.substr(at, all.find('\n', at) - at));
+    return std::vector<std::string>(std::istream_iterator<std::string>(words), {});
+  };
+  using Words = std::vector<std::string>;
+  const auto inode = files::status_of(filled.path)->st_ino;
+  CHECK(listed() == Words{});
+  REQUIRE(filled.look().change_flags({Uid{2}}, Flags::parse("Work"), true, kNow));
+  CHECK(listed() == Words{"Work"});
+  TargetFile file = filled.look();
+  std::vector<Incoming> more(1);
+  more[0].bytes = kMail;
+  more[0].size_bytes = kMail.size();
+  more[0].flags = Flags::parse("work $Forwarded");
+  REQUIRE(file.append(more, kNow));
+  CHECK(listed() == Words{"Work", "$Forwarded"});
+  CHECK(files::status_of(filled.path)->st_ino == inode);  // there is room for it
+  Flags many;
+  for (int i = 0; i < 40; ++i) many.add_keyword("A-Keyword-Of-Some-Length-" + std::to_string(i));
+  REQUIRE(file.change_flags({Uid{3}}, many, true, kNow));
+  CHECK(listed().size() == 42);
+  CHECK(filled.uids() == Uids{1, 2, 3});
+  const auto kept = messages_in(read_file(filled.path));
+  CHECK(kept[0].bytes == filled.mail[0]);
+  CHECK(kept[2].flags.keywords.size() == 42);
+  REQUIRE(filled.look().remove({Uid{1}}, kNow));
+  CHECK(listed().size() == 42);
+}
+
 TEST_CASE("UIDs last: what is removed is never given again") {
   Filled filled;
   const auto validity = filled.look().numbers().uid_validity;

@@ -237,3 +237,35 @@ def eml_unchanged(world):
     (root / "7.eml").unlink()
     (root / "new.eml").write_bytes(b"Subject: new\r\n\r\n")
     copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=1, present=199)
+
+
+@test("Dovecot serves mbox files that were written by a backup: flags, keywords, dates and UIDs")
+def served_as_is(world):
+    source = world.dovecot()
+    target = world.target(store="mbox:~/mail:INBOX=~/mail/INBOX")
+    user = world.user(source, target)
+    messages = [dataclasses.replace(m, keywords=(*m.keywords, f"Word-{n % 42}"))
+                for n, m in enumerate(mailboxes.mixed(100, 1, seed=33, largest=20_000).folders[0].messages)]
+    fill(source, user, mailboxes.Mailbox([mailboxes.Folder(path, messages) for path in (("INBOX",), ("Archive",))]))
+    home, journal = target.home(user), world.journal()
+    home.mkdir(parents=True)
+    ends = (url(source, user), f"mbox:{home / 'mail'}")
+    copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=200)
+    target.own(home)
+    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), subscriptions=False)
+    with contextlib.closing(Account(Endpoint.of(source, user))) as account:
+        account.imap.command('SELECT "INBOX"')
+        account.imap.command("UID STORE 1:5 +FLAGS (\\Flagged Newly-Given)")
+    copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=0, present=200)
+    target.own(home)
+    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), subscriptions=False)
+    # And Dovecot's own doing is read back.
+    with contextlib.closing(Account(Endpoint.of(target, user))) as account:
+        account.imap.command('SELECT "INBOX"')
+        account.imap.command("UID STORE 6:9 +FLAGS (\\Answered Given-By-Dovecot)")
+        account.imap.command("CLOSE")
+    third = world.user(source, target)
+    copy(world, ends[1], url(source, third), journal=world.journal()).expect_code(0).expect_counts(copied=200)
+    with contextlib.closing(Account(Endpoint.of(source, third))) as account:
+        found = account.messages(("INBOX",))
+    expect(sum("given-by-dovecot" in m.keywords for m in found) == 4, "keywords:", [sorted(m.keywords) for m in found[4:10]])

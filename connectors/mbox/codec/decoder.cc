@@ -92,7 +92,9 @@ std::optional<Envelope::Base> Envelope::base() const {
   std::string_view text = *value;
   const auto validity = number_at<std::uint32_t>(text), last = number_at<std::uint32_t>(text);
   if (!validity || *validity == 0 || !last) return std::nullopt;
-  return Base{*validity, *last};
+  mail::HeaderScan scan;
+  scan.x_keywords = std::string(text);
+  return Base{*validity, *last, mail::keywords(scan)};
 }
 
 mail::StatusFlags Envelope::flags() const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "connectors/mail/header_scan.h"
 #include "connectors/mbox/codec/from_line.h"
@@ -20,9 +21,10 @@ struct Envelope {
   std::size_t bytes = 0;  // of the file, where they are all at the top (ours)
 
   std::optional<std::uint32_t> uid() const;
-  /// X-IMAPbase of the first message: UIDVALIDITY and the last UID.
+  /// X-IMAPbase of the first message: UIDVALIDITY, the last UID, and the keywords in use.
   struct Base {
     std::uint32_t validity = 0, last = 0;
+    std::vector<std::string> keywords = {};
   };
   std::optional<Base> base() const;
   mail::StatusFlags flags() const;

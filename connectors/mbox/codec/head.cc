@@ -7,6 +7,8 @@ namespace {
 
 /// Room for keywords that come later.
 constexpr std::size_t kKeywordRoom = 48;
+/// The same for the list of all, in the first message.
+constexpr std::size_t kListRoom = 400;
 
 std::string ten_digits(std::uint32_t number) {
   const std::string digits = std::to_string(number);
@@ -35,13 +37,16 @@ std::string start_of(const Head& head) {
 }  // namespace
 
 std::string format_base(const Envelope::Base& base) {
-  return "X-IMAPbase: " + ten_digits(base.validity) + " " + ten_digits(base.last) + "\n";
+  std::string out = "X-IMAPbase: " + ten_digits(base.validity) + " " + ten_digits(base.last);
+  for (const std::string& word : base.keywords) out += " " + word;
+  return out + "\n";
 }
 
 std::string format_head(const Head& head) {
   std::string out = start_of(head);
   const std::size_t keywords = out.size() - (out.rfind("X-Keywords:") + 11);
   out.append(std::max(kKeywordRoom, keywords + 2) - keywords, ' ');
+  if (head.base) out.append(kListRoom, ' ');
   return out + "\n";
 }
 

@@ -1,6 +1,7 @@
 // What a message of ours has at its top: the fields of the mbox, with room to change them in place.
 //
-//   X-IMAPbase: 1700000000 0000000123       the first message only: UIDVALIDITY, the last UID
+//   X-IMAPbase: 1700000000 0000000123 Work  the first message only: UIDVALIDITY, the last UID, and
+//                                           the keywords of all: Dovecot takes any other for text
 //   X-UID: 0000000007
 //   Status: RO
 //   X-Status: AFTD                          padded with blanks
