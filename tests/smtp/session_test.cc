@@ -12,6 +12,7 @@
 #include "engine/async/manual_executor.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
+#include "engine/digest.h"
 #include "engine/error.h"
 
 using namespace postferry;
@@ -40,7 +41,9 @@ struct Dialogue {
   explicit Dialogue(std::vector<std::string> lines) : scripts(lines.begin(), lines.end()) {}
 
   std::deque<std::string> scripts;
+  std::string recipient = "bob@new.example";
   std::vector<std::string> hosts, texts, chunks;
+  bool over = false;  // what the session said of itself, after the last message
   std::size_t read_chunk = 1000;
 
   Task<void> serve(std::unique_ptr<net::MemoryStream> stream, std::string script) {
@@ -112,7 +115,7 @@ struct Dialogue {
                context.host_name = "us";
                EndSetup setup;
                setup.endpoint = parse_endpoint(url);
-               setup.endpoint.recipient = "bob@new.example";
+               setup.endpoint.recipient = recipient;
                setup.endpoint.envelope_sender = "ann@old.example";
                setup.credentials = &password;
                const std::unique_ptr<Relay> relay = smtp::make_relay(context, std::move(setup));
@@ -138,6 +141,7 @@ struct Dialogue {
         message.body = Body(text);
         RelayResult result = co_await session->send(message);
         results.push_back(std::move(result));
+        over = session->over();
       }
     });
     return results;
@@ -330,4 +334,82 @@ TEST_CASE("MX hosts are tried in order, TLS is taken when it is offered and requ
   CHECK(tls.send("mx:new.example", {}).empty());
   CHECK(Dialogue({"S: 220 hi\nC: EHLO us\nS: 250 mx\n"}).failure("mx:new.example?tls=required") ==
         ErrorKind::tls);
+}
+
+TEST_CASE("an address that is not ASCII is said by SMTPUTF8, or not at all") {
+  const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\n";
+  const std::string letter = "C: DATA\nS: 354 go\nTEXT\nS: 250 c\n";
+  Dialogue with({hello + "S: 250 SMTPUTF8\nC: MAIL FROM:<ann@old.example> SMTPUTF8\nS: 250 a\n"
+                         "C: RCPT TO:<bøb@new.example>\nS: 250 b\n" +
+                 letter});
+  with.recipient = "bøb@new.example";
+  CHECK(is<Delivered>(with.send(kPlain, {kLetter}).at(0)));
+  Dialogue without({hello + "S: 250 8BITMIME\n"});
+  without.recipient = with.recipient;
+  const RelayResult result = without.send(kPlain, {kLetter}).at(0);
+  REQUIRE(is<Refused>(result));
+  CHECK_THAT(std::get<Refused>(result).text, Catch::Contains("SMTPUTF8"));
+}
+
+TEST_CASE("with DSN nobody is told of a message that moves, and its name is the same at each try") {
+  std::string id;
+  const Sha256 hash = sha256(MessageKey(Uid{1}).to_string());
+  for (std::size_t i = 0; i < 8; ++i) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", hash[i]);
+    id += digits;
+  }
+  const std::string envelope = "C: MAIL FROM:<ann@old.example> RET=HDRS ENVID=" +
+                               smtp::loop_token("bob@new.example") + "." + id +
+                               "\nS: 250 a\nC: RCPT TO:<bob@new.example> NOTIFY=NEVER\n";
+  const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250 DSN\n";
+  for (const char* end : {"S: 250 b\nC: DATA\nS: 354 go\nTEXT\nS: 250 c\n", "S: 450 later\n"}) {
+    Dialogue dialogue({hello + envelope + end});
+    dialogue.send(kPlain, {kLetter});
+    CHECK(dialogue.scripts.empty());
+  }
+}
+
+TEST_CASE("a server that takes so many messages a connection gets no more") {
+  const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250-PIPELINING\nS: 250 ";
+  Dialogue two({hello + "LIMITS RCPTMAX=100 MAILMAX=2\n" + taken("S: 250 a\n") +
+                taken("S: 250 b\n")});
+  CHECK(two.send(kPlain, {kLetter}).size() == 1);
+  CHECK_FALSE(two.over);
+  Dialogue again({hello + "LIMITS RCPTMAX=100 MAILMAX=2\n" + taken("S: 250 a\n") +
+                  taken("S: 250 b\n")});
+  CHECK(again.send(kPlain, {kLetter, kLetter}).size() == 2);
+  CHECK(again.over);
+  Dialogue closing({greeted(taken("S: 421 closing\n"))});
+  CHECK(is<Deferred>(closing.send(kPlain, {kLetter}).at(0)));
+  CHECK(closing.over);
+}
+
+TEST_CASE("OAuth: a refused token's reason is heard, and another token is tried once") {
+  const std::string login =
+      "C: AUTH XOAUTH2 " + base64_encode("user=ann\x01" "auth=Bearer pa$$word\x01\x01") + "\n";
+  const std::string refusal =
+      "S: 334 " + base64_encode("{\"status\":\"401\"}") + "\nC: \nS: 535 5.7.8 no\n";
+  const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250 AUTH XOAUTH2 PLAIN\n";
+  const std::string url = "smtps://ann@mail.example?auth=xoauth2";
+  Dialogue renewed({hello + login + refusal + login + "S: 235 yes\nC: EHLO us\nS: 250 mx\n"});
+  CHECK(renewed.send(url, {}).empty());
+  Dialogue refused({hello + login + refusal + login + refusal});
+  try {
+    refused.send(url, {});
+    FAIL("nothing was thrown");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::auth);
+    CHECK_THAT(error.what(), Catch::Contains("401"));
+  }
+}
+
+TEST_CASE("OAuth: a token that is too long for a command line waits for the server's challenge") {
+  const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250 AUTH XOAUTH2\n";
+  const std::string url = "smtps://" + std::string(400, 'a') + "@mail.example?auth=xoauth2";
+  const std::string response =
+      base64_encode("user=" + std::string(400, 'a') + "\x01" "auth=Bearer pa$$word\x01\x01");
+  Dialogue dialogue({hello + "C: AUTH XOAUTH2\nS: 334 \nC: " + response +
+                     "\nS: 235 yes\nC: EHLO us\nS: 250 mx\n"});
+  CHECK(dialogue.send(url, {}).empty());
 }

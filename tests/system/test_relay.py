@@ -306,7 +306,9 @@ def new_validity(world):
 
 
 class NameServer:
-    """A name server that knows MX records: {domain: [(preference, host)]}; others do not exist."""
+    """A name server that knows MX records: {domain: [(preference, host)]}; others do not exist, and of FAILS it
+    says that it cannot tell."""
+    FAILS = object()
 
     def __init__(self, records):
         self.records, self.port = records, free_port()
@@ -331,6 +333,8 @@ class NameServer:
             labels.append(query[at + 1:at + 1 + query[at]].decode())
             at += 1 + query[at]
         found = self.records.get(".".join(labels))
+        if found is self.FAILS:
+            return query[:2] + b"\x81\x82\0\x01\0\0\0\0\0\0" + query[12:end]
         body = b""
         for preference, host in found or []:
             data = preference.to_bytes(2, "big") + self.name(host)
@@ -350,7 +354,8 @@ class NameServer:
 @test("mx: asks for the domain's exchangers, takes the next where one is not there, and TLS that is offered")
 def exchangers(world):
     source = world.dovecot()
-    records = {DOMAIN: [(10, "127.0.0.9"), (20, "localhost")], "null.example": [(0, "")], "bare.example": []}
+    records = {DOMAIN: [(10, "127.0.0.9"), (20, "localhost")], "null.example": [(0, "")], "localhost": [],
+               "ill.example": NameServer.FAILS}
     with postfix(world) as target, NameServer(records) as names:
         user, _ = letters(world, source, 2)
         there = lambda domain, more="": f"mx:{domain}:{target.smtp}?dns=127.0.0.1:{names.port}{more}"
@@ -365,3 +370,43 @@ def exchangers(world):
         for domain, words in (("null.example", "takes no mail"), ("no.example", "no such domain")):
             run = relay(world, url(source, user), there(domain), f"ann@{domain}", *SENDER, journal=world.journal())
             expect(words in run.expect_code(65).err, "the reason is missing:", run)
+        # Without MX the domain itself is the exchanger (RFC 5321 5.1).
+        run = relay(world, url(source, user), there("localhost"), f"{user}@{DOMAIN}", *SENDER, journal=world.journal())
+        run.expect_code(0).expect_balance().expect_counts(copied=2)
+        # A name server that cannot tell says nothing of the domain: later, perhaps.
+        run = relay(world, url(source, user), there("ill.example"), "ann@ill.example", *SENDER, "--retries", "1",
+                    journal=world.journal())
+        expect("mail exchangers of ill.example" in run.expect_code(75).err, "the reason is missing:", run)
+
+
+@test("Postfix takes mail for an address that is not ASCII, by SMTPUTF8 and with DSN that tells nobody")
+def unicode_address(world):
+    source = world.dovecot()
+    with postfix(world, extra="smtputf8_enable = yes") as target:
+        user, _ = letters(world, source, 3)
+        there = f"smtp://127.0.0.1:{target.smtp}?ca={world.authority.file}"
+        run = relay(world, url(source, user), there, f"bøb-{user}@{DOMAIN}", *SENDER, journal=world.journal())
+        run.expect_code(0).expect_balance().expect_counts(copied=3)
+        got = target.mail(f"bøb-{user}", 3)
+        expect(len(got) == 3, len(got), "messages came")
+        log = (target.folder / "log").read_text()
+        expect("sender non-delivery" not in log and "sender delivery status" not in log, "somebody was told of it")
+
+
+@test("Postfix takes a login by OAuth, and an expired token is refused")
+def oauth(world):
+    source = world.dovecot()
+    folder = world.file("oauth")
+    folder.mkdir(mode=0o755)
+    extra, path = sasl(folder)
+    with world.private(extra=extra, mechanisms="plain login xoauth2 oauthbearer") as answers, \
+            postfix(world, sasl=path) as target:
+        user, _ = letters(world, source, 2)
+        login = "mover@test.example"
+        for mechanism in ("xoauth2", "oauthbearer"):
+            there = url(target, login, "smtps", port=target.smtps, ca=world.authority.file, auth=mechanism)
+            argv = lambda seconds: world.argv(
+                url(source, user), there, "--recipient", f"{user}@{DOMAIN}", journal=world.journal(),
+                passwords=(None, answers.bearer_token(login, seconds)))
+            world.run(argv(3600)).expect_code(0).expect_balance().expect_counts(copied=2)
+            world.run(argv(-3600)).expect_code(77)
