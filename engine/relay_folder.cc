@@ -1,102 +1,35 @@
 #include "engine/relay_folder.h"
 
-#include <algorithm>
 #include <exception>
-#include <map>
-#include <set>
 #include <utility>
 
-#include "engine/async/channel.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
-#include "engine/body_digests.h"
 #include "engine/fingerprint.h"
-#include "engine/recognise.h"
-#include "engine/transfer.h"
+#include "engine/relay_counter.h"
+#include "engine/relay_fates.h"
 
 namespace postferry {
 
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 4000;
-
-enum class Fate : std::uint8_t {
-  due,
-  waiting,   // put off: its time has not come
-  present,   // handed over by an earlier run
-  sent,      // by this one
-  filtered,  // left out by the user's options
-  rejected,
-  accepted,  // refused before, and settled by the user
-  vanished,
-  unknown,
-};
-
-/// Between one fetch and the lanes. Holds as many messages as there are lanes.
-class Counter final : public MessageSink {
- public:
-  using Missing = std::function<Task<void>(MessageKey, bool, std::string)>;
-  Counter(std::size_t lanes, std::function<bool()> stop, std::function<bool()> stop_at_once,
-          Missing missing)
-      : channel_(lanes),
-        stop_(std::move(stop)),
-        stop_at_once_(std::move(stop_at_once)),
-        missing_(std::move(missing)) {}
-
-  Task<void> message(Message message) override {
-    // What a stream would bring has not been fetched yet.
-    const bool streamed = message.body.streamed();
-    if (stop_at_once_() || (streamed && stop_())) throw StopTransfer{};
-    Message copy = message;  // shares the body
-    const bool taken = co_await channel_.push(std::move(message));
-    if (!taken) give_up(copy);
-    if (!taken || (!streamed && stop_())) throw StopTransfer{};
-  }
-  Task<void> missing(MessageKey key, bool gone, std::string reason) override {
-    co_await missing_(std::move(key), gone, std::move(reason));
-  }
-
-  Task<std::optional<Message>> next() { return channel_.pop(); }
-  void close() { channel_.close(); }
-  /// Nobody reads any more: what is here or comes is given up, so that the source does not wait.
-  void abandon() {
-    channel_.close();
-    while (const std::optional<Message> message = channel_.try_pop()) give_up(*message);
-  }
-  static void give_up(const Message& message) {
-    if (message.body.streamed()) message.body.pipe().close();
-  }
-
- private:
-  Channel<Message> channel_;
-  std::function<bool()> stop_, stop_at_once_;
-  Missing missing_;
-};
-
 class FolderRelay {
  public:
   FolderRelay(RelayFolderRequest request, RelayFolderResult& result)
-      : r_(std::move(request)), result_(result), at_once_(r_.at_once) {}
+      : r_(std::move(request)),
+        result_(result),
+        at_once_(r_.at_once),
+        f_(r_.ends, r_.source, r_.options, r_.windows, r_.run) {}
 
   Task<void> run() {
     r_.tally.messages = r_.windows.messages();
     bytes_sent_ = r_.windows.bytes_copied();
-    record_ = co_await r_.ends.journal.folder(r_.account, r_.folder, relay_target());
-    Opened opened = co_await r_.source.open_with_catalogue(r_.folder);
-    begun_ = opened.numbers;
-    catalogue_ = std::move(opened.catalogue);
-    if (!catalogue_.remark.empty()) note(Level::warning, catalogue_.remark);
-    fates_.assign(catalogue_.size(), Fate::due);
+    FolderRecord folder = co_await r_.ends.journal.folder(r_.account, r_.folder, relay_target());
+    f_.list(std::move(folder), co_await r_.source.open_with_catalogue(r_.folder));
+    if (!f_.catalogue.remark.empty()) note(Level::warning, f_.catalogue.remark);
     count();
-    if (catalogue_.by_uid()) {
-      co_await check_keys();
-    } else {
-      co_await recognise(
-          {r_.source, nullptr, r_.ends.journal, r_.ends.observer, catalogue_, record_});
-    }
-    co_await join_rows();
-    co_await join_failures();
-    filter();
+    co_await f_.join();
+    bytes_sent_ += f_.bytes_before;
     if (r_.condemned) co_await give_up(*r_.condemned);
     count();
     plan();
@@ -107,186 +40,38 @@ class FolderRelay {
       handled_ += before - due();
       if (result_.stopped) break;
       if (due() >= before && !r_.lanes.halted() && !retried_) break;
-      if (at_once_ < fates_.size()) at_once_ *= 2;  // it went well
+      if (at_once_ < f_.fates.size()) at_once_ *= 2;  // it went well
     }
     result_.stopped = result_.stopped || (due() > 0 && over());
     co_await finish();
-    if (!result_.stopped && !catalogue_.by_uid())
-      result_.more_windows =
-          r_.windows.take(catalogue_, {catalogue_.size(), known_, handled_, r_.source.windowed()},
-                          r_.tally.messages, bytes_sent_);
+    if (!result_.stopped && !f_.catalogue.by_uid())
+      result_.more_windows = r_.windows.take(
+          f_.catalogue, {f_.catalogue.size(), f_.known, handled_, r_.source.windowed()},
+          r_.tally.messages, bytes_sent_);
   }
 
  private:
   bool over() const { return r_.lanes.halted() || r_.stop(); }
   bool over_at_once() const { return r_.lanes.halted() || r_.give_up(); }
 
-  // --- what is known
-
-  template <class Take>
-  Task<void> for_each_row(Take take) {
-    MessageKey after;
-    for (;;) {
-      std::vector<MessageRow> rows = co_await r_.ends.journal.rows(record_.id, after, kRowsAtOnce);
-      if (rows.empty()) co_return;
-      after = rows.back().key;
-      for (MessageRow& row : rows) take(row);
-    }
-  }
-
-  /// UIDs that no longer mean what they meant: there is nothing to look at on the target, so the
-  /// bytes of what was handed over say which of these messages it was.
-  Task<void> check_keys() {
-    const bool told = begun_.uid_validity.has_value();
-    bool moved =
-        told && record_.source_uid_validity && record_.source_uid_validity != begun_.uid_validity;
-    std::vector<MessageRow> rows;
-    co_await for_each_row([this, &moved, &rows](MessageRow& row) {
-      const auto index = catalogue_.find(row.key);
-      const bool never_given = !index && begun_.uid_next && row.key.uid() >= Uid{*begun_.uid_next};
-      moved = moved || never_given || (index && is_another(row, catalogue_[*index]));
-      rows.push_back(std::move(row));
-    });
-    if (moved && !rows.empty()) {
-      note(Level::warning,
-           "recorded UIDs name other messages at the source now; what was handed "
-           "over is known by its bytes");
-      co_await move_rows(std::move(rows));
-    } else if (told && record_.source_uid_validity != begun_.uid_validity && !r_.options.dry_run) {
-      Record record = new_record();
-      record.source_uid_validity = begun_.uid_validity;
-      co_await r_.ends.journal.record(std::move(record));
-    }
-  }
-
-  static bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
-    const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
-    return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
-  }
-
-  Task<void> move_rows(std::vector<MessageRow> rows) {
-    std::multimap<Sha256, MessageRow> by_bytes;
-    std::set<std::uint64_t> sizes;
-    Record record = new_record();
-    for (MessageRow& row : rows) {
-      record.forget.push_back(row.key);
-      if (!row.sha256) continue;
-      sizes.insert(row.listed_bytes.value_or(row.size_bytes));
-      by_bytes.emplace(*row.sha256, std::move(row));
-    }
-    std::vector<Catalogue::Entry> wanted;
-    for (std::size_t i = 0; i < catalogue_.size(); ++i)
-      if (sizes.contains(catalogue_.size_bytes(i))) wanted.push_back(catalogue_[i]);
-    const std::map<MessageKey, Sha256> digests = co_await source_digests(
-        r_.source, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
-    for (const auto& [key, digest] : digests) {
-      const auto at = by_bytes.find(digest);
-      if (at == by_bytes.end()) continue;
-      MessageRow row = std::move(at->second);
-      by_bytes.erase(at);
-      const auto index = catalogue_.find(key);
-      row.key = key;
-      row.listed_bytes = catalogue_.size_bytes(*index);
-      row.date = catalogue_[*index].date;
-      moved_.push_back(row);
-      record.rows.push_back(std::move(row));
-    }
-    rows_are_moved_ = true;
-    record.source_uid_validity = begun_.uid_validity;
-    if (!r_.options.dry_run) co_await r_.ends.journal.record(std::move(record));
-  }
-
-  void join(const MessageRow& row) {
-    const auto index = catalogue_.find(row.key);
-    if (!index) return;
-    if (row.state == MessageState::unknown) {
-      doubtful_.insert(row.key);
-      fates_[*index] = r_.options.resend_unknown && row.run != r_.run ? Fate::due : Fate::unknown;
-      return;
-    }
-    ++known_;
-    const bool ours = row.run == r_.run;
-    fates_[*index] = ours ? Fate::sent : Fate::present;
-    if (ours && !r_.windows.shown(row.key)) bytes_sent_ += row.size_bytes;
-  }
-
-  Task<void> join_rows() {
-    if (rows_are_moved_) {
-      for (const MessageRow& row : moved_) join(row);
-    } else {
-      co_await for_each_row([this](const MessageRow& row) { join(row); });
-    }
-  }
-
-  Task<void> join_failures() {
-    const std::int64_t now = unix_time((co_await current_scope()).executor());
-    std::vector<MessageKey> gone;
-    for (FailureRow& row : co_await r_.ends.journal.failures(record_.id)) {
-      const auto index = catalogue_.find(row.key);
-      if (!index) {
-        if (!r_.source.windowed()) gone.push_back(std::move(row.key));
-        continue;
-      }
-      if (fates_[*index] != Fate::due) continue;
-      if (row.accepted) {
-        fates_[*index] = Fate::accepted;
-      } else if (row.due_at) {
-        const bool tried = row.run == r_.run;
-        if (tried || (*row.due_at > now && !r_.options.only_failed)) fates_[*index] = Fate::waiting;
-        failed_before_.emplace(*index, std::move(row));
-      } else if (row.run == r_.run) {
-        fates_[*index] = Fate::rejected;
-      } else {
-        failed_before_.emplace(*index, std::move(row));
-      }
-    }
-    if (!gone.empty() && !r_.options.dry_run)
-      co_await r_.ends.journal.forget(record_.id, std::move(gone));
-    if (!r_.options.only_failed) co_return;
-    for (std::size_t i = 0; i < fates_.size(); ++i) {
-      const bool failed = failed_before_.contains(i) || doubtful_.contains(catalogue_.key(i));
-      if (fates_[i] == Fate::due && !failed) fates_[i] = Fate::filtered;
-    }
-  }
-
-  void filter() {
-    for (std::size_t i = 0; i < fates_.size(); ++i) {
-      if (fates_[i] != Fate::due) continue;
-      const Catalogue::Entry entry = catalogue_[i];
-      if (!r_.options.wants(entry.size_bytes, entry.date)) fates_[i] = Fate::filtered;
-    }
-  }
-
   void plan() const {
     std::uint64_t messages = 0, bytes = 0;
-    for (std::size_t i = 0; i < fates_.size(); ++i) {
-      if (fates_[i] != Fate::due) continue;
+    for (std::size_t i = 0; i < f_.fates.size(); ++i) {
+      if (f_.fates[i] != Fate::due) continue;
       ++messages;
-      bytes += catalogue_.size_bytes(i);
+      bytes += f_.catalogue.size_bytes(i);
     }
-    r_.ends.observer.folder_planned(r_.folder, catalogue_.size(), messages, bytes);
+    r_.ends.observer.folder_planned(r_.folder, f_.catalogue.size(), messages, bytes);
   }
 
-  std::size_t due() const {
-    return static_cast<std::size_t>(std::ranges::count(fates_, Fate::due));
-  }
+  std::size_t due() const { return f_.due(); }
 
   // --- the work
 
-  /// Those that failed before come last: what has never been tried must not wait for them.
-  std::vector<Catalogue::Entry> due_entries() const {
-    std::vector<Catalogue::Entry> out;
-    for (const bool failed : {false, true})
-      for (std::size_t i = 0; i < fates_.size() && out.size() < at_once_; ++i)
-        if (fates_[i] == Fate::due && failed_before_.contains(i) == failed)
-          out.push_back(catalogue_[i]);
-    return out;
-  }
-
   Task<void> transfer() {
-    const std::vector<Catalogue::Entry> wanted = due_entries();
+    const std::vector<Catalogue::Entry> wanted = f_.due_entries(at_once_);
     retried_ = false;
-    Counter counter(
+    RelayCounter counter(
         r_.lanes.size(), [this] { return over(); }, [this] { return over_at_once(); },
         [this](MessageKey key, bool gone, std::string reason) {
           return missing(std::move(key), gone, std::move(reason));
@@ -305,13 +90,13 @@ class FolderRelay {
     count();
     if (!source_failure) co_return;
     for (const Catalogue::Entry& entry : wanted) {
-      if (fates_[*catalogue_.find(entry.key)] != Fate::due) continue;
+      if (f_.fates[*f_.catalogue.find(entry.key)] != Fate::due) continue;
       if (result_.under_way.messages++ == 0) result_.under_way.first = entry.key;
     }
     std::rethrow_exception(source_failure);
   }
 
-  Task<void> fetch(Counter& counter, std::vector<Catalogue::Entry> wanted,
+  Task<void> fetch(RelayCounter& counter, std::vector<Catalogue::Entry> wanted,
                    std::exception_ptr& failure) {
     try {
       co_await r_.source.fetch(std::move(wanted), counter);
@@ -323,7 +108,7 @@ class FolderRelay {
     counter.close();
   }
 
-  Task<void> work(Counter& counter, std::size_t lane) {
+  Task<void> work(RelayCounter& counter, std::size_t lane) {
     for (;;) {
       // A lane without a session takes nothing off the counter.
       const RelaySession* session = co_await r_.lanes.session(lane);
@@ -331,7 +116,7 @@ class FolderRelay {
       std::optional<Message> message = co_await counter.next();
       if (!message) co_return;
       if (over_at_once()) {
-        Counter::give_up(*message);
+        RelayCounter::give_up(*message);
         co_return;
       }
       co_await hand_over(lane, std::move(*message));
@@ -339,11 +124,11 @@ class FolderRelay {
   }
 
   Task<void> hand_over(std::size_t lane, Message message) {
-    const auto index = catalogue_.find(message.key);
-    const bool wanted = index && fates_[*index] == Fate::due && r_.options.wants(0, message.date);
+    const auto index = f_.catalogue.find(message.key);
+    const bool wanted = index && f_.fates[*index] == Fate::due && r_.options.wants(0, message.date);
     if (!wanted) {
-      if (index && fates_[*index] == Fate::due) fates_[*index] = Fate::filtered;
-      Counter::give_up(message);
+      if (index && f_.fates[*index] == Fate::due) f_.fates[*index] = Fate::filtered;
+      RelayCounter::give_up(message);
       co_return;
     }
     const bool whole = co_await make_replayable(message);
@@ -371,7 +156,7 @@ class FolderRelay {
         co_return false;
     }
     if (failure) {
-      Counter::give_up(message);
+      RelayCounter::give_up(message);
       std::rethrow_exception(failure);
     }
     message.body = Body(writer->finish());
@@ -388,7 +173,7 @@ class FolderRelay {
     row.copied_at = unix_time((co_await current_scope()).executor());
     row.state = MessageState::unknown;
     if (message.fields) row.header = header_hash(*message.fields);
-    row.listed_bytes = catalogue_.size_bytes(*catalogue_.find(message.key));
+    row.listed_bytes = f_.catalogue.size_bytes(*f_.catalogue.find(message.key));
     Digest digest;
     co_await message.body.write_to([&digest](std::string_view bytes) -> Task<void> {
       digest.update(bytes);
@@ -398,31 +183,24 @@ class FolderRelay {
     co_return row;
   }
 
-  Record new_record() const {
-    Record record;
-    record.folder = record_.id;
-    record.target_folder = record_.target_folder;
-    return record;
-  }
-
   /// On the disk before a byte of it goes out; lanes that ask at the same time share one fsync.
   Task<void> write_intent(const MessageRow& row) {
-    Record record = new_record();
+    Record record = f_.new_record();
     record.rows.push_back(row);
     // A failure of this message stays in the journal until it has crossed.
-    const auto failed = failed_before_.find(*catalogue_.find(row.key));
-    if (failed != failed_before_.end()) record.failures.push_back(failed->second);
+    const auto failed = f_.failed_before.find(*f_.catalogue.find(row.key));
+    if (failed != f_.failed_before.end()) record.failures.push_back(failed->second);
     co_await r_.ends.journal.record(std::move(record));
     co_await r_.ends.journal.make_durable();
   }
 
   /// Runs to its end whatever is cancelled: the server has spoken.
   Task<void> conclude(MessageRow row, std::size_t index, std::optional<RelayResult> result) {
-    Record record = new_record();
+    Record record = f_.new_record();
     Fate fate = Fate::due;
     std::uint64_t sent = 0;
     // The server that refuses it now may have taken it before.
-    const bool doubtful = doubtful_.contains(row.key);
+    const bool doubtful = f_.doubtful.contains(row.key);
     if (!result) {
       if (!doubtful) forget_intent(record, row, index);
     } else if (std::holds_alternative<Delivered>(*result)) {
@@ -440,7 +218,7 @@ class FolderRelay {
       fate = co_await fail(record, row, index, *result);
     }
     co_await shielded(r_.ends.journal.record(std::move(record)));
-    fates_[index] = fate;
+    f_.fates[index] = fate;
     bytes_sent_ += sent;
     result_.progressed = result_.progressed || fate != Fate::due;
     if (sent > 0 || fate == Fate::sent) r_.ends.observer.copied(r_.folder, 1, sent);
@@ -448,8 +226,8 @@ class FolderRelay {
 
   void forget_intent(Record& record, const MessageRow& row, std::size_t index) const {
     record.forget.push_back(row.key);
-    const auto failed = failed_before_.find(index);
-    if (failed != failed_before_.end()) record.failures.push_back(failed->second);
+    const auto failed = f_.failed_before.find(index);
+    if (failed != f_.failed_before.end()) record.failures.push_back(failed->second);
   }
 
   /// A message that was refused, for good or for now.
@@ -462,8 +240,8 @@ class FolderRelay {
     if (const auto* refused = std::get_if<Refused>(&result)) {
       failure.text = refused->text;
     } else {
-      const auto before = failed_before_.find(index);
-      const bool again = before != failed_before_.end() && before->second.due_at;
+      const auto before = f_.failed_before.find(index);
+      const bool again = before != f_.failed_before.end() && before->second.due_at;
       failure.text = std::get<Deferred>(result).text;
       failure.tries = again ? before->second.tries + 1 : 1;
       failure.deferred_since = again ? before->second.deferred_since : now;
@@ -471,69 +249,37 @@ class FolderRelay {
       if (failure.due_at) fate = Fate::waiting;
       note(Level::info, row.key.to_string() + " is put off: " + failure.text);
     }
-    failed_before_.insert_or_assign(index, failure);
+    f_.failed_before.insert_or_assign(index, failure);
     record.failures.push_back(std::move(failure));
     co_return fate;
   }
 
   Task<void> missing(MessageKey key, bool gone, std::string reason) {
-    const auto index = catalogue_.find(key);
-    if (!index || fates_[*index] != Fate::due) co_return;
-    fates_[*index] = gone ? Fate::vanished : Fate::rejected;
+    const auto index = f_.catalogue.find(key);
+    if (!index || f_.fates[*index] != Fate::due) co_return;
+    f_.fates[*index] = gone ? Fate::vanished : Fate::rejected;
     result_.progressed = true;
     if (gone) co_return;
-    Record record = new_record();
-    record.failures.push_back({key, catalogue_.size_bytes(*index), "source: " + reason, r_.run});
+    Record record = f_.new_record();
+    record.failures.push_back({key, f_.catalogue.size_bytes(*index), "source: " + reason, r_.run});
     co_await r_.ends.journal.record(std::move(record));
   }
 
   Task<void> give_up(Condemned message) {
-    const auto index = catalogue_.find(message.key);
-    if (!index || fates_[*index] != Fate::due) co_return;
-    Record record = new_record();
-    record.failures.push_back({message.key, catalogue_.size_bytes(*index), message.words, r_.run});
+    const auto index = f_.catalogue.find(message.key);
+    if (!index || f_.fates[*index] != Fate::due) co_return;
+    Record record = f_.new_record();
+    record.failures.push_back(
+        {message.key, f_.catalogue.size_bytes(*index), message.words, r_.run});
     co_await r_.ends.journal.record(std::move(record));
-    fates_[*index] = Fate::rejected;
+    f_.fates[*index] = Fate::rejected;
     note(Level::warning, message.key.to_string() + " is passed by: " + message.words);
   }
 
   // --- the account
 
   void count() {
-    Tally tally = r_.windows.messages();
-    for (std::size_t i = 0; i < fates_.size(); ++i) {
-      if (!r_.windows.first() && r_.windows.shown(catalogue_.key(i))) continue;
-      ++tally.seen;
-      switch (fates_[i]) {
-        case Fate::due:
-        case Fate::waiting:
-          ++tally.pending;
-          break;
-        case Fate::present:
-          ++tally.present;
-          break;
-        case Fate::sent:
-          ++tally.copied;
-          break;
-        case Fate::filtered:
-          ++tally.filtered;
-          break;
-        case Fate::rejected:
-          ++tally.rejected;
-          break;
-        case Fate::accepted:
-          ++tally.rejected;
-          ++tally.accepted;
-          break;
-        case Fate::vanished:
-          ++tally.vanished;
-          break;
-        case Fate::unknown:
-          ++tally.unknown;
-          break;
-      }
-    }
-    r_.tally.messages = tally;
+    r_.tally.messages = f_.tally();
     r_.tally.bytes_copied = bytes_sent_;
   }
 
@@ -541,7 +287,7 @@ class FolderRelay {
     count();
     const Tally& tally = r_.tally.messages;
     const bool whole = tally.pending == 0 && tally.rejected == 0 && tally.unknown == 0;
-    co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
+    co_await r_.ends.journal.complete(f_.folder.id, whole ? std::optional(f_.begun) : std::nullopt,
                                       r_.options.selection_hash(), tally.present + tally.copied);
   }
 
@@ -552,16 +298,9 @@ class FolderRelay {
   RelayFolderRequest r_;
   RelayFolderResult& result_;
   std::size_t at_once_;  // most messages to ask for together
-  FolderRecord record_;
-  FolderNumbers begun_;
-  Catalogue catalogue_;
-  std::vector<Fate> fates_;
-  std::vector<MessageRow> moved_;
-  bool rows_are_moved_ = false;
-  std::set<MessageKey> doubtful_;  // unknown since an earlier attempt
-  std::map<std::size_t, FailureRow> failed_before_;
+  RelayFates f_;
   std::uint64_t bytes_sent_ = 0;
-  std::size_t known_ = 0, handled_ = 0;
+  std::size_t handled_ = 0;
   bool retried_ = false;  // a lane lost its line in this transfer
 };
 

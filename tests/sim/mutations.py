@@ -112,7 +112,7 @@ MUTATIONS = {
 RELAY = "engine/relay_folder.cc"
 RELAY_MUTATIONS = {
     "unknown SMTP resent": [
-        (RELAY, "r_.options.resend_unknown && row.run != r_.run ? Fate::due : Fate::unknown;", "Fate::due;")],
+        ("engine/relay_fates.cc", "options_.resend_unknown && row.run != run_ ? Fate::due : Fate::unknown;", "Fate::due;")],
     "intent row not durable before DATA": [
         (RELAY, "    co_await r_.ends.journal.make_durable();\n", "")],
     "a lost answer means that nothing was sent": [
