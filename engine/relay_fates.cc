@@ -92,22 +92,27 @@ Task<void> RelayFates::move_rows(std::vector<MessageRow> rows) {
     sizes.insert(row.listed_bytes.value_or(row.size_bytes));
     by_bytes.emplace(*row.sha256, std::move(row));
   }
-  std::vector<Catalogue::Entry> wanted;
-  for (std::size_t i = 0; i < catalogue.size(); ++i)
-    if (sizes.contains(catalogue.size_bytes(i))) wanted.push_back(catalogue[i]);
-  const std::map<MessageKey, Sha256> digests = co_await source_digests(
-      source_, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
-  for (const auto& [key, digest] : digests) {
-    const auto at = by_bytes.find(digest);
-    if (at == by_bytes.end()) continue;
-    MessageRow row = std::move(at->second);
-    by_bytes.erase(at);
-    const auto index = catalogue.find(key);
-    row.key = key;
-    row.listed_bytes = catalogue.size_bytes(*index);
-    row.date = catalogue[*index].date;
-    moved_.push_back(row);
-    change.rows.push_back(std::move(row));
+  // Some servers tell other sizes of the same messages, too: while a row has not been found, all
+  // others are looked at. What has been handed over once must not go again.
+  for (const bool as_listed : {true, false}) {
+    std::vector<Catalogue::Entry> wanted;
+    for (std::size_t i = 0; i < catalogue.size() && !by_bytes.empty(); ++i)
+      if (sizes.contains(catalogue.size_bytes(i)) == as_listed) wanted.push_back(catalogue[i]);
+    if (wanted.empty()) continue;
+    const std::map<MessageKey, Sha256> digests = co_await source_digests(
+        source_, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+    for (const auto& [key, digest] : digests) {
+      const auto at = by_bytes.find(digest);
+      if (at == by_bytes.end()) continue;
+      MessageRow row = std::move(at->second);
+      by_bytes.erase(at);
+      const auto index = catalogue.find(key);
+      row.key = key;
+      row.listed_bytes = catalogue.size_bytes(*index);
+      row.date = catalogue[*index].date;
+      moved_.push_back(row);
+      change.rows.push_back(std::move(row));
+    }
   }
   rows_are_moved_ = true;
   change.source_uid_validity = begun.uid_validity;
