@@ -16,7 +16,8 @@
 namespace postferry::mbox {
 namespace {
 
-constexpr std::string_view kNotes = "/.postferry-folders";
+/// Where Dovecot has its indexes, and looks for no folder.
+constexpr std::string_view kBesideIndexes = "/.imap", kNotes = "/.imap/postferry-folders";
 constexpr std::size_t kMostNoteBytes = 64 << 20;
 constexpr std::size_t kMostFolders = 100'000;
 constexpr int kMostDepth = 64;
@@ -142,7 +143,7 @@ Tree::Notes Tree::notes() const {
 
 bool Tree::add_note(const std::string& line) const {
   if (is_one_file()) return true;
-  files::make_directories(path_);
+  files::make_directories(path_ + std::string(kBesideIndexes));
   const std::string path = path_ + std::string(kNotes);
   const std::optional<files::DotLock> lock = files::DotLock::try_take(path + ".lock");
   if (!lock) return false;

@@ -34,7 +34,7 @@ class Tree {
   std::vector<FolderInfo> describe(const std::map<FolderName, std::string>& files) const;
   /// The file of a folder that is there.
   std::optional<std::string> find(const FolderName& folder) const;
-  /// What no file's name tells: roles, and which folders are subscribed (`.postferry-folders`,
+  /// What no file's name tells: roles, and which folders are subscribed (`.imap/postferry-folders`,
   /// lines of `role ROLE NAME` and `subscribed NAME`).
   struct Notes {
     std::map<FolderName, Role> roles;

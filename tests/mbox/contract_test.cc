@@ -60,7 +60,8 @@ class MboxSourceSubject final : public SourceSubject, private Subject {
     const std::string path = path_of(folder);
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     append_file(path, "");
-    append_file(place_ / "mail/.postferry-folders",
+    std::filesystem::create_directories(place_ / "mail/.imap");
+    append_file(place_ / "mail/.imap/postferry-folders",
                 std::string("role ") + to_string(role) + " " + folder.to_string() + "\n");
   }
   void add_message(const FolderName& folder, const Sample& sample) override {

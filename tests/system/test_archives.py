@@ -250,13 +250,13 @@ def served_as_is(world):
     home, journal = target.home(user), world.journal()
     home.mkdir(parents=True)
     ends = (url(source, user), f"mbox:{home / 'mail'}")
-    copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=200)
+    copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=2 * len(messages))
     target.own(home)
     expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), subscriptions=False)
     with contextlib.closing(Account(Endpoint.of(source, user))) as account:
         account.imap.command('SELECT "INBOX"')
         account.imap.command("UID STORE 1:5 +FLAGS (\\Flagged Newly-Given)")
-    copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=0, present=200)
+    copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=0, present=2 * len(messages))
     target.own(home)
     expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), subscriptions=False)
     # And Dovecot's own doing is read back.
@@ -265,7 +265,7 @@ def served_as_is(world):
         account.imap.command("UID STORE 6:9 +FLAGS (\\Answered Given-By-Dovecot)")
         account.imap.command("CLOSE")
     third = world.user(source, target)
-    copy(world, ends[1], url(source, third), journal=world.journal()).expect_code(0).expect_counts(copied=200)
+    copy(world, ends[1], url(source, third), journal=world.journal()).expect_code(0).expect_counts(copied=2 * len(messages))
     with contextlib.closing(Account(Endpoint.of(source, third))) as account:
         found = account.messages(("INBOX",))
     expect(sum("given-by-dovecot" in m.keywords for m in found) == 4, "keywords:", [sorted(m.keywords) for m in found[4:10]])
