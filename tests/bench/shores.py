@@ -58,7 +58,7 @@ class Bench:
         place = self.folder / f"source-{count}-{size}"
         for part in ("cur", "new", "tmp"):
             (place / part).mkdir(parents=True)
-        box = mailboxes.small(count, seed=1, sizes=(size, size))
+        box = mailboxes.small(count, seed=1, sizes=(size, size + 1))
         for number, message in enumerate(box.folders[0].messages):
             (place / "cur" / f"{1700000000 + number}.M{number}.bench:2,S").write_bytes(message.data)
         return place, sum(len(m.data) for m in box.folders[0].messages)
@@ -126,7 +126,7 @@ class Bench:
     # A large mbox, once and every night.
 
     def nights(self):
-        message = mailboxes.small(1, seed=2, sizes=(20_000, 20_000)).folders[0].messages[0].data
+        message = mailboxes.small(1, seed=2, sizes=(20_000, 20_001)).folders[0].messages[0].data
         body = message.replace(b"\r\n", b"\n")
         count = self.mib * 2**20 // len(body)
         path, target = self.folder / "large.mbox", self.folder / "night"

@@ -8,7 +8,7 @@ import time
 
 import mailbox as mailboxes
 from harness import Endpoint, expect, expect_equal, fill, test, url
-from test_maildir import KILLS, awkward_pair, small_disk
+from test_maildir import KILLS, awkward_pair, look, small_disk
 from verify import Account
 
 LETTERS = {"\\Answered": "A", "\\Flagged": "F", "\\Draft": "T", "\\Deleted": "D"}
@@ -251,19 +251,17 @@ def served_as_is(world):
     home.mkdir(parents=True)
     ends = (url(source, user), f"mbox:{home / 'mail'}")
     copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=2 * len(messages))
-    target.own(home)
-    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), subscriptions=False)
+    expect_equal(Endpoint.of(source, user), look(target, user), subscriptions=False)
     with contextlib.closing(Account(Endpoint.of(source, user))) as account:
         account.imap.command('SELECT "INBOX"')
         account.imap.command("UID STORE 1:5 +FLAGS (\\Flagged Newly-Given)")
     copy(world, *ends, journal=journal).expect_code(0).expect_balance().expect_counts(copied=0, present=2 * len(messages))
-    target.own(home)
-    expect_equal(Endpoint.of(source, user), Endpoint.of(target, user), subscriptions=False)
+    expect_equal(Endpoint.of(source, user), look(target, user), subscriptions=False)
     # And Dovecot's own doing is read back.
     with contextlib.closing(Account(Endpoint.of(target, user))) as account:
         account.imap.command('SELECT "INBOX"')
         account.imap.command("UID STORE 6:9 +FLAGS (\\Answered Given-By-Dovecot)")
-        account.imap.command("CLOSE")
+        account.imap.command("UNSELECT")  # CLOSE would expunge
     third = world.user(source, target)
     copy(world, ends[1], url(source, third), journal=world.journal()).expect_code(0).expect_counts(copied=2 * len(messages))
     with contextlib.closing(Account(Endpoint.of(source, third))) as account:
