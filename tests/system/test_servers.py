@@ -304,7 +304,7 @@ def clock(world):
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", "-o", str(library),
                     str(SERVERS / "jumpyclock.c"), "-ldl"], check=True)
     user, here, there, ends = pair(world, mailboxes.mixed(300, 4, seed="clock", largest=30_000))
-    argv = world.argv(*ends, journal=world.journal())
+    argv = world.argv(*ends, "--source-daily", "1G", journal=world.journal())
     world.run(argv, LD_PRELOAD=str(library)).expect_code(0).expect_balance()
     expect_equal(here, there)
     run = world.run(argv, LD_PRELOAD=str(library)).expect_code(0).expect_counts(copied=0)
