@@ -21,8 +21,6 @@ namespace {
 
 constexpr std::uint64_t kSmallFolder = 64;  // messages
 constexpr std::size_t kForksAtMost = 12;    // of a lane
-/// To connect and log in takes some round trips: so long, and they are what a crossing waits for.
-constexpr std::chrono::milliseconds kFar{100};
 
 class Crossing {
  public:
@@ -31,7 +29,8 @@ class Crossing {
         identity_(std::move(identity)),
         options_(std::move(options)),
         stop_(stop),
-        hash_(options_.selection_hash()) {
+        hash_(options_.selection_hash()),
+        crew_(ends_.target, ends_.observer) {
     if (!ends_.turns) ends_.turns = &own_turns_;
   }
 
@@ -89,10 +88,10 @@ class Crossing {
   }
 
   Task<void> connect_first(Lane& lane) {
-    Executor& executor = (co_await current_scope()).executor();
-    const TimePoint begun = executor.now();
     co_await connect(lane, ends_.source, ends_.target);
-    far_ = executor.now() - begun >= kFar;
+    const bool target_far = lane.target_took >= options_.far;
+    far_ = target_far || lane.source_took >= options_.far;
+    crew_helps_ = target_far && lane.target->traits().waits_for_each;
   }
 
   Task<void> leave_source(Lane& lane) {
@@ -239,14 +238,19 @@ class Crossing {
 
   // --- the work
 
-  /// As many as the work is worth, and the ends bear.
-  std::size_t lanes_wanted() const {
+  /// Sessions that the target bears, of those that are wanted.
+  std::size_t at_target() const {
     const int sessions =
         far_ ? options_.sessions_afar.value_or(options_.sessions) : options_.sessions;
-    const auto most = std::min<std::size_t>({static_cast<std::size_t>(std::max(1, sessions)),
-                                             static_cast<std::size_t>(ends_.source.max_sessions()),
-                                             static_cast<std::size_t>(ends_.target.max_sessions()),
-                                             std::max<std::size_t>(1, queue_.size())});
+    return static_cast<std::size_t>(
+        std::clamp(ends_.target.max_sessions(), 1, std::max(1, sessions)));
+  }
+
+  /// As many as the work is worth, and the ends bear.
+  std::size_t lanes_wanted() const {
+    const auto most =
+        std::min<std::size_t>({at_target(), static_cast<std::size_t>(ends_.source.max_sessions()),
+                               std::max<std::size_t>(1, queue_.size())});
     const std::uint64_t of_one = options_.messages_a_session;
     if (of_one == 0) return most;
     std::uint64_t messages = 0;
@@ -258,6 +262,7 @@ class Crossing {
   Task<void> carry(Lane first) {
     const std::size_t lanes = lanes_wanted();
     lanes_alive_ = lanes;
+    crew_.allow(at_target());
     co_await with_group([&](TaskGroup& group) -> Task<void> {
       group.spawn(work(std::move(first)));
       for (std::size_t i = 1; i < lanes; ++i) group.spawn(work(Lane{}));
@@ -292,6 +297,7 @@ class Crossing {
   void release(std::size_t index) { filling_.erase(folders_[index].target); }
 
   Task<void> work(Lane lane) {
+    Permit place = co_await crew_.place();
     while (const std::optional<std::size_t> index = next()) {
       if (lane.whole() && small(*index)) {
         const bool lost = co_await carry_small(lane);
@@ -301,7 +307,10 @@ class Crossing {
       claim(*index);
       const bool lane_ends = co_await carry_folder(lane, *index);
       release(*index);
-      if (lane_ends) break;
+      if (lane_ends) {
+        crew_.lose(std::move(place));
+        break;
+      }
     }
     --lanes_alive_;
     co_await say_goodbye(lane, ends_.observer);
@@ -390,6 +399,7 @@ class Crossing {
                                     first_run_ && tried_.insert(index).second,
                                     [this] { return stop_.requested() || halted_; },
                                     [this] { return stop_.at_once() || halted_; },
+                                    crew_helps_ ? &crew_ : nullptr,
                                     windows,
                                     ledger_.folders[index]};
       co_await cross_folder(std::move(request), result);
@@ -502,6 +512,8 @@ class Crossing {
   std::set<std::size_t> tried_;
   std::set<std::size_t> alone_;  // small folders that share no connection, for good reasons
   std::size_t lanes_alive_ = 0;
+  Crew crew_;
+  bool crew_helps_ = false;
   Duration slowest_batch_{};
   bool first_run_ = false;
   bool far_ = false;  // from one of the servers

@@ -28,11 +28,13 @@ struct CrossingOptions {
   std::vector<std::pair<FolderName, FolderName>> map;
   std::optional<std::int64_t> since, before;  // seconds UTC, on INTERNALDATE
   std::optional<std::uint64_t> max_size_bytes;
-  std::uint64_t memory_bytes = 48u << 20;        // of message data
-  int sessions = 4;                              // an end
-  std::optional<int> sessions_afar;              // where a round trip takes long, if not as many
+  std::uint64_t memory_bytes = 48u << 20;  // of message data
+  int sessions = 4;                        // an end
+  std::optional<int> sessions_afar;        // where a round trip takes long, if not as many
   /// A further session, which is a login at either end, is begun only for so many messages more.
   std::uint64_t messages_a_session = 0;
+  std::chrono::milliseconds far{100};            // to connect and log in takes so long: it is far
+  std::size_t alone_up_to = 16;                  // messages, which one session fills in alone
   int retries = 5;                               // in a row without progress
   std::chrono::milliseconds settle_still{5000};  // how long UIDNEXT must be still (DESIGN 4)
   /// After so long a copied message is removed from the source; nothing: never (--after-copy).

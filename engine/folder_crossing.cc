@@ -327,10 +327,33 @@ class FolderCrosser {
     return s_.due_entries(most);
   }
 
-  TargetTraits cautious_traits() const {
+  TargetTraits cautious_traits(std::size_t wanted) const {
     TargetTraits traits = r_.target.traits();
     traits.batch_messages = std::min(traits.batch_messages, at_once_);
+    // Several batches for each session, so that all come to the end at about the same time.
+    if (crowded(wanted))
+      traits.batch_messages =
+          std::clamp<std::size_t>(wanted / (4 * r_.crew->sessions()), 1, traits.batch_messages);
     return traits;
+  }
+
+  /// Whether further sessions are to help.
+  bool crowded(std::size_t wanted) const { return r_.crew && wanted > r_.options.alone_up_to; }
+
+  Task<void> append(Transfer& belt, std::size_t wanted) {
+    const std::uint64_t dropped = r_.target.flags_dropped();
+    Crew::Work work{r_.folder.target, target_numbers_.uid_validity.value_or(0), 0, 0};
+    if (crowded(wanted))
+      work.helpers = std::min(r_.crew->sessions() - 1,
+                              wanted / std::max<std::size_t>(1, r_.options.alone_up_to));
+    std::exception_ptr failure;
+    try {
+      co_await (work.helpers > 0 ? r_.crew->append(r_.target, belt, work) : r_.target.append(belt));
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    r_.tally.flags_dropped += r_.target.flags_dropped() - dropped + work.flags_dropped;
+    if (failure) std::rethrow_exception(failure);
   }
 
   Task<void> give_up(Condemned message) {
@@ -372,7 +395,7 @@ class FolderCrosser {
         target_folder_.id,
         target_numbers_.uid_validity.value_or(0),
         Uid{target_numbers_.uid_next.value_or(0)},
-        cautious_traits(),
+        cautious_traits(wanted.size()),
         r_.run,
         r_.memory_bytes,
         r_.stop,
@@ -385,7 +408,7 @@ class FolderCrosser {
     try {
       co_await with_group([this, &belt, &wanted, &source_failure](TaskGroup& group) -> Task<void> {
         group.spawn(fetch(belt, wanted, source_failure));
-        co_await r_.target.append(belt);
+        co_await append(belt, wanted.size());
         if (r_.stop()) {
           result_.stopped = true;
           group.cancel();  // the source may be in the middle of a message
@@ -397,7 +420,6 @@ class FolderCrosser {
     result_.progressed = result_.progressed || belt.progressed();
     result_.slowest_batch = std::max(result_.slowest_batch, belt.slowest_batch());
     bytes_copied_ += belt.bytes_copied();
-    r_.tally.flags_dropped += r_.target.flags_dropped();
     count();
     if (source_failure || failure) note_under_way(wanted);
     if (source_failure) std::rethrow_exception(source_failure);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/crew.h"
 #include "engine/crossing.h"
 #include "engine/mapping.h"
 #include "engine/poison.h"
@@ -29,8 +30,9 @@ struct FolderCrossingRequest {
   std::optional<Condemned> condemned;   // to be given up if it is not on the target
   bool first_run = false;               // the journal knew nothing of this account before
   std::function<bool()> stop, give_up;  // as StopRequest's requested() and at_once()
-  Windows& windows;                     // of this folder in this run
-  FolderTally& tally;  // rewritten by every attempt; balances however the attempt ends
+  Crew* crew = nullptr;  // that helps to fill a folder; null: one session does it alone
+  Windows& windows;      // of this folder in this run
+  FolderTally& tally;    // rewritten by every attempt; balances however the attempt ends
 };
 
 struct FolderCrossingResult {

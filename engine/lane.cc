@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "engine/async/scope.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
 
@@ -11,8 +12,19 @@ namespace {
 
 constexpr std::chrono::seconds kGoodbye{5};
 
-Task<void> connect_source(Lane& lane, Source& source) { lane.source = co_await source.connect(); }
-Task<void> connect_target(Lane& lane, Target& target) { lane.target = co_await target.connect(); }
+Task<void> connect_source(Lane& lane, Source& source) {
+  Executor& executor = (co_await current_scope()).executor();
+  const TimePoint begun = executor.now();
+  lane.source = co_await source.connect();
+  lane.source_took = executor.now() - begun;
+}
+
+Task<void> connect_target(Lane& lane, Target& target) {
+  Executor& executor = (co_await current_scope()).executor();
+  const TimePoint begun = executor.now();
+  lane.target = co_await target.connect();
+  lane.target_took = executor.now() - begun;
+}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "engine/async/executor.h"
 #include "engine/observer.h"
 #include "engine/source.h"
 #include "engine/target.h"
@@ -12,6 +13,7 @@ namespace postferry {
 struct Lane {
   std::unique_ptr<SourceSession> source;
   std::unique_ptr<TargetSession> target;
+  Duration source_took{}, target_took{};  // to let us in
   bool whole() const { return source && target; }
 };
 

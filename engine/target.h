@@ -29,6 +29,8 @@ struct TargetTraits {
   bool rewrites_message_id = false;         // the domain of a Message-ID is replaced (Domino)
   bool hides_deleted = false;               // what is \\Deleted only leaves its folder (Gmail)
   std::optional<std::uint64_t> append_limit_bytes;
+  /// No message goes out before the last was taken: far away, several sessions fill a folder faster.
+  bool waits_for_each = false;
   std::size_t batch_messages = 1;     // most messages of one batch
   std::size_t batch_bytes = 1 << 20;  // about how many bytes of one batch
 };
@@ -65,14 +67,15 @@ struct Batch {
   std::uint64_t bytes = 0;
 };
 
-/// The ordered, lazy sequence of what to append.
+/// The ordered, lazy sequence of what to append. Several sessions may share one: each batch goes to
+/// one of them.
 class AppendFeed {
  public:
   virtual ~AppendFeed() = default;
   /// The next batch, its journal row already written; nullopt at the end. May wait for the source.
   virtual Task<std::optional<Batch>> next() = 0;
-  /// The target has answered for every message of `batch`, in order. Called once a batch, in the
-  /// order of next(), perhaps several batches later.
+  /// The target has answered for every message of `batch`, in order. Called once a batch, by each
+  /// session in the order of its next(), perhaps several batches later.
   virtual Task<void> done(Batch batch, std::vector<AppendResult> results) = 0;
 };
 

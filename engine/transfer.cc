@@ -127,6 +127,7 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
     slowest_ = std::max(slowest_, executor.now() - sent->second);
     sent_at_.erase(sent);
   }
+  const Permit turn = co_await recording_.acquire_permit();
   Record record;
   record.folder = r_.folder.id;
   record.target_folder = r_.target_folder;

@@ -11,6 +11,7 @@
 
 #include "engine/async/event.h"
 #include "engine/async/executor.h"
+#include "engine/async/semaphore.h"
 #include "engine/catalogue.h"
 #include "engine/journal.h"
 #include "engine/observer.h"
@@ -81,6 +82,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   std::uint64_t held_ = 0;  // bytes on the belt and in unanswered batches
   bool source_waits_ = false;
   std::map<std::int64_t, TimePoint> sent_at_;
+  Semaphore recording_{1};  // several sessions may be told at once
   Uid highest_;  // that may have been given before, as far as is known
   Duration slowest_{};
   std::uint64_t bytes_copied_ = 0, appended_ = 0, rejected_ = 0, missing_ = 0;

@@ -70,6 +70,8 @@ TargetTraits traits_of(const Session& session, const FolderNames& names) {
         static_cast<std::size_t>(std::min<std::uint64_t>(traits.batch_messages, *most));
   }
   traits.batch_bytes = kBatchBytes;
+  traits.waits_for_each =
+      !offered.has("MULTIAPPEND") && offered.literals() == LiteralMode::kSynchronising;
   return traits;
 }
 

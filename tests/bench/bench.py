@@ -28,17 +28,17 @@ from tools import TOOLS, Job, program
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
 import load  # noqa: E402
 import measure  # noqa: E402
-from dovecot import Dovecot  # noqa: E402
+from dovecot import Dovecot, hide  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from verify import NOTES, Endpoint, verify  # noqa: E402
 from wire import Imap, quoted  # noqa: E402
 
 
 class Bench:
-    def __init__(self, folder, scale, seed, timeout, fsync):
+    def __init__(self, folder, scale, seed, timeout, fsync, hidden):
         self.folder, self.scale, self.seed, self.timeout = folder, scale, seed, timeout
         self.source = Dovecot(folder / "source")
-        self.target = Dovecot(folder / "target", fsync=fsync)
+        self.target = Dovecot(folder / "target", fsync=fsync, capability=hide(*hidden) if hidden else None)
         self.number = 0
 
     def master(self, profile):
@@ -153,6 +153,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=600, help="seconds a phase")
     parser.add_argument("--fsync", default="optimized", help="the target's mail_fsync")
+    parser.add_argument("--hide", default="", help="what the target does not offer: LITERAL+,MULTIAPPEND")
     parser.add_argument("--versus", default="mbsync-plain", help="tool of the ratio column")
     parser.add_argument("--work", default="/dev/shm" if os.access("/dev/shm", os.W_OK) else None, help="where, best in memory")
     parser.add_argument("--out", help="append JSON lines here")
@@ -166,7 +167,7 @@ def main():
     tools = [t for t in a.tools.split(",") if program(TOOLS[t][2])]
     for missing in set(a.tools.split(",")) - set(tools):
         print(f"{missing} is not installed", file=sys.stderr)
-    rows, bench = [], Bench(folder, a.scale, a.seed, a.timeout, a.fsync)
+    rows, bench = [], Bench(folder, a.scale, a.seed, a.timeout, a.fsync, [word for word in a.hide.split(",") if word])
     try:
         with bench.source, bench.target:
             for profile in a.profiles.split(","):

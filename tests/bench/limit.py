@@ -6,7 +6,8 @@
 drain       every FETCH sent at once on K connections, the bytes thrown away
 fill        APPENDs made beforehand, sent without waiting for an answer (LITERAL+)
 fill-N      the same with N messages in each APPEND (MULTIAPPEND)
-fill-sync   one APPEND after another with synchronising literals, as for a server that has nothing else
+fill-sync   one APPEND after another with synchronising literals, as for a server that has nothing else:
+            two round trips a message, and what bench.py --hide LITERAL+,MULTIAPPEND is measured against
 A crossing that reads and writes at the same time cannot be faster than the slower of drain and fill.
 """
 import argparse

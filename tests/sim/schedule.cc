@@ -71,6 +71,9 @@ class Schedule {
     world_.source_sessions = world_.target_sessions = static_cast<int>(1 + dice_.below(4));
     options.memory_bytes = 1000 + dice_.below(100'000);
     options.retries = static_cast<int>(1 + dice_.below(5));
+    // Wherever several sessions may fill a folder together, they do.
+    options.far = std::chrono::milliseconds(0);
+    options.alone_up_to = 0;
     if (dice_.one_in(5) && !source_reuses_names(world_))
       options.remove_after = std::chrono::days(dice_.one_in(3) ? 1 : 0);
     options.mirror_deletions = !pop3 && !options.remove_after && dice_.one_in(6);

@@ -29,6 +29,7 @@ import test_fleet  # noqa: E402, F401
 import test_follow  # noqa: E402, F401
 import test_job_proof  # noqa: E402, F401
 import test_late  # noqa: E402, F401
+import test_latency  # noqa: E402, F401
 import test_maildir  # noqa: E402, F401
 import test_moved  # noqa: E402, F401
 import test_pop3  # noqa: E402, F401
