@@ -152,7 +152,15 @@ class Settler {
 
   /// Reads what is new on the target; strangers get their headers read, once.
   Task<void> look() {
-    const Uid from = look_from();
+    std::vector<Uid> named = co_await r_.journal.named(r_.target_folder.id, look_from());
+    std::erase_if(named, [this](Uid uid) { return r_.void_keys && r_.former.contains(uid); });
+    // Where rows name every UID nothing else is, and nothing else will come: that need not be seen.
+    Uid from = look_from();
+    for (const Uid uid : named) {
+      if (uid != from) break;
+      ++from.value;
+    }
+    result_.watermark = std::max(result_.watermark, from);
     Uid lowest = from;
     for (const MessageRow& row : witnesses_) lowest = std::min(lowest, row.target_uid);
     std::vector<TargetEntry> entries = co_await r_.target.look(lowest);
@@ -162,9 +170,6 @@ class Settler {
     std::erase_if(entries, [from](const TargetEntry& entry) { return entry.uid < from; });
     if (!entries.empty())
       result_.watermark = std::max(result_.watermark, Uid{entries.back().uid.value + 1});
-    std::vector<Uid> named;
-    if (!entries.empty()) named = co_await r_.journal.named(r_.target_folder.id, from);
-    std::erase_if(named, [this](Uid uid) { return r_.void_keys && r_.former.contains(uid); });
     std::vector<Uid> unknown;
     for (const TargetEntry& entry : entries) {
       if (std::ranges::binary_search(named, entry.uid) || known_.contains(entry.uid)) continue;

@@ -122,6 +122,8 @@ class MemoryServer {
   std::map<std::string, int, std::less<>> calls;
   /// Messages stored by APPEND, late ones too.
   std::uint64_t appended = 0;
+  /// Messages that looks at a target listed.
+  std::uint64_t looked_at = 0;
 
   /// In the order in which they were made. References stay good until a folder is removed.
   std::deque<MemoryFolder>& folders() { return folders_; }

@@ -46,6 +46,7 @@ class MemoryTargetSession final : public TargetSession {
       if (message.uid < from) continue;
       entries.push_back({message.uid, message.bytes.size(), message.date, message.flags});
     }
+    server_.looked_at += entries.size();
     call.done();
     co_return entries;
   }
