@@ -8,6 +8,7 @@
 
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
+#include "engine/due.h"
 #include "engine/folder_crossing.h"
 #include "engine/glob.h"
 #include "engine/lane.h"
@@ -138,7 +139,7 @@ class Crossing {
       if (!options_.dry_run) co_await doubt_all(ends_.journal, account_);
       for (auto& [name, record] : records_) record.completed.reset();
     }
-    co_await queue_what_is_due();
+    co_await queue_what_is_due(lane);
   }
 
   Task<void> leave_out_what_has_not_failed(std::vector<FolderInfo>& folders) {
@@ -173,66 +174,15 @@ class Crossing {
     }
   }
 
-  /// What was refused and settled is not on the target: among what a folder that is passed over has
-  /// there not.
-  Task<void> tell_accepted(FolderId folder, Tally& tally) {
-    if (tally.filtered == 0) co_return;
-    const std::vector<FailureRow> failures = co_await ends_.journal.failures(folder);
-    const auto accepted = static_cast<std::uint64_t>(
-        std::ranges::count_if(failures, [](const FailureRow& row) { return row.accepted; }));
-    tally.accepted = std::min(accepted, tally.filtered);
-    tally.rejected = tally.accepted;
-    tally.filtered -= tally.accepted;
-  }
-
-  /// Whether --after-copy has something to remove from a folder that else is unchanged.
-  Task<bool> removal_due(FolderId folder) {
-    if (!options_.remove_after) co_return false;
-    const std::chrono::seconds age = *options_.remove_after;
-    const std::int64_t until = unix_time((co_await current_scope()).executor()) - age.count();
-    const std::vector<MessageRow> due = co_await ends_.journal.removable(folder, until, {}, 1);
-    co_return !due.empty();
-  }
-
-  /// Whether a batch of this folder has not been settled: what it left on the target is its own,
-  /// and must be recognised before another folder of the same target folder takes it for a
-  /// stranger's.
-  Task<bool> left_a_batch(const FolderRecord& record) {
-    if (!record.batches_open) co_return false;
-    const std::vector<OpenBatch> open = co_await ends_.journal.open_batches(record.target_folder);
-    co_return std::ranges::any_of(open, [&record](const OpenBatch& batch) {
-      return batch.folder == record.id && !batch.settled;
-    });
-  }
-
-  /// What a former run left half done comes first, then the largest, so that no big folder is begun
-  /// last.
-  Task<void> queue_what_is_due() {
-    std::uint64_t messages = 0;
-    std::set<std::size_t> half_done;
-    for (std::size_t i = 0; i < folders_.size(); ++i) {
-      const auto record = records_.find(folders_[i].source.name);
-      const bool unchanged = record != records_.end() &&
-                             nothing_to_do(folders_[i], record->second, hash_, ledger_.folders[i]);
-      if (unchanged) co_await tell_accepted(record->second.id, ledger_.folders[i].messages);
-      const bool due = unchanged && co_await removal_due(record->second.id);
-      if (unchanged && !due) {
-        ends_.observer.folder_ended(folders_[i].source.name, ledger_.folders[i]);
-        continue;
-      }
-      const bool left = record != records_.end() && co_await left_a_batch(record->second);
-      if (left) half_done.insert(i);
-      messages += ledger_.folders[i].messages.seen;
-      queue_.push_back(i);
-    }
-    std::ranges::sort(queue_, [this, &half_done](std::size_t a, std::size_t b) {
-      if (half_done.contains(a) != half_done.contains(b)) return half_done.contains(a);
-      const std::uint64_t of_a = ledger_.folders[a].messages.seen,
-                          of_b = ledger_.folders[b].messages.seen;
-      return of_a != of_b ? of_a > of_b : a < b;
-    });
+  Task<void> queue_what_is_due(Lane& lane) {
+    queue_ = co_await what_is_due({ends_.journal, ends_.observer, options_, hash_, folders_,
+                                   records_, ledger_.folders, lane.source});
     rank_.resize(folders_.size());
-    for (std::size_t i = 0; i < queue_.size(); ++i) rank_[queue_[i]] = i;
+    std::uint64_t messages = 0;
+    for (std::size_t i = 0; i < queue_.size(); ++i) {
+      rank_[queue_[i]] = i;
+      messages += ledger_.folders[queue_[i]].messages.seen;
+    }
     ends_.observer.planned(folders_.size(), messages);
   }
 
@@ -499,7 +449,7 @@ class Crossing {
   AccountIdentity identity_;
   CrossingOptions options_;
   const StopRequest& stop_;
-  std::string hash_;
+  const std::string hash_;
   AccountId account_;
   RunId run_;
   Ledger ledger_;

@@ -22,25 +22,29 @@ bool same_messages(const FolderNumbers& now, const FolderNumbers& then) {
          now.messages == then.messages;
 }
 
-bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
-                   const std::string& selection_hash, FolderTally& tally) {
+Proof prove(const MappedFolder& folder, const FolderRecord& record,
+            const std::string& selection_hash) {
   const FolderNumbers& now = folder.source.numbers;
   const FolderNumbers& target = folder.target_numbers;
-  if (!folder.exists || !record.completed || record.options_hash != selection_hash) return false;
-  if (folder.source.subscribed && !folder.target_subscribed) return false;
+  if (!folder.exists || !record.completed || record.options_hash != selection_hash)
+    return Proof::none;
+  if (folder.source.subscribed && !folder.target_subscribed) return Proof::none;
   const FolderNumbers& then = *record.completed;
-  // An empty folder has no flags to change.
-  const bool empty = now.messages == 0u;
-  if (!same_messages(now, then) || !(tracked(now, then) || empty)) return false;
-  if (!target.uid_validity || !target.uid_next) return false;
+  if (!same_messages(now, then) || !target.uid_validity || !target.uid_next) return Proof::none;
   if (record.target_uid_validity != target.uid_validity ||
       Uid{*target.uid_next} != record.target_uid_next_seen || record.batches_open)
-    return false;
-  tally.messages = {};
-  tally.messages.seen = *then.messages;
-  tally.messages.present = std::min(record.completed_present, *then.messages);
-  tally.messages.filtered = tally.messages.seen - tally.messages.present;
-  return true;
+    return Proof::none;
+  // An empty folder has no flags to change.
+  if (now.messages == 0u || tracked(now, then)) return Proof::nothing_to_do;
+  return now.highest_modseq.value_or(0) <= 1 ? Proof::flags_unknown : Proof::none;
+}
+
+Tally unchanged(const FolderRecord& record) {
+  Tally tally;
+  tally.seen = *record.completed->messages;
+  tally.present = std::min(record.completed_present, tally.seen);
+  tally.filtered = tally.seen - tally.present;
+  return tally;
 }
 
 Task<void> doubt_all(Journal& journal, AccountId account) {

@@ -15,10 +15,17 @@ namespace postferry {
 /// One without UIDs can prove it by HIGHESTMODSEQ alone, and then of the flags, too.
 bool same_messages(const FolderNumbers& now, const FolderNumbers& then);
 
-/// True when the listings and the journal prove that there is nothing to do (DESIGN section 5);
-/// then `tally` is filled from the journal.
-bool nothing_to_do(const MappedFolder& folder, const FolderRecord& record,
-                   const std::string& selection_hash, FolderTally& tally);
+/// What the listings and the journal prove of a folder.
+enum class Proof {
+  nothing_to_do,
+  flags_unknown,  // nothing to do, if no flag changed: no number tells of that
+  none,
+};
+Proof prove(const MappedFolder& folder, const FolderRecord& record,
+            const std::string& selection_hash);
+
+/// The account of a folder with nothing to do.
+Tally unchanged(const FolderRecord& record);
 
 /// A backup that is put back at the target shows in some folder's UIDNEXT. In another as many
 /// messages may have come since as were lost, and then its numbers are what they were: so none of

@@ -1,6 +1,7 @@
 // The port to where mail comes from. Implemented by connectors; the engine owns the contract.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include "engine/async/task.h"
 #include "engine/body.h"
 #include "engine/catalogue.h"
+#include "engine/error.h"
 #include "engine/model.h"
 
 namespace postferry {
@@ -95,6 +97,22 @@ class SourceSession {
   virtual Task<Opened> open_with_changes(FolderName folder, Since since) {
     (void)since;
     return open_with_catalogue(std::move(folder));
+  }
+  /// Each of these folders as open_with_catalogue() shows it, but size and date need be there of the
+  /// newest message only; one that is refused may be left out. Where the connector can, all are
+  /// asked for at once.
+  virtual Task<void> glance(std::vector<FolderName> folders,
+                            std::function<Task<void>(FolderName, Opened)> take) {
+    for (FolderName& folder : folders) {
+      Opened opened;
+      try {
+        opened = co_await open_with_catalogue(folder);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::rejected) throw;
+        continue;
+      }
+      co_await take(std::move(folder), std::move(opened));
+    }
   }
   /// The UIDs of the selected folder's messages, whole and unfiltered, ascending.
   virtual Task<std::vector<UidRange>> uids() {

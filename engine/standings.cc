@@ -9,13 +9,12 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
 
-/// Another size and another date than recorded; some servers tell one or the other as they please.
+}  // namespace
+
 bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
   const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
   return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
 }
-
-}  // namespace
 
 void Standings::list(Catalogue listed, const FolderNumbers& begun) {
   catalogue = std::move(listed);

@@ -6,6 +6,7 @@
 #include "connectors/imap/account.h"
 #include "connectors/imap/fetcher.h"
 #include "connectors/imap/folders.h"
+#include "connectors/imap/glance.h"
 #include "connectors/imap/login.h"
 #include "connectors/imap/remover.h"
 #include "connectors/imap/scan.h"
@@ -29,6 +30,17 @@ class ImapSourceSession final : public SourceSession {
 
   Task<Opened> open_with_changes(FolderName folder, Since since) override {
     return open_changes(std::move(folder), std::move(since));
+  }
+
+  Task<void> glance(std::vector<FolderName> folders,
+                    std::function<Task<void>(FolderName, Opened)> take) override {
+    std::vector<std::pair<FolderName, std::string>> asked;
+    asked.reserve(folders.size());
+    for (FolderName& folder : folders) {
+      std::string wire = account_.names.wire(folder);
+      if (!elsewhere(folder)) asked.emplace_back(std::move(folder), std::move(wire));
+    }
+    return glance_at(party_, std::move(asked), std::move(take));
   }
 
   Task<Catalogue> catalogue() override { return read(); }

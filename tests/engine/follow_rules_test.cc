@@ -26,8 +26,7 @@ struct Unchanged {
     record.target_uid_next_seen = Uid{50};
   }
   bool passed_over() {
-    FolderTally tally;
-    return nothing_to_do(folder, record, "as before", tally);
+    return prove(folder, record, "as before") == Proof::nothing_to_do;
   }
 
   MappedFolder folder;

@@ -42,6 +42,8 @@ struct Voyage {
     REQUIRE(end.ledger);
     CHECK(end.ledger->outcome == Outcome::complete);
     messages = end.ledger->messages();
+    flags_updated = 0;
+    for (const FolderTally& folder : end.ledger->folders) flags_updated += folder.flags_updated;
     CHECK(messages.balances());
     return kConnecting + static_cast<int>((world.executor.now() - begun) / kRoundTrip);
   }
@@ -49,6 +51,7 @@ struct Voyage {
   Disk disk;
   World world;
   Tally messages;
+  std::uint64_t flags_updated = 0;
 };
 
 /// One that tracks nothing but what RFC 3501 has.
@@ -61,8 +64,8 @@ Profile old_server() {
 
 }  // namespace
 
-TEST_CASE("a run with nothing to do takes as many round trips for 1,000 folders as for 40") {
-  const int folders = GENERATE(40, 1000);
+TEST_CASE("a run with nothing to do takes as many round trips for 4,000 folders as for 40") {
+  const int folders = GENERATE(40, 4000);
   Voyage voyage;
   voyage.fill(folders, folders == 40 ? 3 : 0);
   voyage.fill(40, 2);
@@ -92,11 +95,24 @@ TEST_CASE("a first crossing of a small folder takes few round trips") {
   CHECK(trips <= 18);
 }
 
-TEST_CASE("where nothing is tracked 40 folders are looked at together, not one after the other") {
+TEST_CASE("where nothing is tracked a volley of STATUS and one of flags tell all") {
+  const int folders = GENERATE(40, 1000);
+  Voyage voyage(old_server(), old_server());
+  voyage.fill(folders, 3);
+  voyage.run();
+  const int trips = voyage.run();
+  CHECK(voyage.messages.present == voyage.messages.seen);
+  CHECK(trips <= 10);
+}
+
+TEST_CASE(
+    "where flags are not tracked those that changed are followed, and no other folder opened") {
   Voyage voyage(old_server(), profiles()[0]);
   voyage.fill(40, 3);
   voyage.run();
+  voyage.world.reflag_at_source("Folder 7");
   const int trips = voyage.run();
   CHECK(voyage.messages.present == 120);
-  CHECK(trips <= 40);
+  CHECK(voyage.flags_updated > 0);
+  CHECK(trips <= 20);
 }
