@@ -5,7 +5,8 @@ folders and messages larger than anything that could be kept.
 
 A message's text follows from its folder and number alone.  As a target it keeps of each folder only
 how many messages it holds and their sizes, and notes in `wrong` whatever is not the next message of
-the source's folder, byte for byte.  Both ends offer LITERAL+, MULTIAPPEND, UIDPLUS and LIST-STATUS.
+the source's folder, byte for byte.  Both ends offer LITERAL+, MULTIAPPEND, UIDPLUS and LIST-STATUS, one
+that TRACKS changes CONDSTORE, too.
 """
 import array
 import re
@@ -29,9 +30,13 @@ class Endless:
     them with BLOCKS lines of text.  With EXPECTS, another Endless, it is a target of its mail.  A
     STALLING target takes nothing from the first message on, until the source has come to a halt."""
 
-    def __init__(self, folders=None, blocks=1, expects=None, stalling=False):
+    def __init__(self, folders=None, blocks=1, expects=None, stalling=False, tracks=False):
         self.folders = dict(folders or {"INBOX": 0})
-        self.blocks, self.expects, self.stalling = blocks, expects, stalling
+        self.blocks, self.expects, self.stalling, self.tracks = blocks, expects, stalling, tracks
+        self.modseq = {name: 2 for name in self.folders}
+        self.changed = {name: {} for name in self.folders}  # {number: mod-sequence}; those are \\Seen
+        self.listed = 0               # FETCH responses without a body
+        self.flagged = []             # what STORE was told, as a target
         self.stored = {name: array.array("Q") for name in self.folders}
         self.subscribed = set()
         self.sent_bytes = 0           # of messages
@@ -72,6 +77,20 @@ class Endless:
         except (OSError, EOFError):
             pass  # the client went
 
+    @property
+    def capabilities(self):
+        return CAPABILITIES + (" CONDSTORE" if self.tracks else "")
+
+    def change(self, folder, numbers, new=0):
+        """Messages that are there become \\Seen, and NEW ones come."""
+        for number in numbers:
+            self.modseq[folder] += 1
+            self.changed[folder][number] = self.modseq[folder]
+        for _ in range(new):
+            self.folders[folder] += 1
+            self.modseq[folder] += 1
+            self.changed[folder][self.folders[folder]] = self.modseq[folder]
+
     def body_size(self, folder, number):
         return len(head(folder, number)) + self.blocks * len(BLOCK)
 
@@ -104,7 +123,7 @@ class Session:
         self.socket.sendall(text.encode() + b"\r\n")
 
     def run(self):
-        self.say(f"* OK [CAPABILITY {CAPABILITIES} AUTH=PLAIN] ready")
+        self.say(f"* OK [CAPABILITY {self.server.capabilities} AUTH=PLAIN] ready")
         while True:
             line = self.input.readline()
             if not line.endswith(b"\r\n"):
@@ -123,12 +142,12 @@ class Session:
                 return
 
     def do_authenticate(self, _):
-        return f"OK [CAPABILITY {CAPABILITIES}] in"
+        return f"OK [CAPABILITY {self.server.capabilities}] in"
 
     do_login = do_authenticate
 
     def do_capability(self, _):
-        self.say(f"* CAPABILITY {CAPABILITIES}")
+        self.say(f"* CAPABILITY {self.server.capabilities}")
 
     def do_noop(self, _):
         if self.folder:
@@ -143,7 +162,8 @@ class Session:
             return
         for name in sorted(self.server.folders):
             self.say(f'* LIST (\\Subscribed) "/" "{name}"')
-            self.say(f'* STATUS "{name}" (MESSAGES {self._count(name)} UIDNEXT {self._count(name) + 1} UIDVALIDITY 1)')
+            modseq = f" HIGHESTMODSEQ {self.server.modseq[name]}" if "HIGHESTMODSEQ" in arguments else ""
+            self.say(f'* STATUS "{name}" (MESSAGES {self._count(name)} UIDNEXT {self._count(name) + 1} UIDVALIDITY 1{modseq})')
 
     def do_lsub(self, _):
         pass
@@ -167,13 +187,20 @@ class Session:
         count = self._count(self.folder)
         self.say(f"* {count} EXISTS\r\n* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] ok\r\n"
                  f"* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT {count + 1}] ok")
+        if self.server.tracks:
+            self.say(f"* OK [HIGHESTMODSEQ {self.server.modseq[self.folder]}] ok")
 
     do_examine = do_select
 
     def do_fetch(self, arguments):
         numbers, _, items = arguments.partition(" ")
         count = self._count(self.folder)
-        out = []
+        changed, out = self.server.changed.get(self.folder, {}), []
+        since = re.search(r"CHANGEDSINCE (\d+)", items)
+        if since:  # only ever asked for all
+            numbers = ",".join(str(number) for number, when in sorted(changed.items()) if when > int(since[1]))
+            if not numbers:
+                return
         for part in numbers.split(","):
             first, _, last = part.partition(":")
             end = count if last == "*" or first == "*" else int(last or first)
@@ -183,10 +210,23 @@ class Session:
                 else:
                     size = (self.server.stored[self.folder][number - 1] if self.server.expects
                             else self.server.body_size(self.folder, number))
-                    out.append(f"* {number} FETCH (UID {number} FLAGS () INTERNALDATE {DATE} RFC822.SIZE {size})\r\n".encode())
+                    flags = "\\Seen" if number in changed else ""
+                    self.server.listed += 1
+                    out.append(f"* {number} FETCH (UID {number} FLAGS ({flags}) INTERNALDATE {DATE} RFC822.SIZE {size})\r\n".encode())
                 if len(out) >= 500:
                     self._flush(out)
         self._flush(out)
+
+    def do_search(self, arguments):
+        first = int(re.search(r"UID (\d+):\*$", arguments)[1])
+        count = self._count(self.folder)
+        self.say("* SEARCH" + "".join(f" {number}" for number in range(min(first, count), count + 1)))
+
+    def do_store(self, arguments):
+        numbers, _, what = arguments.partition(" ")
+        for part in numbers.split(","):
+            first, _, last = part.partition(":")
+            self.server.flagged += [(number, what) for number in range(int(first), int(last or first) + 1)]
 
     def _flush(self, out):
         self.socket.sendall(b"".join(out))

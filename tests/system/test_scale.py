@@ -48,3 +48,19 @@ def stalled(world):
     sent, told = cross(world, {"INBOX": int(2000 * SCALE)}, blocks=(200 << 10) // len(BLOCK), stalling=True)
     expect(sent is not None and sent < (48 + BUFFERS_MIB) << 20, f"{(sent or 0) >> 20} MiB were fetched meanwhile")
     return told
+
+
+@test("delta: 100 changes in a folder of 100,000 messages")
+def delta(world):
+    count, journal = int(100_000 * SCALE), world.journal()
+    with Endless({"INBOX": count}, tracks=True) as source, Endless(expects=source) as target:
+        ends = url(source, "ann"), url(target, "ann")
+        world.copy(*ends, journal=journal, timeout=280).expect_code(0).expect_counts(copied=count)
+        source.change("INBOX", range(1, count, count // 50), new=50)
+        source.listed = target.listed = 0
+        run = world.copy(*ends, journal=journal).expect_code(0).expect_balance()
+        run.expect_counts(seen=count + 50, copied=50, present=count)
+    expect(not target.wrong, "not what was sent:", *target.wrong[:3])
+    expect(run.account["flags_updated"] == len(target.flagged) == 50, f"{len(target.flagged)} flags were set:", run)
+    expect(source.listed + target.listed < 400, f"{source.listed} messages of the source were listed, and {target.listed} of the target")
+    return f"{run.seconds:.2f} s, peak {run.peak_mib:.0f} MiB"
