@@ -121,11 +121,11 @@ RULES = [
     ("if the source's UIDVALIDITY", "count", [
         (SKIP, "         now.messages == then.messages;", "         true;")]),
     ("if the source's UIDVALIDITY", "HIGHESTMODSEQ", [
-        (SKIP, "now.highest_modseq == then.highest_modseq ? Proof::nothing_to_do : Proof::none;",
-         "Proof::nothing_to_do;")]),
+        (SKIP, "now.highest_modseq.value_or(0) > 1 && now.highest_modseq == then.highest_modseq;",
+         "now.highest_modseq.value_or(0) > 1 && then.highest_modseq.has_value();")]),
     ("if the source's UIDVALIDITY", "of the end", SIMULATED["HIGHESTMODSEQ from the end"]),
     ("if HIGHESTMODSEQ is there", "0 and 1 will do", [
-        (SKIP, "  if (now.highest_modseq.value_or(0) <= 1) return Proof::flags_unknown;\n", "")]),
+        (SKIP, "now.highest_modseq.value_or(0) > 1 && now.highest_modseq", "now.highest_modseq")]),
     ("and if the target's UIDVALIDITY", "UIDVALIDITY", [
         (SKIP, "  if (record.target_uid_validity != target.uid_validity ||\n", "  if (\n")]),
     ("and if the target's UIDVALIDITY", "UIDNEXT", [
