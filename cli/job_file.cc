@@ -182,9 +182,9 @@ class Loader {
   static std::vector<std::string> arguments_of(const std::string& key, const Given& given) {
     std::string name = "--" + key;
     std::ranges::replace(name, '_', '-');
-    static constexpr const char* kFlags[] = {"dry_run",     "force_deletions", "no_wait",
-                                             "quiet",       "resent",          "json",
-                                             "no_progress", "failed",          "skip_complete"};
+    static constexpr const char* kFlags[] = {
+        "same_account", "dry_run", "force_deletions", "no_wait", "quiet",
+        "resent",       "json",    "no_progress",     "failed",  "skip_complete"};
     if (among(kFlags, key)) {
       if (given.text() == "false") return {};
       if (given.text() == "true") return {name};

@@ -285,6 +285,12 @@ class Description {
     one(group, "--journal", "FILE", into_.journal, as_is,
         "Where to remember what has been copied. Default: a file for this pair of mailboxes under "
         "$XDG_STATE_HOME/postferry or ~/.local/state/postferry.");
+    if (is(Command::copy) || is(Command::run)) {
+      flag(
+          group, "--same-account", [this] { into_.same_account = true; },
+          "The journal is of the same mailboxes under other names: a server that was renamed. This "
+          "is checked first, by UIDVALIDITY and a sample of messages. Wants --journal for a pair.");
+    }
     if (crosses()) {
       one(
           group, "--sessions", "N", into_.sessions,

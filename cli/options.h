@@ -67,6 +67,7 @@ struct PairOptions {
   std::optional<std::chrono::days> remove_after;  // --after-copy; nothing: keep
 
   std::optional<std::string> journal;
+  bool same_account = false;  // the ends may be called otherwise than the journal says
   bool dry_run = false;
   VerifyLevel level = VerifyLevel::header;
   std::optional<std::string> export_to;  // a directory

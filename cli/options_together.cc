@@ -36,6 +36,12 @@ void check_together(const PairOptions& options) {
     throw UsageError("--deletions mirror and --after-copy delete exclude each other",
                      "What is deleted at the source after its copy must stay on the target.");
   }
+  if (options.same_account && options.account.empty() && !options.journal) {
+    throw UsageError(
+        "--same-account needs --journal FILE, the journal of the mailboxes as they "
+        "were called",
+        "`postferry status` with the former SOURCE and TARGET shows where it is.");
+  }
   if (options.target.protocol == Protocol::pop3) {
     throw UsageError("POP3 cannot take mail, so it cannot be a target",
                      "Give the target's IMAP server, as in imaps://ann@new.example.");

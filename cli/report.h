@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/job_text.h"
+#include "cli/rate_chart.h"
 #include "engine/check.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
@@ -68,6 +69,7 @@ struct Report {
   std::optional<UndoReport> undo;
   std::optional<RunHistory> history;
   std::optional<RunRecord> past;  // the run that `report` shows; its ledger is `ledger`
+  std::optional<Rates> rates;     // of that run
   std::optional<OtherFailure> failure;
 };
 
@@ -77,6 +79,7 @@ struct JobReport {
   bool dry_run = false;
   std::int64_t run = 0;          // 0: none, or a dry run
   std::vector<Report> accounts;  // in the file's order; those that were chosen
+  std::optional<Rates> rates;    // of the accounts' runs that went side by side
   std::vector<JobFault> faults;  // of the job file; then there are no accounts
   double seconds = 0;
   std::optional<OtherFailure> failure;  // that ended it all

@@ -3,18 +3,43 @@
 #include <fmt/core.h>
 
 #include "cli/format.h"
+#include "cli/options.h"
 #include "cli/proof_text.h"
+#include "cli/rate_chart.h"
 #include "engine/error.h"
 
 namespace postferry::cli {
 namespace {
 
 constexpr const char* kStyle =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:64em;margin:2em auto;padding:0 1em;"
-    "color:#222}table{border-collapse:collapse;width:100%}th,td{padding:.25em .6em;"
-    "border-bottom:1px solid "
-    "#ddd;text-align:right}th:first-child,td:first-child,.t{text-align:left}"
-    ".bad{color:#a00}svg{display:block;margin:1em 0}";
+    ":root{color-scheme:light}"
+    "body{font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif;max-width:62em;margin:2.5em "
+    "auto;padding:0 1.2em;color:#1c2430;background:#fff}"
+    "h1{font-size:1.7em;margin:0 0 .1em;letter-spacing:-.01em}h2{font-size:1.15em;margin:2.2em 0 "
+    ".3em;padding-top:1em;border-top:1px solid #dde3ea}h3{font-size:1em;margin:1.4em 0 .3em}"
+    ".sub{color:#5b6776;margin:.1em 0 1.2em;overflow-wrap:anywhere}"
+    ".state{display:inline-block;padding:.05em .6em;border-radius:1em;font-size:.62em;"
+    "vertical-align:.25em;background:#e3f3e7;color:#1d6b33}"
+    ".state.bad{background:#fbe4e1;color:#a3261a}.bad{color:#a3261a}"
+    ".cards{display:flex;flex-wrap:wrap;gap:.8em;margin:1.2em 0}"
+    ".cards div{flex:1 1 8em;border:1px solid #dde3ea;border-radius:.5em;padding:.5em .8em}"
+    ".cards b{display:block;font-size:1.35em;font-weight:600;font-variant-numeric:tabular-nums}"
+    ".cards span{color:#5b6776;font-size:.87em}"
+    "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;margin:.6em 0}"
+    "th{font-weight:600;color:#5b6776;font-size:.87em}th,td{padding:.3em .55em;border-bottom:1px "
+    "solid #e8ecf1;text-align:right;vertical-align:top}"
+    "th:first-child,td:first-child,.t{text-align:left;overflow-wrap:anywhere}"
+    "td.z{color:#b5bec9}a{color:#1f6fb2;text-decoration:none}"
+    "svg{display:block;width:100%}.bar{height:18px;border-radius:9px;margin:1em 0 .5em}"
+    ".chart{height:auto;margin:1.2em 0}.chart .g{stroke:#e1e6ec;fill:none}"
+    ".chart text{font:12px system-ui,sans-serif}.chart .n{fill:#6b7685}"
+    ".chart .h{fill:#1c2430;font-weight:600}"
+    ".key{list-style:none;margin:0 0 1em;padding:0;display:flex;flex-wrap:wrap;gap:.2em 1.3em;"
+    "color:#5b6776;font-size:.9em}.key "
+    "svg{display:inline-block;width:.7em;height:.7em;margin-right:"
+    ".45em}footer{margin:3em 0 1em;color:#8792a0;font-size:.85em}"
+    "@media print{body{margin:0;max-width:none;font-size:12px}h2{break-after:avoid}"
+    ".chart,tr{break-inside:avoid}}";
 
 struct Part {
   const char* name;
@@ -24,47 +49,54 @@ struct Part {
 
 std::vector<Part> parts_of(const Tally& tally) {
   return {{"copied", tally.copied, "#2a7f3f"},     {"present", tally.present, "#8fc7a0"},
-          {"filtered", tally.filtered, "#bbbbbb"}, {"rejected", tally.rejected, "#c0392b"},
+          {"filtered", tally.filtered, "#bcc4ce"}, {"rejected", tally.rejected, "#c0392b"},
           {"vanished", tally.vanished, "#8e6bb0"}, {"unknown", tally.unknown, "#e0a030"},
           {"pending", tally.pending, "#5b8def"}};
 }
 
-/// What every message of the source came to, as one bar.
+/// What every message of the source came to, as one bar with its key and the sum.
 std::string bar(const Tally& tally) {
   constexpr double kWidth = 900;
-  if (tally.seen == 0) return {};
-  std::string text = fmt::format(
-      "<svg viewBox=\"0 0 {0:.0f} 24\" width=\"100%\" height=\"24\" role=\"img\">", kWidth);
+  std::string rects, key, sum;
   double at = 0;
   for (const Part& part : parts_of(tally)) {
+    if (part.count == 0) continue;
     const double width = kWidth * static_cast<double>(part.count) / static_cast<double>(tally.seen);
-    if (part.count > 0)
-      text += fmt::format(
-          "<rect x=\"{:.2f}\" width=\"{:.2f}\" height=\"24\" fill=\"{}\"><title>{} {}</title>"
-          "</rect>",
-          at, width, part.colour, part.name, with_commas(part.count));
+    rects += fmt::format(
+        "<rect x=\"{:.2f}\" width=\"{:.2f}\" height=\"18\" fill=\"{}\"><title>{} {}</title></rect>",
+        at, width, part.colour, part.name, with_commas(part.count));
+    key += fmt::format(
+        "<li><svg viewBox=\"0 0 1 1\"><circle cx=\".5\" cy=\".5\" r=\".5\" fill=\"{}\"/></svg>{} "
+        "{}</li>",
+        part.colour, with_commas(part.count), part.name);
+    sum += fmt::format("{}{} {}", sum.empty() ? "" : " + ", part.name, with_commas(part.count));
     at += width;
   }
-  return text + "</svg>\n";
+  std::string text;
+  if (tally.seen > 0)
+    text = fmt::format(
+        "<svg class=\"bar\" viewBox=\"0 0 {:.0f} 18\" preserveAspectRatio=\"none\" role=\"img\" "
+        "aria-label=\"What the messages came to\">{}</svg>\n<ul class=\"key\">{}</ul>\n",
+        kWidth, rects, key);
+  return text + fmt::format("<p class=\"sub\">seen {} = {}{}</p>\n", with_commas(tally.seen),
+                            sum.empty() ? "0" : sum,
+                            tally.balances() ? "; balanced" : "; DOES NOT BALANCE");
 }
 
-std::string sum_line(const Tally& tally) {
-  std::string text;
-  for (const Part& part : parts_of(tally))
-    if (part.count > 0)
-      text += fmt::format("{}{} {}", text.empty() ? "" : " + ", part.name, with_commas(part.count));
-  return fmt::format("<p>seen {} = {}{}</p>\n", with_commas(tally.seen), text.empty() ? "0" : text,
-                     tally.balances() ? "; balanced" : "; DOES NOT BALANCE");
+std::string count_cell(std::uint64_t number, bool bad = false) {
+  return fmt::format("<td{}>{}</td>", number == 0 ? " class=\"z\"" : (bad ? " class=\"bad\"" : ""),
+                     with_commas(number));
 }
 
 std::string folder_row(const FolderTally& folder) {
   const Tally& tally = folder.messages;
   std::string name = html_escaped(folder.source.to_string());
   if (folder.source != folder.target) name += " &rarr; " + html_escaped(folder.target.to_string());
-  std::string row = "<tr><td>" + name + "</td>";
-  for (const std::uint64_t number : {tally.seen, tally.copied, tally.present, tally.filtered,
-                                     tally.rejected, tally.vanished, tally.unknown, tally.pending})
-    row += "<td>" + with_commas(number) + "</td>";
+  std::string row = "<tr><td>" + name + "</td>" + count_cell(tally.seen);
+  for (const std::uint64_t number : {tally.copied, tally.present, tally.filtered})
+    row += count_cell(number);
+  for (const std::uint64_t number : {tally.rejected, tally.vanished, tally.unknown, tally.pending})
+    row += count_cell(number, true);
   row += "</tr>\n";
   if (folder.error)
     row += "<tr><td colspan=\"9\" class=\"bad t\">" + html_escaped(folder.error->what()) +
@@ -111,74 +143,109 @@ std::string head(const std::string& title) {
       html_escaped(title), kStyle);
 }
 
-/// One run of one account, below its heading.
-std::string body(const Report& report) {
-  const Ledger& ledger = report.ledger;
+std::string foot() {
+  return fmt::format("<footer>postferry {}. All times are UTC.</footer>\n</body></html>\n",
+                     version());
+}
+
+std::string state(Outcome outcome) {
+  return fmt::format("<span class=\"state{}\">{}</span>",
+                     outcome == Outcome::complete ? "" : " bad", to_string(outcome));
+}
+
+std::string card(const std::string& number, const char* what) {
+  return fmt::format("<div><b>{}</b><span>{}</span></div>", number, what);
+}
+
+std::string cards(const Ledger& ledger, const std::string& more) {
   const Tally tally = ledger.messages();
+  return "<div class=\"cards\">" + more +
+         card(with_commas(tally.copied + tally.present), "messages on the target") +
+         card(with_commas(tally.copied), "copied by this run") +
+         card(human_bytes(ledger.bytes_copied()), "copied by this run") +
+         card(human_seconds(ledger.seconds), "took") + "</div>\n";
+}
+
+std::string ends_line(const Report& report) {
   std::string text =
-      "<p>" + html_escaped(report.source) + " &rarr; " + html_escaped(report.target) + "<br>";
+      "<p class=\"sub\">" + html_escaped(report.source) + " &rarr; " + html_escaped(report.target);
   if (report.past)
-    text += fmt::format("{} UTC, {}, ", utc_text(report.past->started_at),
-                        html_escaped(report.past->command));
-  text += fmt::format("{}, {} copied</p>\n", human_seconds(ledger.seconds),
-                      human_bytes(ledger.bytes_copied()));
+    text += fmt::format("<br>run {}, {}, began {}", report.past->id.value,
+                        html_escaped(report.past->command), utc_text(report.past->started_at));
+  return text + "</p>\n";
+}
+
+/// One run of one account, below its heading.
+std::string body(const Report& report, bool small) {
+  const Ledger& ledger = report.ledger;
+  std::string text;
   if (ledger.error) text += "<p class=\"bad\">" + html_escaped(ledger.error->what()) + "</p>\n";
-  text += bar(tally) + sum_line(tally);
-  text +=
-      "<table><thead><tr><th>Folder</th><th>seen</th><th>copied</th><th>present</th>"
-      "<th>filtered</th><th>rejected</th><th>vanished</th><th>unknown</th><th>pending</th></tr>"
-      "</thead><tbody>\n";
-  for (const FolderTally& folder : ledger.folders) text += folder_row(folder);
-  text += "</tbody></table>\n";
-  if (!report.refusals.empty()) {
-    text += "<h2>Refused</h2>\n<table><tbody>\n";
-    for (const Refusal& refusal : report.refusals)
-      text += "<tr><td>" + html_escaped(refusal.folder.to_string()) + "</td><td class=\"t\">" +
-              html_escaped(refusal.key.to_string()) + "</td><td class=\"t\">" +
-              html_escaped(refusal.text) + "</td></tr>\n";
+  text += bar(ledger.messages());
+  if (report.rates) text += rate_chart(*report.rates, small);
+  if (!ledger.folders.empty()) {
+    text +=
+        "<table><thead><tr><th>Folder</th><th>seen</th><th>copied</th><th>present</th>"
+        "<th>filtered</th><th>rejected</th><th>vanished</th><th>unknown</th><th>pending</th></tr>"
+        "</thead><tbody>\n";
+    for (const FolderTally& folder : ledger.folders) text += folder_row(folder);
     text += "</tbody></table>\n";
   }
-  return text;
+  if (report.refusals.empty()) return text;
+  text +=
+      "<h3>Refused</h3>\n<table><thead><tr><th>Folder</th><th class=\"t\">message</th>"
+      "<th class=\"t\">in the server&#39;s words</th></tr></thead><tbody>\n";
+  for (const Refusal& refusal : report.refusals)
+    text += "<tr><td>" + html_escaped(refusal.folder.to_string()) + "</td><td class=\"t\">" +
+            html_escaped(refusal.key.to_string()) + "</td><td class=\"t\">" +
+            html_escaped(refusal.text) + "</td></tr>\n";
+  return text + "</tbody></table>\n";
 }
 
 std::string account_row(const Report& report, std::size_t number) {
   const Ledger& ledger = report.ledger;
   const Tally tally = ledger.messages();
   const bool bad = ledger.outcome != Outcome::complete;
-  std::string row = fmt::format("<tr><td><a href=\"#a{}\">{}</a></td><td class=\"t{}\">{}</td>",
-                                number, html_escaped(ledger.account), bad ? " bad" : "",
-                                report.past ? to_string(ledger.outcome) : "not begun");
-  for (const std::uint64_t count : {tally.seen, tally.copied, tally.present, tally.rejected})
-    row += "<td>" + with_commas(count) + "</td>";
-  return row + "<td>" + human_bytes(ledger.bytes_copied()) + "</td></tr>\n";
+  return fmt::format("<tr><td><a href=\"#a{}\">{}</a></td><td class=\"t{}\">{}</td>", number,
+                     html_escaped(ledger.account), bad ? " bad" : "",
+                     report.past ? to_string(ledger.outcome) : "not begun") +
+         count_cell(tally.seen) + count_cell(tally.copied) + count_cell(tally.present) +
+         count_cell(tally.rejected, true) + "<td>" + human_bytes(ledger.bytes_copied()) +
+         "</td><td>" + human_seconds(ledger.seconds) + "</td></tr>\n";
 }
 
 }  // namespace
 
 std::string report_html(const Report& report) {
-  const std::string title = fmt::format("run {}", report.ledger.run);
-  return head(title) +
-         fmt::format("<h1>Run {}: {}</h1>\n", report.ledger.run, to_string(report.ledger.outcome)) +
-         body(report) + "</body></html>\n";
+  const Ledger& ledger = report.ledger;
+  return head(fmt::format("run {}", ledger.run)) +
+         fmt::format("<h1>Run {} {}</h1>\n", ledger.run, state(ledger.outcome)) +
+         ends_line(report) + cards(ledger, "") + body(report, false) + foot();
 }
 
 std::string job_html(const JobReport& job) {
-  const Tally tally = job.total().messages();
+  Ledger total = job.total();
+  std::size_t complete = 0;
+  for (const Report& report : job.accounts) complete += report.ledger.outcome == Outcome::complete;
+  if (job.rates) total.seconds = static_cast<double>(job.rates->until - job.rates->from);
+  const std::string accounts = fmt::format("{} of {}", complete, job.accounts.size());
   std::string text = head(job.path);
-  text += fmt::format("<h1>{}: {}</h1>\n", html_escaped(job.path), to_string(job.outcome()));
-  text += bar(tally) + sum_line(tally);
+  text += fmt::format("<h1>{} {}</h1>\n", html_escaped(job.path), state(job.outcome()));
+  text += cards(total, card(accounts, "accounts complete"));
+  text += bar(total.messages());
+  if (job.rates) text += rate_chart(*job.rates, false);
   text +=
-      "<table><thead><tr><th>Account</th><th class=\"t\">outcome</th><th>seen</th>"
-      "<th>copied</th><th>present</th><th>rejected</th><th>size</th></tr></thead><tbody>\n";
+      "<table><thead><tr><th>Account</th><th class=\"t\">outcome</th><th>seen</th><th>copied</th>"
+      "<th>present</th><th>rejected</th><th>size</th><th>took</th></tr></thead><tbody>\n";
   std::size_t number = 0;
   for (const Report& report : job.accounts) text += account_row(report, ++number);
   text += "</tbody></table>\n";
   number = 0;
   for (const Report& report : job.accounts) {
-    text += fmt::format("<h2 id=\"a{}\">{}</h2>\n", ++number, html_escaped(report.ledger.account));
-    text += body(report);
+    text += fmt::format("<h2 id=\"a{}\">{} {}</h2>\n", ++number,
+                        html_escaped(report.ledger.account), state(report.ledger.outcome));
+    text += ends_line(report) + body(report, true);
   }
-  return text + "</body></html>\n";
+  return text + foot();
 }
 
 }  // namespace postferry::cli

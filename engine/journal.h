@@ -106,6 +106,12 @@ struct RunRecord {
   std::uint64_t copied_so_far = 0;       // of one that has not ended
 };
 
+/// What a run copied in one step of its time.
+struct RatePoint {
+  std::int64_t step = 0;
+  std::uint64_t messages = 0, bytes = 0;
+};
+
 /// What is known of a source folder.
 struct FolderRecord {
   FolderId id;
@@ -164,6 +170,12 @@ struct Record {
   std::optional<Uid> uid_next_seen;
 };
 
+/// The identities of a pair of ends.
+struct EndNames {
+  std::string source, target;
+  bool operator==(const EndNames&) const = default;
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -174,6 +186,11 @@ class Journal {
                                   std::string target_identity) = 0;
   /// Whether there is an account of this name. Never writes.
   virtual Task<bool> knows(std::string name) = 0;
+  /// The identities of its ends, as they were given to account(). Never writes.
+  virtual Task<std::optional<EndNames>> ends_of(std::string name) = 0;
+  /// The mailboxes of an account are called otherwise now, for all accounts of the journal. Throws
+  /// Error{usage} when other mailboxes are called so already.
+  virtual Task<void> rename_ends(EndNames from, EndNames to) = 0;
   virtual Task<RunId> begin_run(AccountId account, std::int64_t started_at,
                                 std::string command) = 0;
   /// Keeps the whole ledger but for the account's name.
@@ -181,6 +198,10 @@ class Journal {
   /// The account's runs, the newest first, at most `limit`.
   virtual Task<std::vector<RunRecord>> runs(AccountId account, std::size_t limit) = 0;
   virtual Task<std::optional<RunRecord>> run(AccountId account, RunId run) = 0;
+  /// What of the messages that this run copied arrived when, by steps from `from` (seconds since
+  /// 1970) on: those in which any did, ascending. Only messages that are still known.
+  virtual Task<std::vector<RatePoint>> rates(AccountId account, RunId run, std::int64_t from,
+                                             std::int64_t step_seconds) = 0;
   /// True when no run of this account has ever recorded anything.
   virtual Task<bool> is_new(AccountId account) = 0;
 

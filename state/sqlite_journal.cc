@@ -65,6 +65,12 @@ class SqliteJournal final : public Journal {
   Task<bool> knows(std::string name) override {
     co_return co_await call([&](Store& store) { return store.knows(name); });
   }
+  Task<std::optional<EndNames>> ends_of(std::string name) override {
+    co_return co_await call([&](Store& store) { return store.ends_of(name); });
+  }
+  Task<void> rename_ends(EndNames from, EndNames to) override {
+    co_await call([&](Store& store) { store.rename_ends(from, to); });
+  }
   Task<RunId> begin_run(AccountId account, std::int64_t started_at, std::string command) override {
     co_return co_await call(
         [&](Store& store) { return store.begin_run(account, started_at, command); });
@@ -77,6 +83,11 @@ class SqliteJournal final : public Journal {
   }
   Task<std::optional<RunRecord>> run(AccountId account, RunId run) override {
     co_return co_await call([&](Store& store) { return store.run(account, run); });
+  }
+  Task<std::vector<RatePoint>> rates(AccountId account, RunId run, std::int64_t from,
+                                     std::int64_t step_seconds) override {
+    co_return co_await call(
+        [&](Store& store) { return store.rates(account, run, from, step_seconds); });
   }
   Task<bool> is_new(AccountId account) override {
     co_return co_await call([&](Store& store) { return store.is_new(account); });

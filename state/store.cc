@@ -53,7 +53,7 @@ AccountId Store::account(const std::string& name, const std::string& source,
         throw Error(
             ErrorKind::usage,
             fmt::format("account {} was carried from {} to {}, now it is to go from {} to {}; use "
-                        "another journal",
+                        "another journal, or --same-account where only the names are others",
                         name, query.text(1), query.text(2), source, target),
             "journal " + database_.path());
       }
@@ -69,6 +69,32 @@ AccountId Store::account(const std::string& name, const std::string& source,
 bool Store::knows(const std::string& name) {
   Query query = database_.query("SELECT 1 FROM account WHERE name = ?");
   return query.bind({name}).step();
+}
+
+std::optional<EndNames> Store::ends_of(const std::string& name) {
+  Query query = database_.query("SELECT source, target FROM account WHERE name = ?");
+  if (!query.bind({name}).step()) return std::nullopt;
+  return EndNames{std::string(query.text(0)), std::string(query.text(1))};
+}
+
+void Store::rename_ends(const EndNames& from, const EndNames& to) {
+  if (from.source != to.source)
+    database_.query("UPDATE account SET source = ?2 WHERE source = ?1")
+        .bind({from.source, to.source})
+        .run();
+  if (from.target == to.target) return;
+  {
+    Query taken = database_.query("SELECT 1 FROM target_folder WHERE target = ?");
+    if (taken.bind({to.target}).step())
+      throw Error(ErrorKind::usage, fmt::format("another account goes to {} already", to.target),
+                  "journal " + database_.path());
+  }
+  database_.query("UPDATE account SET target = ?2 WHERE target = ?1")
+      .bind({from.target, to.target})
+      .run();
+  database_.query("UPDATE target_folder SET target = ?2 WHERE target = ?1")
+      .bind({from.target, to.target})
+      .run();
 }
 
 bool Store::is_new(AccountId account) {

@@ -26,10 +26,14 @@ class Store {
 
   AccountId account(const std::string& name, const std::string& source, const std::string& target);
   bool knows(const std::string& name);
+  std::optional<EndNames> ends_of(const std::string& name);
+  void rename_ends(const EndNames& from, const EndNames& to);
   RunId begin_run(AccountId account, std::int64_t started_at, const std::string& command);
   void end_run(RunId run, std::int64_t ended_at, const Ledger& ledger);
   std::vector<RunRecord> runs(AccountId account, std::size_t limit);
   std::optional<RunRecord> run(AccountId account, RunId run);
+  std::vector<RatePoint> rates(AccountId account, RunId run, std::int64_t from,
+                               std::int64_t step_seconds);
   bool is_new(AccountId account);
 
   std::vector<FolderRecord> folders(AccountId account);

@@ -189,4 +189,16 @@ void Store::add_traffic(const std::string& login, Direction direction, const Tra
       .run();
 }
 
+std::vector<RatePoint> Store::rates(AccountId account, RunId run, std::int64_t from,
+                                    std::int64_t step_seconds) {
+  Query query = database_.query(
+      "SELECT (copied_at - ?3) / ?4 AS step, count(*), sum(size) FROM message"
+      " WHERE folder IN (SELECT id FROM folder WHERE account = ?1) AND run = ?2 AND origin = 1"
+      " AND state != 5 AND copied_at >= ?3 GROUP BY step ORDER BY step");
+  query.bind({account.value, run.value, from, step_seconds});
+  std::vector<RatePoint> points;
+  while (query.step()) points.push_back({query.integer(0), count(query, 1), count(query, 2)});
+  return points;
+}
+
 }  // namespace postferry::state

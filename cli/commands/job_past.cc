@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <functional>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
 #include "cli/commands/pair.h"
@@ -20,6 +23,25 @@ Report past_report(const PairOptions& options, const AccountPast& past) {
   return report;
 }
 
+/// Of the newest run, and of all that went on at the same time as one of them.
+std::optional<Rates> rates_together(const std::vector<Report>& accounts) {
+  std::vector<const Rates*> by_begin;
+  for (const Report& account : accounts)
+    if (account.rates) by_begin.push_back(&*account.rates);
+  if (by_begin.empty()) return std::nullopt;
+  std::ranges::sort(by_begin, std::greater{}, &Rates::from);
+  std::int64_t from = by_begin[0]->from, until = by_begin[0]->until;
+  for (const Rates* rates : by_begin) {
+    if (rates->until < from) continue;
+    from = std::min(from, rates->from);
+    until = std::max(until, rates->until);
+  }
+  Rates sum = empty_rates(from, until);
+  for (const Rates* rates : by_begin)
+    if (rates->until >= from) sum += *rates;
+  return sum;
+}
+
 }  // namespace
 
 JobReport run_job_past(const Job& job) {
@@ -38,9 +60,15 @@ JobReport run_job_past(const Job& job) {
     if (!is_chosen(job.whole, options.account)) continue;
     Report& account = report.accounts.emplace_back(past_report(options, past[i]));
     if (!past[i].known || command == Command::status) continue;
+    if (job.whole.format == ReportFormat::html && past[i].last && past[i].last->ended_at) {
+      account.rates = empty_rates(past[i].last->started_at, *past[i].last->ended_at);
+      block_on(executor,
+               add_rates(*journal, identity_of(options), past[i].last->id, *account.rates));
+    }
     for (const FailedMessage& one : block_on(executor, failed_messages(*journal, options)))
       if (!one.row.accepted) account.refusals.push_back({one.folder, one.row.key, one.row.text});
   }
+  if (job.whole.format == ReportFormat::html) report.rates = rates_together(report.accounts);
   return report;
 }
 

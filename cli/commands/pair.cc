@@ -11,6 +11,7 @@
 #include "cli/ledger_json.h"
 #include "cli/output.h"
 #include "engine/relay_crossing.h"
+#include "engine/same_account.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {
@@ -159,8 +160,30 @@ Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) 
   co_return found;
 }
 
+Task<void> adopt_names(WiredAccount& ends, PairOptions options, Journal& journal,
+                       Observer& observer) {
+  if (!options.same_account) co_return;
+  const AccountIdentity account = identity_of(options);
+  const std::optional<EndNames> former = co_await journal.ends_of(account.name);
+  const EndNames now{account.source_identity, account.target_identity};
+  if (!former || *former == now) co_return;
+  RenamedEnds renamed;
+  if (former->source != now.source) renamed.source = &ends.source();
+  if (former->target != now.target && options.target.relays())
+    throw Error(ErrorKind::usage, "nobody can tell whether a relay leads to the same account");
+  if (former->target != now.target) renamed.target = &ends.target();
+  const std::size_t found = co_await confirm_same_account(
+      renamed, journal, {account.name, former->source, former->target});
+  co_await journal.rename_ends(*former, now);
+  observer.note(Level::warning, "the journal's " + former->source + " and " + former->target +
+                                    " are " + now.source + " and " + now.target +
+                                    " from now on: " + std::to_string(found) +
+                                    " of its messages were looked for and are there");
+}
+
 Task<Ledger> carry_account(WiredAccount& ends, SpoolFactory& spool, PairOptions options,
                            CrossingOptions crossing, Carriage carriage) {
+  co_await adopt_names(ends, options, carriage.journal, carriage.observer);
   const auto carry = [&](const StopRequest& stop) {
     if (options.target.relays())
       return relay_account(

@@ -49,6 +49,9 @@ Task<void> export_messages(Source& source, std::string directory,
 Task<void> accept_failed(Journal& journal, PairOptions options, std::vector<FailedMessage>& failed,
                          Observer& log);
 
+/// Adds what the run copied to `rates`, as far as it falls into them.
+Task<void> add_rates(Journal& journal, AccountIdentity identity, RunId run, Rates& rates);
+
 /// Partial while any has not been settled, or could not be exported.
 Ledger ledger_of(const std::vector<FailedMessage>& failed);
 
@@ -71,7 +74,13 @@ struct Carriage {
   Originals* originals = nullptr;  // of what is repaired; null: nothing is
 };
 
-/// As cross_account, or as relay_account where the target relays.
+/// Where the journal knows the account under other ends and --same-account says that they are the
+/// same: looks whether that is so, and then names them anew in the journal. Throws Error{usage} if
+/// it is not; then nothing is written.
+Task<void> adopt_names(WiredAccount& ends, PairOptions options, Journal& journal,
+                       Observer& observer);
+
+/// As cross_account, or as relay_account where the target relays; after adopt_names.
 Task<Ledger> carry_account(WiredAccount& ends, SpoolFactory& spool, PairOptions options,
                            CrossingOptions crossing, Carriage carriage);
 

@@ -28,6 +28,18 @@ Task<std::optional<RunRecord>> one_run(Journal& journal, AccountIdentity identit
 
 }  // namespace
 
+Task<void> add_rates(Journal& journal, AccountIdentity identity, RunId run, Rates& rates) {
+  const AccountId account =
+      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  for (const RatePoint& point :
+       co_await journal.rates(account, run, rates.from, rates.step_seconds)) {
+    // What was found again later bears a later time.
+    if (point.step >= std::ssize(rates.messages)) continue;
+    rates.messages[static_cast<std::size_t>(point.step)] += point.messages;
+    rates.bytes[static_cast<std::size_t>(point.step)] += point.bytes;
+  }
+}
+
 Report run_status(const PairOptions& options) {
   ManualExecutor executor;
   const std::string path = journal_path(options);
@@ -47,6 +59,10 @@ Report run_report(const PairOptions& options) {
   if (!report.past) throw Error(ErrorKind::usage, "the journal has no run " + options.run);
   report.ledger = report.past->ledger;
   report.ledger.account = account_name(options);
+  if (options.format == ReportFormat::html && report.past->ended_at) {
+    report.rates = empty_rates(report.past->started_at, *report.past->ended_at);
+    block_on(executor, add_rates(*journal, identity_of(options), report.past->id, *report.rates));
+  }
   for (FailedMessage& failed : block_on(executor, failed_messages(*journal, options))) {
     if (failed.row.run == report.past->id && !failed.row.accepted)
       report.refusals.push_back({failed.folder, failed.row.key, failed.row.text});

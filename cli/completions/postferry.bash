@@ -5,7 +5,7 @@ _postferry() {
         --target-password-command --timeout --folder --exclude --map --json --log-level
         --transcript --help"
     local filter="--since --before --max-size --journal --retries --quiet"
-    local copy="$filter --deletions --force-deletions --after-copy --dry-run --sessions --memory
+    local copy="$filter --deletions --force-deletions --after-copy --same-account --dry-run --sessions --memory
         --limit-rate --limit-messages --source-daily --target-daily --no-wait --no-progress"
     local verify="$filter --level"
     local failed="--export --accept --journal --quiet" retry="--repair --dry-run --journal --sessions --memory

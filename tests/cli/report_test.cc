@@ -1,7 +1,9 @@
 // A run as CSV and as HTML: whatever a server said stays data.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "cli/proof_text.h"
+#include "cli/rate_chart.h"
 #include "cli/report_csv.h"
 #include "cli/report_html.h"
 
@@ -65,6 +67,41 @@ TEST_CASE("the HTML page escapes all that a server said, and loads nothing") {
   CHECK_THAT(html, !Contains("src=") && !Contains("href=") && Contains("default-src 'none'"));
   CHECK_THAT(html, Contains("seen 3 = copied 2 + rejected 1; balanced"));
   CHECK(html_escaped("a'b\"") == "a&#39;b&quot;");
+}
+
+TEST_CASE("rates are drawn as well-formed SVG, with average, peak and the time's marks") {
+  Report report = hostile_report();
+  report.rates = empty_rates(1'700'000'000, 1'700'000'600);
+  REQUIRE(report.rates->messages.size() == 200);
+  CHECK(report.rates->step_seconds == 3);
+  report.rates->messages[10] = 3000;
+  report.rates->bytes[10] = 30'000'000;
+  report.rates->messages[199] = 3;
+  for (const bool small : {false, true}) {
+    const std::string svg = rate_chart(*report.rates, small);
+    CHECK_THAT(svg, Contains("average 5.0, peak 1,000") && Contains("average 50 kB, peak 10 MB") &&
+                        Contains(">4:00</text>") && !Contains("nan") && !Contains("inf"));
+    CHECK(std::ranges::count(svg, '<') == std::ranges::count(svg, '>'));
+  }
+  CHECK_THAT(report_html(report), Contains("<svg class=\"chart\""));
+}
+
+TEST_CASE("a run that is too short, or that copied nothing, has no curve") {
+  Rates rates = empty_rates(1000, 1001);
+  rates.messages[0] = 5;
+  CHECK(rate_chart(rates, false).empty());
+  CHECK(rate_chart(empty_rates(1000, 2000), false).empty());
+  CHECK(empty_rates(1000, 1000).messages.size() == 1);
+}
+
+TEST_CASE("rates of a part are summed at their times") {
+  Rates sum = empty_rates(1000, 3000);
+  Rates part = empty_rates(2990, 3000);
+  part.messages[0] = 4;
+  part.bytes[9] = 40;
+  sum += part;
+  CHECK(sum.messages[199] == 4);
+  CHECK(sum.bytes[199] == 40);
 }
 
 TEST_CASE("status tells a run under way from one that died") {

@@ -61,6 +61,16 @@ class WatchedJournal final : public Journal {
   }
   Task<void> accept_failures(FolderId f) override { return inner_->accept_failures(f); }
   Task<bool> knows(std::string name) override { return inner_->knows(std::move(name)); }
+  Task<std::optional<EndNames>> ends_of(std::string name) override {
+    return inner_->ends_of(std::move(name));
+  }
+  Task<void> rename_ends(EndNames from, EndNames to) override {
+    return inner_->rename_ends(std::move(from), std::move(to));
+  }
+  Task<std::vector<RatePoint>> rates(AccountId a, RunId r, std::int64_t from,
+                                     std::int64_t step) override {
+    return inner_->rates(a, r, from, step);
+  }
   Task<bool> is_new(AccountId a) override { return inner_->is_new(a); }
   Task<std::vector<FolderRecord>> folders(AccountId a) override { return inner_->folders(a); }
   Task<FolderRecord> folder(AccountId a, FolderName s, FolderName t) override {

@@ -38,6 +38,16 @@ class SteppedJournal final : public Journal {
   Task<bool> knows(std::string name) override {
     return step("knows", inner_.knows(std::move(name)));
   }
+  Task<std::optional<EndNames>> ends_of(std::string name) override {
+    return step("ends_of", inner_.ends_of(std::move(name)));
+  }
+  Task<void> rename_ends(EndNames from, EndNames to) override {
+    return step("rename_ends", inner_.rename_ends(std::move(from), std::move(to)));
+  }
+  Task<std::vector<RatePoint>> rates(AccountId account, RunId run, std::int64_t from,
+                                     std::int64_t step_seconds) override {
+    return step("rates", inner_.rates(account, run, from, step_seconds));
+  }
   Task<bool> is_new(AccountId account) override { return step("is_new", inner_.is_new(account)); }
   Task<std::vector<FolderRecord>> folders(AccountId account) override {
     return step("folders", inner_.folders(account));

@@ -1,5 +1,7 @@
 """What is proved and taken back of many accounts: failed, retry and undo of a job."""
 import pathlib
+import re
+import xml.etree.ElementTree
 
 import mailbox as mailboxes
 from harness import Endpoint, add, expect, expect_equal, fill, logged_in, test, url
@@ -99,6 +101,34 @@ def gathered(world):
     expect(any(b"* SEARCH 81" == line.strip() for line in left), "left:", left)
     again = run(world, file).expect_code(0).expect_balance()
     expect(again.json["totals"]["messages"]["copied"] == 80, again.json["totals"])
+
+
+@test("in a job an account whose URL changed is refused by itself, and known again with --same-account")
+def moved_in_a_job(world):
+    users, source, target, file, table = job(world, 2, messages=5)
+    run(world, file).expect_code(0)
+    file.write_text(file.read_text().replace("127.0.0.1", "localhost"))
+    refused = run(world, file).expect_code(64)
+    expect(set(outcomes(refused).values()) == {"failed"} if refused.out else "--same-account" in refused.err, refused)
+    run(world, file, "--same-account", "--jobs", "1").expect_code(0).expect_balance()
+    again = run(world, file).expect_code(0).expect_balance()
+    expect(again.json["totals"]["messages"]["present"] >= 10, again.json["totals"])
+
+
+@test("report of a job is a page with the rates of it all and of each account")
+def page(world):
+    users, source, target, file, table = job(world, 2, messages=120, limit_messages=20)
+    run(world, file).expect_code(0)
+    html = world.run([world.program, "report", str(file), "--format", "html"]).expect_code(0).out
+    body = html[html.index("<body>"):html.index("</html>")]
+    root = xml.etree.ElementTree.fromstring(body.replace("&rarr;", "&#8594;").replace("<br>", "<br/>"))
+    charts = [svg for svg in root.iter("svg") if svg.get("class") == "chart"]
+    expect(len(charts) == 3, len(charts), "charts")
+    texts = [text.text for text in charts[0].iter("text")]
+    expect(any(re.fullmatch(r"average \d+(\.\d)?, peak \d+(\.\d)?", t) for t in texts), texts)
+    for heavy in ("<script", "http:", "https:", "url(", "src=", "@import"):
+        expect(heavy not in html, heavy, "is in the page")
+    return f"{len(html)} bytes"
 
 
 SOUND = b"Subject: sound\r\nMessage-ID: <sound@sea.example>\r\n\r\nhere\r\n"

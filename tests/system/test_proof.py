@@ -232,3 +232,34 @@ def history(world):
         expect(word in out, form, out[:500])
     return f"run {runs[0]['run']}"
 
+
+@test("--same-account: a server under another name is known again, another account is refused and untouched")
+def same_account(world):
+    user, here, there, ends, journal = copied(world, mailboxes.small(12))
+    renamed = tuple(end.replace("127.0.0.1", "localhost") for end in ends)
+    with logged_in(here, user) as imap:
+        imap.append("INBOX", b"Subject: new\r\nMessage-ID: <new@sea.example>\r\n\r\nnew\r\n")
+    said = world.copy(*renamed, journal=journal).expect_code(64)
+    expect("--same-account" in said.err and "localhost" in said.err, "words:", said)
+    world.run(world.argv(*renamed, "--same-account")).expect_code(64)  # which journal?
+
+    # Others on the same servers, with as many messages of the same sizes.
+    other, other_here, other_there, other_ends, _ = copied(world, mailboxes.small(12, seed=2))
+    before = journal.read_bytes()
+    for wrong in ((other_ends[0], ends[1]), (ends[0], other_ends[1]), other_ends):
+        refused = world.copy(*wrong, "--same-account", journal=journal).expect_code(64)
+        expect("is another account than the journal's" in refused.err, "words:", refused)
+    expect(journal.read_bytes() == before, "the journal was written")
+    with logged_in(other_there, other) as imap:
+        expect(any(b"* SEARCH 1 2 3 4 5 6 7 8 9 10 11 12" == line.strip() for line in imap.command("UID SEARCH ALL").lines),
+               "the other account was written to")
+
+    look = world.copy(*renamed, "--same-account", "--dry-run", journal=journal).expect_code(0)
+    expect(look.messages["pending"] == 1, look.messages)
+    world.copy(*renamed, journal=journal).expect_code(64)
+    done = world.copy(*renamed, "--same-account", journal=journal).expect_code(0).expect_balance()
+    done.expect_counts(copied=1, present=12)
+    expect("from now on" in done.err, "not told:", done)
+    world.copy(*renamed, journal=journal).expect_code(0).expect_counts(copied=0, present=13)
+    run(world, "verify", renamed, "--level", "bytes", journal=journal).expect_code(0)
+    world.copy(*ends, journal=journal).expect_code(64)
