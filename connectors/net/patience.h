@@ -30,7 +30,9 @@ class PatientStream final : public Stream {
     const TimePoint begun = executor.now();
     const std::size_t count = co_await inner_->read(into);
     const auto earned = static_cast<std::int64_t>(count) * kSecond / kLeastBytesPerSecond;
-    left_ = std::min(patience_, left_ - (executor.now() - begun) + Duration(earned));
+    // Nobody answers before he has heard the whole question.
+    const Duration waited = executor.now() - std::max(begun, wrote_);
+    left_ = std::min(patience_, left_ - waited + Duration(earned));
     if (left_ < Duration::zero()) {
       throw Error(ErrorKind::transient,
                   "the server sends next to nothing, and its answer never comes to an end");
@@ -40,6 +42,7 @@ class PatientStream final : public Stream {
 
   Task<void> write(std::vector<std::string_view> pieces) override {
     co_await inner_->write(std::move(pieces));
+    wrote_ = (co_await current_scope()).executor().now();
     left_ = patience_;
   }
 
@@ -60,6 +63,7 @@ class PatientStream final : public Stream {
   std::unique_ptr<Stream> inner_;
   Duration patience_;
   Duration left_;
+  TimePoint wrote_{};
 };
 
 /// How many times the limit of one read a whole answer may keep us waiting.

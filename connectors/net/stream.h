@@ -61,7 +61,8 @@ struct ConnectOptions {
   std::uint16_t port = 0;
   std::optional<TlsOptions> tls;  // implicit TLS; absent: in the clear, perhaps start_tls later
   std::chrono::milliseconds connect_limit{30'000};  // look-up and connecting; again for TLS
-  std::chrono::milliseconds io_limit{120'000};      // for each read and each write to make progress
+  /// For each write to make progress, and for each read since the last byte was written.
+  std::chrono::milliseconds io_limit{120'000};
 };
 
 class Network {

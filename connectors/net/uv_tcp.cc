@@ -112,6 +112,7 @@ IoResult UvTcp::try_write(std::span<const iovec> pieces) {
     n = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   if (n < 0) return {0, errno};
+  wrote_ = executor_.now();
   return {static_cast<std::size_t>(n), 0};
 }
 
@@ -187,6 +188,8 @@ void UvTcp::on_deadline() {
   TimePoint now = executor_.now();
   for (Side* side : {&reading_, &writing_}) {
     if (!side->ready.awaited()) continue;
+    // Nobody answers before he has heard the whole question.
+    if (side == &reading_) side->deadline = std::max(side->deadline, wrote_ + limit_);
     if (side->deadline <= now) {
       side->ready.set_error(std::make_exception_ptr(TimedOut()));
     } else {

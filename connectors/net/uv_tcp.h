@@ -53,7 +53,7 @@ class UvTcp {
   /// Cancelled; then the socket is as before.
   Task<void> readable();
   Task<void> writable();
-  /// The limit of each such wait.
+  /// The limit of each such wait; of one for reading it counts from the last byte that was written.
   void set_limit(std::chrono::milliseconds limit) { limit_ = limit; }
 
   /// Drops the connection; waits that are under way end at once, and every later call reports
@@ -84,6 +84,7 @@ class UvTcp {
   std::chrono::milliseconds limit_{120'000};
   TimerId timer_ = TimerId::kNone;
   TimePoint timer_due_;
+  TimePoint wrote_;
 };
 
 }  // namespace postferry::net

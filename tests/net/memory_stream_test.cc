@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "connectors/net/patience.h"
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
 #include "engine/async/task_group.h"
@@ -178,4 +179,41 @@ TEST_CASE("a scripted network hands out what the test says and notes what was as
   CHECK(text == "unreachable");
   REQUIRE(network.asked().size() == 2);
   CHECK(network.asked()[0].port == 993);
+}
+
+namespace {
+
+/// A line on which a write takes an hour, and the answer comes soon after it.
+class SlowStream final : public Stream {
+ public:
+  Task<std::size_t> read(std::span<char> into) override {
+    co_await sleep_for(std::chrono::minutes(61));
+    into[0] = '+';
+    co_return 1;
+  }
+  Task<void> write(std::vector<std::string_view>) override {
+    co_await sleep_for(std::chrono::minutes(60));
+  }
+  Task<void> start_tls(TlsOptions, std::size_t) override { co_return; }
+  bool encrypted() const override { return false; }
+  std::string channel_binding(std::string_view) const override { return {}; }
+  Task<void> close() override { co_return; }
+};
+
+}  // namespace
+
+TEST_CASE("patience with an answer begins when the whole question has been written") {
+  ManualExecutor executor;
+  PatientStream stream(std::make_unique<SlowStream>(), std::chrono::minutes(20));
+  const bool question = GENERATE(true, false);
+  const auto talk = [&]() -> Task<std::string> {
+    std::string text;
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      if (question) group.spawn(write_text(stream, "a long message"));
+      text = co_await outcome(drop_read(stream));
+      co_await group.join();
+    });
+    co_return text;
+  };
+  CHECK(block_on(executor, talk()).empty() == question);
 }

@@ -134,6 +134,17 @@ inline std::string receive(int fd, std::size_t limit = SIZE_MAX) {
   return out;
 }
 
+/// Takes so many bytes at the pace of a slow line.
+inline void receive_slowly(int fd, std::size_t count) {
+  constexpr std::size_t kPart = 64 << 10;
+  for (std::size_t got = 0; got < count;) {
+    const std::string part = receive(fd, std::min(kPart, count - got));
+    if (part.empty()) return;
+    got += part.size();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 /// The peer gets RST instead of an orderly end.
 inline void reset_on_close(int fd) {
   linger hard{1, 0};

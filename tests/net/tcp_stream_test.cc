@@ -165,6 +165,20 @@ TEST_CASE("a write that makes no progress for the time limit is a transient erro
   world.run(stream->close());
 }
 
+TEST_CASE("the limit of a read counts from the last byte that was written") {
+  World world;
+  const std::string text(96 << 20, 'x');  // each part comes well within the limit, all of it not
+  Server server([&text](int fd) {
+    servers::receive_slowly(fd, text.size());
+    servers::send_all(fd, "done");
+  });
+  ConnectOptions options = to("127.0.0.1", server.port());
+  options.io_limit = milliseconds(500);
+  auto stream = world.run(world.network.connect(options));
+  CHECK(world.run(send_and_receive(*stream, text, 4)) == "done");
+  world.run(stream->close());
+}
+
 TEST_CASE("a connection that the peer resets is a transient error with the peer's name") {
   World world;
   Server server([](int fd) {

@@ -2,6 +2,7 @@
 #include "tests/sim/network.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "engine/async/completion.h"
@@ -190,7 +191,7 @@ class SimNetwork::ClientStream final : public net::Stream {
     while (c->inbox.empty()) {
       throw_if_lost(*c);
       if (c->ended) co_return 0;
-      co_await wait(c->readable);
+      co_await wait(c->readable, true);
     }
     const std::size_t count = std::min(into.size(), c->inbox.size());
     std::copy_n(c->inbox.data(), count, into.data());
@@ -212,6 +213,7 @@ class SimNetwork::ClientStream final : public net::Stream {
         }
         const std::size_t count = std::min(piece.size(), buffer - c->up_in_flight);
         c->client_writes(std::string(piece.substr(0, count)));
+        wrote_ = (co_await current_scope()).executor().now();
         piece.remove_prefix(count);
       }
     }
@@ -238,15 +240,24 @@ class SimNetwork::ClientStream final : public net::Stream {
     if (closed_) throw Error(ErrorKind::transient, "the connection was closed on this side");
   }
 
-  Task<void> wait(Completion<void>& waiter) {
+  /// Reading, the limit counts from the last byte that was written, as on a real line.
+  Task<void> wait(Completion<void>& waiter, bool reading = false) {
     Executor& executor = (co_await current_scope()).executor();
     bool late = false;
-    const TimerId timer = executor.start_timer(after(executor.now(), limit_), [&waiter, &late] {
+    TimePoint begun = executor.now();
+    TimerGuard guard{executor, TimerId::kNone};
+    std::function<void()> look = [&] {
+      guard.timer = TimerId::kNone;
       if (waiter.ready() || !waiter.awaited()) return;
+      if (reading && wrote_ > begun) {
+        begun = wrote_;
+        guard.timer = executor.start_timer(after(begun, limit_), look);
+        return;
+      }
       late = true;
       waiter.set_value();
-    });
-    const TimerGuard guard{executor, timer};
+    };
+    guard.timer = executor.start_timer(after(begun, limit_), look);
     co_await waiter.wait([&waiter] {
       if (!waiter.ready()) waiter.set_cancelled();
     });
@@ -260,6 +271,7 @@ class SimNetwork::ClientStream final : public net::Stream {
 
   std::shared_ptr<Connection> connection_;
   std::chrono::milliseconds limit_;
+  TimePoint wrote_{};
   bool closed_ = false;
 };
 
