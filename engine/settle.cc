@@ -7,6 +7,7 @@
 #include "engine/async/timeout.h"
 #include "engine/body_digests.h"
 #include "engine/match.h"
+#include "engine/orphans.h"
 #include "engine/twins.h"
 
 namespace postferry {
@@ -20,7 +21,7 @@ constexpr std::chrono::milliseconds kPoll{200};
 
 class Settler {
  public:
-  explicit Settler(SettleRequest request) : r_(std::move(request)) {}
+  explicit Settler(SettleRequest request) : r_(std::move(request)), orphans_(r_.orphans) {}
 
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;
@@ -39,7 +40,6 @@ class Settler {
     if (result_.moved) co_return result_;
     result_.looked = true;
     co_await wait_for_open_batches();
-    co_await place_orphans();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
     co_await find_twins(unplaced_due());
     co_await match(everything_due());
@@ -49,38 +49,33 @@ class Settler {
   }
 
  private:
-  /// Copies of what the source has no longer, known by their bytes and their date; those that were
-  /// there before us, whose bytes nobody noted, are at least no other message's.
+  /// Copies of what the source has no longer, known by their bytes and their date.
   Task<void> place_orphans() {
-    std::map<std::uint64_t, std::vector<MessageRow>> orphans;
-    for (const MessageRow& row : r_.orphans) orphans[row.size_bytes].push_back(row);
     std::vector<Uid> wanted;
-    for (auto& [uid, stranger] : strangers_) {
-      const auto group = orphans.find(stranger.entry.size_bytes);
-      if (group == orphans.end()) continue;
-      bool noted = false;
-      for (const MessageRow& row : group->second) {
-        if (!is_copy_of(row, stranger.entry)) continue;
-        (row.sha256 ? noted : stranger.likeness.spoken_for) = true;
-      }
-      if (noted) wanted.push_back(uid);
-    }
-    if (wanted.empty()) co_return;
-    const auto digests = co_await target_digests(
-        r_.target, wanted, {.ignore_final_crlf = false, .munged_header = false});
-    for (const Uid uid : wanted) {
-      const auto digest = digests.find(uid);
-      const TargetEntry& entry = strangers_.at(uid).entry;
-      std::vector<MessageRow>& group = orphans[entry.size_bytes];
-      const auto row = std::ranges::find_if(group, [&](const MessageRow& orphan) {
-        return orphan.sha256 && is_copy_of(orphan, entry) && digest != digests.end() &&
-               digest->second == *orphan.sha256;
+    for (const auto& [uid, stranger] : strangers_)
+      if (orphans_.find(stranger.entry,
+                        [](const MessageRow& row) { return row.sha256.has_value(); }))
+        wanted.push_back(uid);
+    std::map<Uid, Sha256> digests;
+    if (!wanted.empty())
+      digests = co_await target_digests(r_.target, wanted,
+                                        {.ignore_final_crlf = false, .munged_header = false});
+    for (const auto& [uid, digest] : digests) {
+      auto row = orphans_.take(strangers_.at(uid).entry, [&digest](const MessageRow& orphan) {
+        return orphan.sha256 == digest;
       });
-      if (row == group.end()) continue;
+      if (!row) continue;
       row->target_uid = uid;
-      rows_.push_back(std::move(*row));
-      group.erase(row);
+      rows_.push_back(*std::move(row));
       strangers_.erase(uid);
+    }
+    // Those whose bytes nobody noted, as what was there before us: no other message's, at least.
+    for (auto& [uid, stranger] : strangers_) {
+      if (stranger.likeness.spoken_for) continue;
+      const auto row = orphans_.take(stranger.entry, [&stranger](const MessageRow& orphan) {
+        return !orphan.sha256 && (!orphan.header || orphan.header == stranger.header);
+      });
+      stranger.likeness.spoken_for = row.has_value();
     }
   }
 
@@ -88,6 +83,7 @@ class Settler {
   struct Stranger {
     TargetEntry entry;
     Likeness likeness;
+    std::uint64_t header = 0;  // header_hash()
   };
 
   void collect_members() {
@@ -185,6 +181,7 @@ class Settler {
         const auto stranger = strangers_.find(header.key.uid());
         if (stranger == strangers_.end()) continue;
         const TargetEntry& entry = stranger->second.entry;
+        stranger->second.header = header_hash(header.fields);
         stranger->second.likeness =
             likeness(as_target_tells(std::move(header.fields), r_.target.traits()),
                      entry.size_bytes, entry.date, entry.uid.value);
@@ -204,6 +201,7 @@ class Settler {
   Task<void> look_for_members() {
     co_await look();
     if (result_.moved) co_return;
+    co_await place_orphans();
     // What is known to be there has the first claim to a copy with its bytes and its date.
     std::vector<std::size_t> wanted = unplaced_due();
     wanted.insert(wanted.end(), members_.begin(), members_.end());
@@ -384,13 +382,18 @@ class Settler {
                       member.date->seconds == stranger.entry.date->seconds;
              });
     };
+    const auto may_be_known = [this](const Stranger& stranger) {
+      return stranger.likeness.spoken_for ||
+             orphans_.find(stranger.entry, [](const MessageRow& orphan) { return !orphan.sha256; });
+    };
     std::map<Uid, Suspect> suspects;
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id || !batch.uid_next) continue;
       const auto members = co_await copies_.by_print(r_.target, co_await rows_of(batch.keys));
       for (auto at = strangers_.lower_bound(batch.uid_next); at != strangers_.end(); ++at) {
         const auto group = members.find(at->second.likeness.print);
-        if (group == members.end() || may_be_wanted(at->second)) continue;
+        if (group == members.end() || may_be_wanted(at->second) || may_be_known(at->second))
+          continue;
         Suspect& suspect = suspects[at->first];
         suspect.entry = at->second.entry;
         suspect.rows.insert(suspect.rows.end(), group->second.begin(), group->second.end());
@@ -468,6 +471,7 @@ class Settler {
   }
 
   SettleRequest r_;
+  Orphans orphans_;  // not found yet
   SettleResult result_;
   std::vector<std::size_t> members_;
   std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at

@@ -69,12 +69,18 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
   std::map<Uid, TargetEntry> copies;
   for (TargetEntry& entry : co_await target.look(*wanted.begin()))
     if (wanted.contains(entry.uid)) copies.emplace(entry.uid, std::move(entry));
+  // A late copy comes with what APPEND keeps of the flags; nobody stores the rest after it.
+  const auto equal_in_flags = [&target](const Flags& copy, const Flags& late) {
+    Flags kept = copy;
+    if (target.traits().loses_flagged) kept.system &= static_cast<std::uint8_t>(~Flags::flagged);
+    return late == copy || late == kept;
+  };
   for (Suspect& suspect : suspects) {
     std::erase_if(suspect.rows, [&](const MessageRow& row) {
       const auto copy = copies.find(row.target_uid);
       return copy == copies.end() || row.target_uid == suspect.entry.uid ||
              (dated && copy->second.date != suspect.entry.date) ||
-             !(copy->second.flags == suspect.entry.flags);
+             !equal_in_flags(copy->second.flags, suspect.entry.flags);
     });
   }
   co_return co_await equal_in_bytes(target, std::move(suspects));

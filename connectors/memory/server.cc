@@ -137,6 +137,9 @@ Stored MemoryServer::store(MemoryFolder& into, MemoryMessage message) {
 }
 
 void MemoryServer::append_late(const FolderName& into, MemoryMessage message, TimePoint when) {
+  // Nobody is there any more to store it after the APPEND.
+  if (options_.traits.loses_flagged)
+    message.flags.system &= static_cast<std::uint8_t>(~Flags::flagged);
   const auto at = std::ranges::upper_bound(late_, when, {}, &Late::when);
   late_.insert(at, Late{into, std::move(message), when});
 }

@@ -63,6 +63,19 @@ TEST_CASE("late copies are known on a server that rewrites the Message-ID's doma
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE("late copies are known on a server that loses \\Flagged at APPEND, too") {
+  MemoryOptions exchange;
+  exchange.traits.loses_flagged = true;
+  Pair pair({}, exchange);
+  for (const char* id : {"a", "b", "c"}) pair.add("INBOX", letter(id), "\\Flagged");
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 3);
+  pair.run();
+  CHECK(pair.equal());
+}
+
 TEST_CASE("late copies are known as ours also when the source has the message no longer") {
   Pair pair;
   pair.fill("INBOX", 4);
@@ -563,4 +576,24 @@ TEST_CASE("a message that somebody else puts between ours is seen, and stays") {
   pair.add("INBOX", letter("foreign"));
   CHECK(pair.run().messages().copied == 1);
   CHECK(pair.on_target("INBOX") == 62);
+}
+
+TEST_CASE(
+    "true duplicates outlive a new UIDVALIDITY of the target when the source has them no more") {
+  MemoryOptions source;
+  source.uidl_keys = GENERATE(true, false);
+  Pair pair(source);
+  for (const char* id : {"same", "same", "other"})
+    pair.source.folder("INBOX").add(letter(id), {}, InternalDate{5, 0});
+  pair.options.remove_after = std::chrono::days(0);
+  MemoryStop stop;  // the first is found again, and nobody has noted its bytes
+  stop.after = 1;
+  stop.fate = MemoryStop::Fate::prefix;
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 3);
+  REQUIRE(pair.source.folder("INBOX").messages.empty());
+  pair.target.renumber(FolderName::parse("INBOX"), 77);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 3);
 }
