@@ -111,7 +111,8 @@ class Crossing {
     });
     MappingRequest request{{}, std::move(target), lane.target->traits(), options_.map, {}};
     for (FolderRecord& record : co_await ends_.journal.folders(account_)) {
-      request.decided.emplace(record.source, record.target);
+      // A name under which it has never been opened may be one that the target refuses.
+      if (record.target_uid_validity) request.decided.emplace(record.source, record.target);
       records_.emplace(record.source, std::move(record));
     }
     if (options_.mirror_deletions) look_for_what_is_missing(source);

@@ -163,14 +163,27 @@ class FolderCrosser {
     if (r_.options.dry_run) co_return;
     const bool subscribe = r_.folder.source.subscribed && !r_.folder.target_subscribed;
     if (!r_.folder.exists) {
-      target_numbers_ =
-          co_await r_.target.make_and_select(r_.folder.target, r_.folder.role, subscribe);
+      co_await make_target(subscribe);
     } else {
       if (subscribe) co_await r_.target.subscribe(r_.folder.target);
       target_numbers_ = co_await r_.target.select(r_.folder.target);
     }
     r_.folder.exists = true;
     r_.folder.target_subscribed = r_.folder.target_subscribed || subscribe;
+  }
+
+  Task<void> make_target(bool subscribe) {
+    try {
+      target_numbers_ =
+          co_await r_.target.make_and_select(r_.folder.target, r_.folder.role, subscribe);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::rejected) throw;
+      const std::string name = r_.folder.source.name.to_string();
+      throw Error(error.kind(),
+                  error.message() + "; if it is for its name, --map \"" + name +
+                      "=ANOTHER\" gives it one that the server takes",
+                  error.context());
+    }
   }
 
   /// Keys and UIDs that no longer mean what they meant are void before anything is joined.
@@ -192,7 +205,7 @@ class FolderCrosser {
     const bool replaced = target_folder_.uid_validity && *target_folder_.uid_validity != validity;
     bool went_back = false;
     if (target_numbers_.uid_next && !replaced) {
-      const Uid least = co_await least_uid_next();
+      const Uid least = co_await least_uid_next(r_.ends.journal, target_folder_);
       went_back = Uid{*target_numbers_.uid_next} < least;
     }
     if (replaced || went_back) {
@@ -209,17 +222,6 @@ class FolderCrosser {
     if (noted.source_uid_validity || noted.target_uid_validity)
       co_await r_.ends.journal.record(std::move(noted));
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
-  }
-
-  /// UIDNEXT can only be above what a row names or a batch began with, though the run that wrote
-  /// them may have died before it noted more.
-  Task<Uid> least_uid_next() {
-    Uid least = std::max(target_folder_.uid_next_seen, target_folder_.watermark);
-    for (const MessageRow& row : co_await r_.ends.journal.last_rows(target_folder_.id, 1))
-      least = std::max(least, Uid{row.target_uid.value + 1});
-    for (const OpenBatch& batch : co_await r_.ends.journal.open_batches(target_folder_.id))
-      least = std::max(least, batch.uid_next);
-    co_return least;
   }
 
   /// A copy that is found again by its header keeps its history: who made it, and from which bytes.

@@ -206,7 +206,7 @@ class Journal {
   virtual Task<bool> is_new(AccountId account) = 0;
 
   virtual Task<std::vector<FolderRecord>> folders(AccountId account) = 0;
-  /// Finds or makes the row for a source folder; the mapping is kept if it is there already.
+  /// Finds or makes the row for a source folder; once its target was opened, it keeps that mapping.
   virtual Task<FolderRecord> folder(AccountId account, FolderName source, FolderName target) = 0;
   virtual Task<TargetFolderRecord> target_folder(TargetFolderId id) = 0;
   /// Sets or (nullopt) clears FolderRecord::completed and what belongs to it.

@@ -52,6 +52,15 @@ Task<void> doubt_all(Journal& journal, AccountId account) {
     if (record.completed) co_await journal.complete(record.id, std::nullopt, "", 0);
 }
 
+Task<Uid> least_uid_next(Journal& journal, TargetFolderRecord folder) {
+  Uid least = std::max(folder.uid_next_seen, folder.watermark);
+  for (const MessageRow& row : co_await journal.last_rows(folder.id, 1))
+    least = std::max(least, Uid{row.target_uid.value + 1});
+  for (const OpenBatch& batch : co_await journal.open_batches(folder.id))
+    least = std::max(least, batch.uid_next);
+  co_return least;
+}
+
 bool target_went_back(const std::vector<MappedFolder>& folders,
                       const std::map<FolderName, FolderRecord>& records) {
   return std::ranges::any_of(folders, [&records](const MappedFolder& folder) {

@@ -1,4 +1,5 @@
-// The skip rule (DESIGN section 5): a folder with nothing to do is not even opened.
+// The skip rule (DESIGN section 5): a folder with nothing to do is not even opened. And what tells
+// that a target went back to what it was before.
 #pragma once
 
 #include <map>
@@ -31,6 +32,10 @@ Tally unchanged(const FolderRecord& record);
 /// messages may have come since as were lost, and then its numbers are what they were: so none of
 /// the account's folders counts as completed any more, until it has been looked at again.
 Task<void> doubt_all(Journal& journal, AccountId account);
+
+/// UIDNEXT can only be above what a row names or a batch began with, though the run that wrote them
+/// may have died before it noted more.
+Task<Uid> least_uid_next(Journal& journal, TargetFolderRecord folder);
 
 /// Whether a folder's UIDNEXT went back, by the target's listing.
 bool target_went_back(const std::vector<MappedFolder>& folders,

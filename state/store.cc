@@ -121,6 +121,15 @@ FolderRecord Store::folder(AccountId account, const FolderName& source, const Fo
         .bind({account.value, source.to_string(), target_folder.value})
         .run();
   }
+  FolderRecord record = known_folder(account, source);
+  if (record.target == target || record.target_uid_validity) return record;
+  database_.query("UPDATE folder SET target_folder = ? WHERE id = ?")
+      .bind({target_folder_of(account, target).value, record.id.value})
+      .run();
+  return known_folder(account, source);
+}
+
+FolderRecord Store::known_folder(AccountId account, const FolderName& source) {
   const std::optional<FolderId> id = find_folder(account, source);
   Query query = database_.query("SELECT * FROM folders WHERE id = ?");
   if (!id || !query.bind({id->value}).step()) fail("a folder's row is gone");

@@ -74,6 +74,7 @@ class Store {
  private:
   void void_keys(FolderId folder);
   TargetFolderId target_folder_of(AccountId account, const FolderName& name);
+  FolderRecord known_folder(AccountId account, const FolderName& source);
   std::optional<FolderId> find_folder(AccountId account, const FolderName& source);
   void write_rows(const Record& record);
   void write_failures(const Record& record);

@@ -248,21 +248,36 @@ class ImapTargetSession final : public TargetSession {
     if (listing_) co_await list_all();
     const std::string wire = account_.names.wire(folder);
     Command create = create_command(wire, role);
-    bool open_now = false;
+    Made made;
     if (!folder.is_inbox() && create.pieces.size() == 1)
-      open_now = co_await make_at_once(folder, wire, std::move(create), subscribed);
-    if (open_now) {
+      made = co_await make_at_once(folder, wire, std::move(create), subscribed);
+    if (made.whole) {
       account_.names.created(folder);
       co_return co_await opened();
     }
-    co_await create_as(folder, wire, role);
+    std::optional<Error> refused;
+    try {
+      co_await create_as(folder, wire, role);
+    } catch (const Error& failure) {
+      if (failure.kind() != ErrorKind::rejected || !made.subscribed) throw;
+      refused = failure;
+    }
+    if (refused) {
+      // Nobody wants a subscription to a folder that is not there.
+      co_await ask(session_.command("UNSUBSCRIBE").string(wire).finish());
+      throw *refused;
+    }
     if (subscribed) co_await subscribe_to(folder, wire);
     co_return co_await open(std::move(folder));
   }
 
-  /// False when something was refused: then it goes step by step, and is told why.
-  Task<bool> make_at_once(FolderName folder, std::string wire, Command create, bool subscribed) {
-    bool well = true;
+  struct Made {
+    bool whole = false;  // else something was refused: then it goes step by step, and is told why
+    bool subscribed = false;
+  };
+
+  Task<Made> make_at_once(FolderName folder, std::string wire, Command create, bool subscribed) {
+    Made made{true, false};
     const auto volley = [&](Turn& turn) -> Task<void> {
       std::vector<std::string> tags;
       tags.push_back(co_await party_.say(turn, std::move(create)));
@@ -273,19 +288,20 @@ class ImapTargetSession final : public TargetSession {
       Opening opening = co_await party_.begin_opening(turn, folder, wire);
       turn.spoken();
       co_await turn.listen();
-      for (std::string& tag : tags) {
-        const StatusResponse status = co_await session_.finish(std::move(tag));
-        well = well && status.status == Status::kOk;
+      for (std::size_t i = 0; i < tags.size(); ++i) {
+        const StatusResponse status = co_await session_.finish(std::move(tags[i]));
+        made.whole = made.whole && status.status == Status::kOk;
+        made.subscribed = i > 0 && status.status == Status::kOk;
       }
       try {
         co_await party_.end_opening(std::move(opening));
       } catch (const Error& failure) {
         if (failure.kind() != ErrorKind::rejected) throw;
-        well = false;
+        made.whole = false;
       }
     };
     co_await party_.in_turn(volley);
-    co_return well;
+    co_return made;
   }
 
   Task<void> create_as(FolderName folder, std::string wire, Role role) {

@@ -47,6 +47,31 @@ TEST_CASE("a copy that stands for several messages is removed only when the last
   CHECK(pair.on_target("INBOX") == (both ? 1 : 2));
 }
 
+TEST_CASE("a folder whose name is refused says how to give it another, and crosses under that") {
+  Pair pair;
+  pair.target.folder("INBOX");
+  pair.fill("INBOX", 1);
+  pair.fill("Odd", 2);
+  pair.target.faults.on_call = [](MemoryServer&, std::string_view call) {
+    if (call == "create") throw Error(ErrorKind::rejected, "CREATE was refused: NO bad name");
+  };
+  const Ledger refused = pair.run();
+  REQUIRE(refused.folders_failed() == 1);
+  for (const FolderTally& folder : refused.folders)
+    if (folder.error)
+      CHECK(std::string(folder.error->what()).find("--map \"Odd=ANOTHER\"") != std::string::npos);
+  pair.target.faults.on_call = nullptr;
+  pair.options.map = {{FolderName({"Odd"}), FolderName({"Even"})}};
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.on_target("Even") == 2);
+  CHECK(pair.target.find(FolderName({"Odd"})) == nullptr);
+  // Once it has been there the mapping stays.
+  pair.options.map = {{FolderName({"Odd"}), FolderName({"Third"})}};
+  pair.run();
+  CHECK(pair.on_target("Even") == 2);
+  CHECK(pair.target.find(FolderName({"Third"})) == nullptr);
+}
+
 TEST_CASE("a first run on a folder that is not empty says what may come back") {
   Pair pair;
   pair.fill("INBOX", 2);

@@ -92,6 +92,24 @@ TEST_CASE("a name that the server refuses is told in its words, and the session 
         "target imaps://ann@new.example, folder a\"b: CREATE was refused: NO Invalid mailbox name");
 }
 
+TEST_CASE("a folder that cannot be made leaves no subscription to nothing") {
+  const bool taken = GENERATE(true, false);  // by a server that subscribes to anything
+  Dialogue d;
+  d.c("A3 CREATE \"Box\"").c("A4 SUBSCRIBE \"Box\"").c("A5 SELECT \"Box\"");
+  d.s("A3 NO bad name").s(taken ? "A4 OK" : "A4 NO none such").s("A5 NO none such");
+  d.c("A6 CREATE \"Box\"").s("A6 NO bad name");
+  if (taken) d.c("A7 UNSUBSCRIBE \"Box\"").s("A7 OK");
+  std::optional<Error> error;
+  with_target(d, "", [&](TargetSession& session) -> Task<void> {
+    const auto make = [&session]() -> Task<void> {
+      co_await session.make_and_select(FolderName({"Box"}), Role::none, true);
+    };
+    error = co_await failure_of(make());
+  });
+  REQUIRE(error);
+  CHECK(std::string(error->what()).find("CREATE was refused: NO bad name") != std::string::npos);
+}
+
 TEST_CASE("UIDNEXT is asked after a NOOP, and where STATUS hides it, after the last message") {
   Dialogue d = select_box({});
   d.c("A4 NOOP").c("A5 STATUS \"Box\" (UIDNEXT)").s("A4 OK").s("* STATUS Box (UIDNEXT 12)");

@@ -64,12 +64,21 @@ TEST_CASE("An account is new until something of it is recorded") {
   CHECK(run(journal->is_new(bob.account)));
 }
 
-TEST_CASE("A folder keeps the mapping that was decided first") {
+TEST_CASE("A folder keeps its mapping from the first time that its target folder was opened") {
   AnyJournal journal(GENERATE(false, true));
   Runner run;
   const AccountId account = run(journal->account("ann", "s", "t"));
   const FolderName odd(std::vector<std::string>{"a/b", "50%", "Entwürfe ", "*\"\\"});
+  const FolderRecord refused = run(journal->folder(account, odd, name("Refused")));
   const FolderRecord first = run(journal->folder(account, odd, name("Drafts")));
+  CHECK(first.id == refused.id);
+  CHECK(first.target == name("Drafts"));
+  CHECK(first.target_folder != refused.target_folder);
+  Record opened;
+  opened.folder = first.id;
+  opened.target_folder = first.target_folder;
+  opened.target_uid_validity = 7;
+  run(journal->record(std::move(opened)));
   const FolderRecord again = run(journal->folder(account, odd, name("Elsewhere")));
   CHECK(first.id == again.id);
   CHECK(again.source == odd);
