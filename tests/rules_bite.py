@@ -68,7 +68,8 @@ RULES = [
         (SETTLE, "(whole ? record.close_batches : record.settle_batches).push_back(batch.id);",
          "(whole ? record.close_batches : record.close_batches).push_back(batch.id);")]),
     ("It stays open for late arrivals", "flags do not matter", [
-        ("engine/twins.cc", "             !(copy->second.flags == suspect.entry.flags);\n", "             false;\n")]),
+        ("engine/twins.cc", "             !equal_in_flags(copy->second.flags, suspect.entry.flags);\n",
+         "             !equal_in_flags(copy->second.flags, copy->second.flags);\n")]),
     ("It stays open for late arrivals", "dates do not matter", [
         ("engine/twins.cc", "(dated && copy->second.date != suspect.entry.date) ||",
          "(dated && false) ||")]),
