@@ -61,7 +61,8 @@ constexpr const char* kEndpoints = R"(SOURCE and TARGET:
   mx:DOMAIN                   the domain's mail exchangers, a target only
   A user may hold an @, as in imaps://ann@old.example@imap.old.example. More may
   follow after a ?, joined by &: tls=implicit|starttls|none, ca=FILE,
-  pin=sha256:HEX, verify=no, auth=MECHANISM, sessions=N, as=USER (act for USER).
+  pin=sha256:HEX, verify=no, auth=MECHANISM, sessions=N, as=USER (act for USER),
+  compress=auto|on|off (IMAP; auto: where the line is slow).
 )";
 
 constexpr const char* kPasswords =

@@ -17,7 +17,7 @@ namespace {
 
 /// Those that a URL may have after its `?`, and are keys here.
 constexpr const char* kQueryKeys[] = {"tls",      "ca", "pin",    "verify", "auth",
-                                      "sessions", "as", "layout", "labels"};
+                                      "sessions", "as", "layout", "labels", "compress"};
 constexpr const char* kOwnKeys[] = {"url",           "preset",           "user",
                                     "password_file", "password_command", "daily"};
 

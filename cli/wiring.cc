@@ -52,6 +52,12 @@ net::PaceOptions pace_of(const PairOptions& options) {
   return pace;
 }
 
+/// What is deflated nobody could read.
+Endpoint readable(Endpoint end, const PairOptions& options) {
+  if (options.transcript) end.compress = Compress::off;
+  return end;
+}
+
 /// Many accounts would ask one after the other, long after anybody looks.
 Secret nobody_to_ask(const std::string&) {
   throw Error(ErrorKind::usage, "in a job nobody is asked");
@@ -136,15 +142,17 @@ WiredAccount::WiredAccount(Machine& machine, const PairOptions& options, Observe
   const int sessions = options.sessions.value_or(kSessionsAfar);
   DayLimit* const down =
       carries ? day_limit(machine, options.source, Direction::down, options.source_daily) : nullptr;
-  source_ = make_source(context(machine, down, Direction::down),
-                        {options.source, source_credentials_.get(), options.timeout, sessions});
+  source_ = make_source(
+      context(machine, down, Direction::down),
+      {readable(options.source, options), source_credentials_.get(), options.timeout, sessions});
   source_ = learn_preset(std::move(source_), may_limit(options, options.source),
                          learner(down, options.source, options.source_daily, true));
   if (!both) return;
   DayLimit* const up =
       carries ? day_limit(machine, options.target, Direction::up, options.target_daily) : nullptr;
   const ConnectorContext to = context(machine, up, Direction::up);
-  EndSetup target{options.target, target_credentials_.get(), options.timeout, sessions};
+  EndSetup target{readable(options.target, options), target_credentials_.get(), options.timeout,
+                  sessions};
   if (options.target.relays()) {
     relay_ = make_relay(to, std::move(target));
   } else {

@@ -256,6 +256,14 @@ int parse_sessions(const std::string& value) {
   return sessions;
 }
 
+Compress parse_compress(const std::string& value) {
+  if (value == "auto") return Compress::automatic;
+  if (value == "on") return Compress::on;
+  if (value == "off") return Compress::off;
+  refuse(fmt::format("compress={} is unknown; expected compress=auto, compress=on or compress=off",
+                     printable(value, 40)));
+}
+
 void parse_option(std::string_view key, const std::string& value, Endpoint& out) {
   if (key == "tls") {
     out.tls = out.protocol == Protocol::mx ? parse_mx_tls(value) : parse_tls(value);
@@ -274,13 +282,15 @@ void parse_option(std::string_view key, const std::string& value, Endpoint& out)
     out.auth = parse_mechanism(value);
   } else if (key == "sessions") {
     out.sessions = parse_sessions(value);
+  } else if (key == "compress" && out.protocol == Protocol::imap) {
+    out.compress = parse_compress(value);
   } else if (key == "as") {
     if (value.empty()) refuse("expected a user after as=");
     out.authzid = value;
   } else {
     refuse(
         fmt::format("unknown key {} after the ? of a URL; expected tls, ca, pin, verify, auth, "
-                    "sessions or as",
+                    "sessions, as or (of IMAP) compress",
                     printable(key, 20)));
   }
 }

@@ -16,6 +16,9 @@ namespace postferry {
 enum class Protocol { imap, pop3, maildir, mbox, eml, smtp, lmtp, mx };
 enum class TlsMode { implicit, starttls, none, when_offered };
 
+/// Of what is said to a server (RFC 4978). `automatic`: where the line is seen to be slow.
+enum class Compress { automatic, on, off };
+
 struct Endpoint {
   Protocol protocol = Protocol::imap;
   std::string user;
@@ -28,6 +31,7 @@ struct Endpoint {
   std::string auth;     // a SASL mechanism in upper case, or empty: the best that is offered
   int sessions = 0;     // 0: the program's default
   std::string authzid;  // `as=`: act for this user
+  Compress compress = Compress::automatic;  // of IMAP
   // Of mail in files, which has none of the above but `sessions`.
   std::string path;    // absolute; of a Unix socket, too, where LMTP has one
   std::string layout;  // of a Maildir: "fs", or empty for Maildir++

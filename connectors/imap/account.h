@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "connectors/imap/compression.h"
 #include "connectors/imap/gmail.h"
 #include "connectors/imap/names.h"
 #include "connectors/imap/quirks.h"
@@ -22,6 +23,7 @@ struct Account {
   // Gmail's All Mail, if it is carried, and the labels of the other folders that are.
   std::optional<FolderName> rest_folder;
   Labels carried;
+  Compression compression{setup.endpoint.compress};
 };
 
 }  // namespace postferry::imap

@@ -6,7 +6,9 @@
 #include <memory>
 #include <utility>
 
+#include "connectors/imap/compression.h"
 #include "engine/async/event.h"
+#include "engine/async/scope.h"
 #include "engine/async/task_group.h"
 
 namespace postferry::imap {
@@ -19,7 +21,12 @@ class Appender {
  public:
   Appender(Session& session, const Selected& folder, AppendTraits traits, AppendFeed& feed,
            std::uint64_t& dropped)
-      : session_(session), folder_(folder), traits_(traits), feed_(feed), dropped_(dropped) {}
+      : session_(session),
+        folder_(folder),
+        traits_(traits),
+        feed_(feed),
+        dropped_(dropped),
+        meter_(session) {}
 
   /// Batch by batch, each in a turn: the folder need not be open for it.
   Task<void> run_in_turns(Party& party) {
@@ -86,6 +93,7 @@ class Appender {
     while (!full_) {
       std::optional<Batch> batch = co_await feed_.next();
       if (!batch) break;
+      if (compression_due(session_)) co_await compress(session_);
       const std::unique_ptr<Under> under = take_up(std::move(*batch));
       co_await under->commands.transmit();
       co_await under->commands.collect(under->batch);
@@ -105,11 +113,17 @@ class Appender {
       if (over()) break;
       waiting_ = co_await feed_.next();
       if (!waiting_) break;
+      const bool turning = compression_due(session_);
+      while (turning && !under_way_.empty()) {
+        room_.reset();
+        co_await room_.wait();
+      }
       // While the reader repairs, the line is his.
       while (repairing_) {
         repaired_.reset();
         co_await repaired_.wait();
       }
+      if (turning) co_await compress(session_);
       writing_ = true;
       unanswered_bytes_ += waiting_->bytes;
       under_way_.push_back(take_up(*std::exchange(waiting_, std::nullopt)));
@@ -125,7 +139,9 @@ class Appender {
   }
 
   Task<void> read_answers() {
-    std::size_t answered = 0;  // at the front of under_way_, kept while a repair is due
+    Executor& executor = (co_await current_scope()).executor();
+    std::optional<TimePoint> busy_since;  // with what has not been answered yet
+    std::size_t answered = 0;             // at the front of under_way_, kept while a repair is due
     for (;;) {
       while (answered == under_way_.size()) {
         if (ended_) co_return;
@@ -135,6 +151,9 @@ class Appender {
       AppendBatch& batch = under_way_[answered]->batch;
       co_await under_way_[answered]->commands.collect(batch);
       ++answered;
+      const TimePoint now = executor.now();
+      if (busy_since) meter_.moved(batch.batch.bytes, now - *busy_since);
+      busy_since = answered < under_way_.size() ? std::optional(now) : std::nullopt;
       if (needs_repair(batch)) repairing_ = true;
       if (repairing_) {
         if (answered < under_way_.size()) continue;
@@ -302,6 +321,7 @@ class Appender {
   const AppendTraits traits_;
   AppendFeed& feed_;
   std::uint64_t& dropped_;
+  LineMeter meter_;
 
   std::deque<std::shared_ptr<Under>> under_way_;
   std::uint64_t unanswered_bytes_ = 0;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "connectors/imap/compression.h"
 #include "connectors/imap/fetch_plan.h"
 #include "connectors/imap/scan.h"
 #include "connectors/mail/date.h"
@@ -49,7 +50,9 @@ class Fetcher {
         session_(party.session()),
         wanted_(std::move(wanted)),
         sink_(sink),
-        read_ahead_(sink.read_ahead_bytes()) {}
+        read_ahead_(sink.read_ahead_bytes()),
+        meter_(session_),
+        received_(session_.received()) {}
 
   Task<void> run() {
     std::vector<std::size_t> all;
@@ -69,6 +72,7 @@ class Fetcher {
       co_await send_windows();
       co_await turn.listen();
       co_await party_.reopened(std::move(opening));
+      may_compress_ = party_.alone();
       co_await pump();
     };
     co_await party_.in_turn(once);
@@ -105,6 +109,10 @@ class Fetcher {
   }
 
   Task<void> send_windows() {
+    if (may_compress_ && !windows_.empty() && compression_due(session_)) {
+      if (!in_flight_.empty()) co_return;  // its answers come first
+      co_await compress(session_);
+    }
     while (!windows_.empty() && may_send(windows_.front())) {
       InFlight next;
       next.window = std::move(windows_.front());
@@ -216,6 +224,8 @@ class Fetcher {
   }
 
   Task<void> take_response(Response response) {
+    const Traffic before = std::exchange(received_, session_.received());
+    meter_.moved(received_.bytes - before.bytes, received_.waited - before.waited);
     if (auto* status = std::get_if<StatusResponse>(&response)) {
       if (status->tagged()) end_window(*status);
     } else if (auto* fetch = std::get_if<FetchData>(&response)) {
@@ -341,6 +351,9 @@ class Fetcher {
   std::vector<Catalogue::Entry> wanted_;
   MessageSink& sink_;
   const std::uint64_t read_ahead_;
+  LineMeter meter_;
+  Traffic received_;           // so far
+  bool may_compress_ = false;  // the line has no other user, and no answer is due to one
   std::int64_t now_ = 0;
 
   Turn* speaking_ = nullptr;    // until the last of them is asked for

@@ -150,6 +150,7 @@ Task<void> introduce_again(Session& session, const Account& account) {
 Task<LoggedIn> log_in(Account& account, std::optional<Numbers> listing) {
   const Endpoint& endpoint = account.setup.endpoint;
   std::unique_ptr<Session> session = co_await connect(account);
+  session->compression = &account.compression;
   bool preauth = false;
   const std::string greeted = co_await greeting(*session, preauth);
   if (endpoint.tls == TlsMode::starttls) co_await turn_to_tls(*session, endpoint, preauth);
@@ -162,6 +163,7 @@ Task<LoggedIn> log_in(Account& account, std::optional<Numbers> listing) {
   LoggedIn in;
   if (account.quirks) {
     co_await introduce_again(*session, account);
+    if (compression_due(*session)) co_await compress(*session);
   } else {
     if (listing) in.listing = std::make_unique<Lister>(*session, *listing);
     co_await introduce(*session, account, before, greeted, in.listing.get());
@@ -172,9 +174,14 @@ Task<LoggedIn> log_in(Account& account, std::optional<Numbers> listing) {
 
 Task<std::vector<FolderInfo>> list_from(Session& session, std::unique_ptr<Lister>& asked,
                                         FolderNames& names, Numbers wanted) {
-  if (!asked) co_return co_await list_folders(session, names, wanted);
-  const std::unique_ptr<Lister> listing = std::move(asked);
-  co_return co_await listing->answer(names);
+  std::vector<FolderInfo> folders;
+  if (const std::unique_ptr<Lister> listing = std::move(asked)) {
+    folders = co_await listing->answer(names);
+  } else {
+    folders = co_await list_folders(session, names, wanted);
+  }
+  if (compression_due(session)) co_await compress(session);
+  co_return folders;
 }
 
 Task<void> log_out(Session& session) {

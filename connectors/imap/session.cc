@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "connectors/net/deflate.h"
+#include "engine/async/scope.h"
+
 namespace postferry::imap {
 namespace {
 
@@ -115,6 +118,8 @@ std::optional<Item> Session::poll() {
 }
 
 Task<void> Session::fill() {
+  Executor& executor = (co_await current_scope()).executor();
+  const TimePoint begun = executor.now();
   std::size_t count = 0;
   try {
     count = co_await stream_->read(std::span<char>(buffer_.get(), kBufferBytes));
@@ -126,6 +131,8 @@ Task<void> Session::fill() {
     throw error(ErrorKind::transient, last.empty() ? "the server closed the connection"
                                                    : "the server closed the connection: " + last);
   }
+  received_.bytes += count;
+  received_.waited += executor.now() - begun;
   framer_.feed(std::string_view(buffer_.get(), count));
 }
 
@@ -285,6 +292,11 @@ Task<void> Session::start_tls(net::TlsOptions options) {
   } catch (const Error& failure) {
     throw failure.in(where_);
   }
+}
+
+void Session::deflate() {
+  stream_ = std::make_unique<net::DeflateStream>(std::move(stream_), framer_.take_rest());
+  deflated_ = true;
 }
 
 Task<void> Session::close() { co_await stream_->close(); }

@@ -20,6 +20,7 @@
 #include "connectors/imap/errors.h"
 #include "connectors/imap/quirks.h"
 #include "connectors/net/stream.h"
+#include "engine/async/executor.h"
 #include "engine/async/task.h"
 
 namespace postferry::imap {
@@ -32,6 +33,14 @@ struct BodyBegin {
 };
 
 using Item = std::variant<Response, BodyBegin>;
+
+class Compression;
+
+/// What came over the line, as the program sees it, and how long it waited for that.
+struct Traffic {
+  std::uint64_t bytes = 0;
+  Duration waited{};
+};
 
 /// Sees every response but tagged ones, before the command ends.
 using Handler = std::function<void(Response&)>;
@@ -88,6 +97,8 @@ class Session {
 
   Capabilities capabilities;
   Quirks quirks;
+  /// What this end's sessions know of compression; null: it is never asked for.
+  Compression* compression = nullptr;
   /// True once a CAPABILITY has come since the last forget_capabilities().
   bool capabilities_told() const { return capabilities_told_; }
   void forget_capabilities();
@@ -102,6 +113,11 @@ class Session {
   bool said_bye() const { return bye_.has_value(); }
   /// Forgets what came in the clear and turns to TLS.
   Task<void> start_tls(net::TlsOptions options);
+  /// The server has agreed to COMPRESS: what came behind its answer is deflated, as is all from now
+  /// on.
+  void deflate();
+  bool deflated() const { return deflated_; }
+  const Traffic& received() const { return received_; }
   Task<void> close();
   net::Stream& stream() { return *stream_; }
 
@@ -135,6 +151,8 @@ class Session {
   std::string alert_;
   std::uint64_t exists_ = 0, expunged_ = 0;
   std::uint64_t untagged_ = 0;  // responses since the last that ended a command
+  Traffic received_;
+  bool deflated_ = false;
   bool capabilities_told_ = false;
   bool leaving_ = false;
   bool in_body_ = false;

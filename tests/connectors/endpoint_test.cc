@@ -116,13 +116,14 @@ TEST_CASE("every query key is read") {
     bytes += '\xab';
   }
   Endpoint endpoint = parse_endpoint("imaps://ann@h?tls=none&ca=f.pem&pin=sha256:" + hex +
-                                     "&verify=no&auth=scram-sha-256-plus&sessions=7&as=bob");
+                                     "&verify=no&auth=scram-sha-256-plus&sessions=7&as=bob&compress=off");
   CHECK(endpoint.tls == TlsMode::none);
   CHECK(endpoint.ca_file == "f.pem");
   CHECK(endpoint.pin_sha256 == bytes);
   CHECK_FALSE(endpoint.verify);
   CHECK(endpoint.auth == "SCRAM-SHA-256-PLUS");
   CHECK(endpoint.sessions == 7);
+  CHECK(endpoint.compress == postferry::Compress::off);
   CHECK(endpoint.authzid == "bob");
   CHECK(parse_endpoint("imap://ann@h?tls=implicit").tls == TlsMode::implicit);
   CHECK(parse_endpoint("imaps://ann@h?tls=starttls").tls == TlsMode::starttls);
@@ -135,6 +136,7 @@ TEST_CASE("without query keys the defaults are the safe ones") {
   CHECK_FALSE(endpoint.pin_sha256);
   CHECK(endpoint.auth.empty());
   CHECK(endpoint.sessions == 0);
+  CHECK(endpoint.compress == postferry::Compress::automatic);
   CHECK(endpoint.authzid.empty());
 }
 
@@ -148,6 +150,8 @@ TEST_CASE("wrong query keys and values are refused") {
              Catch::Contains("64"));
   CHECK_THAT(refusal("imaps://ann@h?pin=sha256:" + std::string(66, 'a')), Catch::Contains("64"));
   CHECK_THAT(refusal("imaps://ann@h?sessions=0"), Catch::Contains("1 to"));
+  CHECK_THAT(refusal("imaps://ann@h?compress=yes"), Catch::Contains("compress=on"));
+  CHECK_THAT(refusal("pop3s://ann@h?compress=on"), Catch::Contains("unknown key compress"));
   CHECK_THAT(refusal("imaps://ann@h?sessions=-1"), Catch::Contains("1 to"));
   CHECK_THAT(refusal("imaps://ann@h?sessions=3x"), Catch::Contains("1 to"));
   CHECK_THAT(refusal("imaps://ann@h?auth="), Catch::Contains("mechanism"));

@@ -44,7 +44,7 @@ class OneBatch final : public AppendFeed {
 
 EndSetup setup_with(Credentials& credentials) {
   EndSetup setup;
-  setup.endpoint = parse_endpoint("imaps://ann@mail.example");
+  setup.endpoint = parse_endpoint("imaps://ann@mail.example?compress=on");
   setup.credentials = &credentials;
   return setup;
 }

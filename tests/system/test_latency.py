@@ -22,3 +22,44 @@ def several(world):
     expect(connections == 8, f"{connections} sessions were used:", run)
     expect(run.err.count("not in the order of the source") == 1, "it is not said, or not once, that the order is given up:", run)
     return f"{report.source_messages} messages in {run.seconds:.1f} s over {connections} sessions"
+
+
+ZLIB = "protocol imap {\n  mail_plugins = $mail_plugins imap_zlib\n}"
+
+
+def crossed_bytes(world, source, target, user, mb_per_second=0, **query):
+    """Copies through a proxy in front of each end; what passed at the source (down) and the target (up).
+    With little memory, so that what is asked for in advance is soon here."""
+    with Proxy(source.imap, mb_per_second=mb_per_second) as near, Proxy(target.imap, mb_per_second=mb_per_second) as far:
+        run = world.copy(url(source, user, port=near[source.imap], **query), url(target, user, port=far[target.imap], **query),
+                         "--sessions", 1, "--memory", "5M").expect_code(0).expect_balance()
+        return near.counters()["down_bytes"], far.counters()["up_bytes"], run
+
+
+@test("compress=on: to Dovecot and to Cyrus, and from them, all arrives, in fewer bytes")
+def compressed(world):
+    told, zlib, cyrus = [], world.dovecot(extra=ZLIB), world.cyrus()
+    for source, target in ((zlib, cyrus), (cyrus, zlib)):
+        user = world.user(source, target)
+        fill(source, user, mailboxes.small(150, seed="deflated", sizes=(20_000, 60_000)))
+        size = Endpoint.of(source, user)
+        down, up, _ = crossed_bytes(world, source, target, user, compress="on")
+        expect_equal(size, Endpoint.of(target, user), roles=False)
+        plain_down, plain_up, _ = crossed_bytes(world, source, world.target(), user, compress="off")
+        expect(down < 0.9 * plain_down and up < 0.9 * plain_up, f"{down} and {up} bytes, uncompressed {plain_down} and {plain_up}")
+        told.append(f"{down / plain_down:.0%}")
+    return " and ".join(told) + " of the bytes"
+
+
+@test("compress=auto compresses on a slow line, and not on a fast one")
+def by_the_line(world):
+    source, target = world.dovecot(extra=ZLIB), world.target(extra=ZLIB)
+    results = {}
+    for name, speed in (("fast", 0), ("slow", 1.5)):
+        user = world.user(source, target)
+        fill(source, user, mailboxes.small(250, seed="line", sizes=(20_000, 60_000)))
+        results[name] = crossed_bytes(world, source, target, user, mb_per_second=speed)
+        expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+    (fast_down, fast_up, _), (slow_down, slow_up, run) = results["fast"], results["slow"]
+    expect(slow_down < 0.95 * fast_down, f"{slow_down} bytes came on the slow line, {fast_down} on the fast one:", run)
+    return f"down {slow_down / fast_down:.0%}, up {slow_up / fast_up:.0%} of the bytes"
