@@ -203,6 +203,7 @@ void write_verify(JsonWriter& json, const VerifyReport& verify) {
   json.string("level", to_string(verify.level));
   json.string("against", verify.against_journal ? "journal" : "source");
   json.boolean("journal_known", verify.journal_known);
+  json.boolean("journal_incomplete", verify.journal_incomplete);
   json.boolean("accounted_for", verify.accounted_for());
   write_tally(json, verify.messages());
   json.begin_array("folders");

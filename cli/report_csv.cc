@@ -18,9 +18,13 @@ std::string numbers(const FolderTally& folder) {
 
 }  // namespace
 
-std::string csv_field(std::string_view text) {
+std::string csv_field(std::string_view given) {
+  const std::string safe = printable(given, 4000);
+  const std::string_view text = safe;
   std::string out = "\"";
-  if (!text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos)
+  if (!given.empty() && std::string_view("\t\r\n").find(given[0]) != std::string_view::npos)
+    out += '\'';
+  if (!text.empty() && std::string_view("=+-@").find(text[0]) != std::string_view::npos)
     out += '\'';
   for (const char c : text) {
     if (c == '"') out += '"';

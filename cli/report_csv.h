@@ -10,8 +10,8 @@ namespace postferry::cli {
 
 std::string report_csv(const Report& report);
 
-/// A field in quotes (RFC 4180). What a spreadsheet would take for a formula, a text that begins
-/// with = + - @, a tab or a CR, gets a ' before it.
+/// A field in quotes (RFC 4180), control characters as \\xNN. What a spreadsheet would take for a
+/// formula, a text that begins with = + - @, a tab or a line end, gets a ' before it.
 std::string csv_field(std::string_view text);
 
 /// All accounts of a job; one that was stopped has a row of its own.

@@ -108,6 +108,9 @@ std::string verdict(const VerifyReport& report) {
   if (report.stopped) return "Stopped before the end.\n";
   if (report.error) return "";
   const char* against = report.against_journal ? " of the journal" : "";
+  if (report.journal_incomplete)
+    return "The last copy had not reached every message, and the source cannot be asked: of those "
+           "the journal does not know.\n";
   if (report.accounted_for())
     return fmt::format("Every message{} is accounted for (level {}).\n", against,
                        to_string(report.level));

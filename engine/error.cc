@@ -56,6 +56,16 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
   return length;
 }
 
+/// What makes a terminal or a page show text in another order than it stands (U+202A to U+202E,
+/// U+2066 to U+2069), or end its line (U+2028, U+2029).
+bool turns_text(std::string_view sequence) {
+  if (sequence.size() != 3 || sequence[0] != '\xE2') return false;
+  const auto second = static_cast<unsigned char>(sequence[1]);
+  const auto third = static_cast<unsigned char>(sequence[2]);
+  return (second == 0x80 && third >= 0xA8 && third <= 0xAE) ||
+         (second == 0x81 && third >= 0xA6 && third <= 0xA9);
+}
+
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t limit) {
@@ -67,7 +77,7 @@ std::string printable(std::string_view text, std::size_t limit) {
     const std::size_t length = utf8_length(text, i);
     // C1 controls are two bytes, C2 80 to C2 9F; a terminal obeys them too.
     const bool c1 = length == 2 && byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (length == 0 || byte < 0x20 || byte == 0x7F || c1) {
+    if (length == 0 || byte < 0x20 || byte == 0x7F || c1 || turns_text(text.substr(i, length))) {
       out += "\\x";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/async/timeout.h"
+#include "engine/fingerprint.h"
 #include "engine/lane.h"
 #include "engine/retry.h"
 
@@ -170,7 +171,7 @@ class Undo {
         keep(undone, row, "it stands for another message, too");
       } else if (renumbered) {
         keep(undone, row, "the source numbered its messages anew; run copy first");
-      } else if (row.state >= MessageState::leaving || !catalogue.find(row.key)) {
+      } else if (row.state >= MessageState::leaving || !at_source(catalogue, row)) {
         keep(undone, row, "the source no longer has it: this may be the only copy");
       } else if (std::string change = change_of(row, *at, keywords); !change.empty()) {
         keep(undone, row, std::move(change));
@@ -178,6 +179,38 @@ class Undo {
         doomed.push_back(row);
       }
     }
+    if (!catalogue.by_uid()) co_await keep_what_its_uidl_names_no_longer(undone, doomed);
+  }
+
+  /// A server that was restored from a backup gives its UIDs to other messages.
+  static bool at_source(const Catalogue& catalogue, const MessageRow& row) {
+    const auto index = catalogue.find(row.key);
+    if (!index) return false;
+    const Catalogue::Entry entry = catalogue[*index];
+    const bool same_size = !row.listed_bytes || *row.listed_bytes == entry.size_bytes;
+    const bool same_date =
+        !row.date || !entry.date || row.date->seconds == entry.date->seconds || !catalogue.by_uid();
+    return same_size && same_date;
+  }
+
+  /// And some POP3 servers name another message so.
+  Task<void> keep_what_its_uidl_names_no_longer(UndoneFolder& undone,
+                                                std::vector<MessageRow>& doomed) {
+    constexpr std::size_t kHeadersAtOnce = 500;
+    std::map<MessageKey, std::uint64_t> there;
+    for (std::size_t at = 0; at < doomed.size(); at += kHeadersAtOnce) {
+      std::vector<MessageKey> keys;
+      for (std::size_t i = at; i < std::min(at + kHeadersAtOnce, doomed.size()); ++i)
+        keys.push_back(doomed[i].key);
+      for (const HeaderEntry& header : co_await lane_.source->headers(std::move(keys)))
+        there.emplace(header.key, header_hash(header.fields));
+    }
+    std::erase_if(doomed, [&](const MessageRow& row) {
+      const auto at = there.find(row.key);
+      if (at != there.end() && (!row.header || *row.header == at->second)) return false;
+      keep(undone, row, "the source no longer has it: this may be the only copy");
+      return true;
+    });
   }
 
   /// Keywords that the folder takes at all: others were never stored, and so nobody removed them.

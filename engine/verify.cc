@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "engine/lane.h"
 #include "engine/mapping.h"
@@ -36,6 +37,7 @@ class Verification {
       records_.emplace(record.source, std::move(record));
     const bool is_new = co_await ends_.journal.is_new(account);
     report_.journal_known = !is_new;
+    account_ = account;
     try {
       co_await begin();
       for (auto& [folder, group] : groups_) {
@@ -84,8 +86,22 @@ class Verification {
     }
     if (!gone) co_return;
     report_.against_journal = true;
+    co_await look_at_last_run();
     ends_.observer.note(Level::warning, std::string(gone->what()) +
                                             "; the target is compared with the journal instead");
+  }
+
+  /// Whether the last run that copied reached every message.
+  Task<void> look_at_last_run() {
+    constexpr std::size_t kLookedAt = 100;
+    for (const RunRecord& run : co_await ends_.journal.runs(account_, kLookedAt)) {
+      if (run.command != "copy") continue;  // a retry reaches only what failed
+      const bool whole = run.ended_at && !run.ledger.error && run.ledger.folders_failed() == 0 &&
+                         run.ledger.messages().pending == 0 &&
+                         run.ledger.outcome != Outcome::interrupted;
+      report_.journal_incomplete = !whole;
+      co_return;
+    }
   }
 
   Task<void> plan() {
@@ -97,6 +113,8 @@ class Verification {
       std::vector<FolderInfo> source = co_await lane_.source->list();
       plan_by_listing(std::move(source), target);
     }
+    if (groups_.empty() && !options_.folders.empty())
+      throw Error(ErrorKind::usage, "no folder matches --folder, so nothing was looked at");
     find_extra_folders(target);
     std::uint64_t folders = 0;
     for (const auto& [name, group] : groups_) folders += group.parts.size();
@@ -104,14 +122,17 @@ class Verification {
   }
 
   void plan_by_journal(const std::vector<FolderInfo>& target) {
-    for (const auto& [name, record] : records_) {
-      if (!options_.wants(name)) continue;
-      Group& group = groups_[record.target];
-      group.exists = std::ranges::any_of(target, [&](const FolderInfo& folder) {
-        return folder.selectable && folder.name == record.target;
-      });
-      group.parts.push_back({name, record});
-    }
+    for (const auto& [name, record] : records_)
+      if (options_.wants(name)) add_by_record(record, target, true);
+  }
+
+  void add_by_record(const FolderRecord& record, const std::vector<FolderInfo>& target,
+                     bool listed) {
+    Group& group = groups_[record.target];
+    group.exists = std::ranges::any_of(target, [&](const FolderInfo& folder) {
+      return folder.selectable && folder.name == record.target;
+    });
+    group.parts.push_back({record.source, record, listed});
   }
 
   void plan_by_listing(std::vector<FolderInfo> source, const std::vector<FolderInfo>& target) {
@@ -119,6 +140,8 @@ class Verification {
                   [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
     MappingRequest request{std::move(source), target, lane_.target->traits(), options_.map, {}};
     for (const auto& [name, record] : records_) request.decided.emplace(name, record.target);
+    std::set<FolderName> listed;
+    for (const FolderInfo& folder : request.source) listed.insert(folder.name);
     const Mapping mapping = map_folders(request);
     ends_.source.carried(sources_of(mapping.folders));
     for (const FolderInfo& folder : mapping.left_out)
@@ -132,6 +155,9 @@ class Verification {
         part.record = at->second;
       group.parts.push_back(std::move(part));
     }
+    // What we removed from a folder that is gone from the source must be on the target.
+    for (const auto& [name, record] : records_)
+      if (options_.wants(name) && !listed.contains(name)) add_by_record(record, target, false);
   }
 
   void find_extra_folders(const std::vector<FolderInfo>& target) {
@@ -191,6 +217,7 @@ class Verification {
   VerifyReport report_;
   std::map<FolderName, FolderRecord> records_;
   std::map<FolderName, Group> groups_;  // by target folder
+  AccountId account_;
   Lane lane_;
 };
 
@@ -229,7 +256,7 @@ VerifyTally VerifyReport::messages() const {
 bool VerifyReport::accounted_for() const {
   const bool folders_whole = std::ranges::none_of(
       folders, [](const VerifiedFolder& folder) { return folder.folder_missing || folder.error; });
-  return !error && !stopped && folders_whole && messages().accounted_for();
+  return !error && !stopped && !journal_incomplete && folders_whole && messages().accounted_for();
 }
 
 Task<VerifyReport> verify_account(Ends ends, AccountIdentity account, CrossingOptions options,

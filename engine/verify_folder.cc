@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 
 #include "engine/body_digests.h"
 #include "engine/match.h"
@@ -29,7 +30,7 @@ class FolderVerifier {
       VerifiedFolder& folder = done_.emplace_back();
       folder.source = part.source;
       folder.target = r_.folder;
-      folder.folder_missing = !r_.exists;
+      folder.folder_missing = !r_.exists && part.listed;
       at_ = &folder;
       co_await verify_part(part);
     }
@@ -73,7 +74,7 @@ class FolderVerifier {
   Task<void> verify_part(const VerifyPart& part) {
     catalogue_ = {};
     std::uint32_t source_validity = 0;
-    if (r_.source) {
+    if (r_.source && part.listed) {
       const FolderNumbers numbers = co_await r_.source->select(part.source);
       source_validity = numbers.uid_validity.value_or(0);
       catalogue_ = co_await r_.source->catalogue();
@@ -83,18 +84,16 @@ class FolderVerifier {
     repairs_.clear();
     at_->messages.seen = catalogue_.size();
     const bool source_rows_hold =
-        part.record && (!r_.source || !part.record->source_uid_validity ||
+        part.record && (!r_.source || !part.listed || !part.record->source_uid_validity ||
                         part.record->source_uid_validity == source_validity);
     bool rows_known = false;
     if (part.record && !(source_rows_hold && target_rows_hold_)) co_await release(part.record->id);
-    if (source_rows_hold) {
-      rows_known = co_await check_rows(part.record->id);
-      co_await note_failures(part.record->id);
-    }
+    if (part.record) rows_known = co_await check_rows(part.record->id, !source_rows_hold);
+    if (source_rows_hold) co_await note_failures(part.record->id);
     filter();
     co_await place_the_rest(rows_known);
     co_await tell_missing();
-    co_await name_findings();
+    co_await name_findings(part.listed);
   }
 
   /// Rows that no longer hold say nothing of what is on the target.
@@ -109,23 +108,29 @@ class FolderVerifier {
     }
   }
 
-  /// What the journal says went where, looked up on the target. True when it says anything.
-  Task<bool> check_rows(FolderId folder) {
+  /// What the journal says went where, looked up on the target. True when it says anything. Where
+  /// its keys mean nothing any more it can only tell of what we removed from the source.
+  Task<bool> check_rows(FolderId folder, bool only_removed) {
     MessageKey after;
     bool any = false;
     for (;;) {
       std::vector<MessageRow> rows = co_await r_.journal.rows(folder, after, kRowsAtOnce);
       if (rows.empty()) co_return any;
-      any = true;
       after = rows.back().key;
+      if (only_removed) std::erase_if(rows, [](const MessageRow& row) { return !is_removed(row); });
+      any = any || !rows.empty();
       std::vector<VerifyPair> pairs;
-      for (MessageRow& row : rows) place_row(std::move(row), pairs);
+      for (MessageRow& row : rows) place_row(std::move(row), pairs, !only_removed);
       co_await check_pairs(std::move(pairs));
     }
   }
 
-  void place_row(MessageRow row, std::vector<VerifyPair>& pairs) {
-    const auto index = r_.source ? catalogue_.find(row.key) : std::nullopt;
+  static bool is_removed(const MessageRow& row) {
+    return row.state >= MessageState::leaving && row.state != MessageState::unknown;
+  }
+
+  void place_row(MessageRow row, std::vector<VerifyPair>& pairs, bool keys_hold) {
+    const auto index = r_.source && keys_hold ? catalogue_.find(row.key) : std::nullopt;
     auto place =
         row.target_uid && target_rows_hold_ ? find_on_target(row.target_uid) : std::nullopt;
     bool folded = row.origin == Origin::folded;
@@ -136,8 +141,9 @@ class FolderVerifier {
     if (!place) {
       if (index) {
         lost_[*index] = row.target_uid;
-      } else if (!r_.source || row.state >= MessageState::leaving) {
+      } else if (!r_.source || r_.source->windowed() || is_removed(row)) {
         // What we removed from the source must be on the target; what people removed need not be.
+        // A source that shows a part of its mail does not say what it has no longer.
         ++at_->messages.seen;
         add(FindingKind::missing, row.key, row.target_uid, lost_text(row.target_uid));
       } else {
@@ -148,7 +154,7 @@ class FolderVerifier {
     VerifyPair pair;
     pair.target = *place;
     pair.folded = folded;
-    paired_[*place] = true;
+    paired_[*place] = taken_[*place] = true;
     if (row.repairs) repairs_[row.key] = row.repairs;
     if (index) {
       pair.source = catalogue_[*index];
@@ -213,14 +219,7 @@ class FolderVerifier {
       if (!taken_[i]) free.push_back(i);
     if (wanted.empty() || free.empty()) co_return;
     if (r_.level == VerifyLevel::count) {
-      // By number alone, and only where nothing better is known.
-      if (rows_known) co_return;
-      const std::size_t both = std::min(wanted.size(), free.size());
-      for (std::size_t i = 0; i < both; ++i) {
-        due_[wanted[i]] = false;
-        taken_[free[i]] = true;
-      }
-      at_->messages.match += both;
+      if (!rows_known) co_await place_by_listing(std::move(wanted), std::move(free));
       co_return;
     }
     const std::vector<Likeness> sources = co_await source_likenesses(std::move(wanted));
@@ -231,6 +230,33 @@ class FolderVerifier {
     for (const Ambiguous& group : matched.ambiguous)
       for (const auto& [index, place] : co_await decide_by_bytes(group))
         pairs.push_back(found(index, place));
+    co_await check_pairs(std::move(pairs));
+  }
+
+  /// Where nothing better is known: one of the same size and date, else one of the same size; what
+  /// is left over at both ends stands for each other, and differs.
+  Task<void> place_by_listing(std::vector<std::size_t> wanted, std::vector<std::size_t> free) {
+    std::vector<VerifyPair> pairs;
+    for (const bool dated : {true, false}) {
+      std::map<std::pair<std::uint64_t, std::int64_t>, std::vector<std::size_t>> by_likeness;
+      const auto likeness_of = [dated](std::uint64_t size,
+                                       const std::optional<InternalDate>& date) {
+        return std::pair(size, dated && date ? date->seconds : 0);
+      };
+      for (const std::size_t place : std::views::reverse(free))
+        by_likeness[likeness_of(entries_[place].size_bytes, entries_[place].date)].push_back(place);
+      std::erase_if(wanted, [&](std::size_t index) {
+        const Catalogue::Entry entry = catalogue_[index];
+        const auto at = by_likeness.find(likeness_of(entry.size_bytes, entry.date));
+        if (at == by_likeness.end() || at->second.empty()) return false;
+        pairs.push_back(found(index, at->second.back()));
+        at->second.pop_back();
+        return true;
+      });
+      std::erase_if(free, [this](std::size_t place) { return taken_[place]; });
+    }
+    for (std::size_t i = 0; i < std::min(wanted.size(), free.size()); ++i)
+      pairs.push_back(found(wanted[i], free[i]));
     co_await check_pairs(std::move(pairs));
   }
 
@@ -374,8 +400,8 @@ class FolderVerifier {
   }
 
   /// Gives the findings of this source folder their Message-IDs, from the source while it is open.
-  Task<void> name_findings() {
-    if (!r_.source) co_return co_await name_by_target(0);
+  Task<void> name_findings(bool listed) {
+    if (!r_.source || !listed) co_return co_await name_by_target(0);
     std::map<MessageKey, std::vector<std::size_t>> nameless;
     for (std::size_t i = 0; i < at_->findings.size(); ++i)
       if (const auto& key = at_->findings[i].key; key && catalogue_.find(*key))

@@ -17,6 +17,7 @@ namespace postferry {
 struct VerifyPart {
   FolderName source;
   std::optional<FolderRecord> record;
+  bool listed = true;  // at the source; else the journal alone knows of it
 };
 
 struct VerifyFolderRequest {

@@ -46,19 +46,23 @@ class PairVerifier {
       compare_flags_and_date(pair);
       if (const auto differs = headers_differ.find(i); differs != headers_differ.end()) {
         add(FindingKind::differ, pair, differs->second);
-      } else if (pair.folded) {
-        ++r_.folder.messages.folded;
-        ++r_.folder.messages.match;
       } else if (repairs_of(pair) && r_.level != VerifyLevel::count) {
         (pair.row->sha256 ? by_digest : by_both_ends).push_back(&pair);
       } else if (!bytes_wanted(pair)) {
         compare_sizes(pair);
       } else {
-        (pair.row && pair.row->sha256 ? by_digest : by_both_ends).push_back(&pair);
+        const bool sure = pair.row && pair.row->sha256 && !source_changed(pair);
+        (sure ? by_digest : by_both_ends).push_back(&pair);
       }
     }
     co_await compare_digests(std::move(by_digest), by_both_ends);
     co_await compare_bytes(by_both_ends);
+  }
+
+  /// The source tells another size than when it was copied: the row does not speak for it.
+  static bool source_changed(const VerifyPair& pair) {
+    return pair.source && pair.row && pair.row->listed_bytes &&
+           *pair.row->listed_bytes != pair.source->size_bytes;
   }
 
   std::uint64_t expected_size(const VerifyPair& pair) const {
@@ -69,12 +73,17 @@ class PairVerifier {
   bool bytes_wanted(const VerifyPair& pair) const {
     if (r_.level == VerifyLevel::bytes) return true;
     return r_.level == VerifyLevel::header &&
-           expected_size(pair) != r_.entries[pair.target].size_bytes;
+           (source_changed(pair) || expected_size(pair) != r_.entries[pair.target].size_bytes);
   }
 
   void compare_sizes(const VerifyPair& pair) {
     const std::uint64_t before = expected_size(pair), now = r_.entries[pair.target].size_bytes;
-    if (before == now) {
+    if (source_changed(pair)) {
+      add(FindingKind::differ, pair,
+          std::to_string(*pair.row->listed_bytes) +
+              " bytes were at the source when it was copied, " +
+              std::to_string(pair.source->size_bytes) + " are there now");
+    } else if (before == now) {
       match(pair);
     } else {
       add(FindingKind::differ, pair,
@@ -239,6 +248,7 @@ class PairVerifier {
 
   void match(const VerifyPair& pair) {
     ++r_.folder.messages.match;
+    r_.folder.messages.folded += pair.folded;
     if (const Repairs repairs = repairs_of(pair))
       add(FindingKind::repaired, pair, "it was sent repaired: " + in_words(repairs));
   }

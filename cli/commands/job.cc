@@ -56,6 +56,13 @@ bool is_chosen(const PairOptions& whole, const std::string& account) {
   return whole.only.empty() || std::ranges::any_of(whole.only, matches);
 }
 
+void check_only(const Job& job) {
+  if (std::ranges::none_of(job.accounts, [&](const PairOptions& account) {
+        return is_chosen(job.whole, account.account);
+      }))
+    throw Error(ErrorKind::usage, "no account matches --only");
+}
+
 std::unique_ptr<Journal> open_journal_to_look(const Job& job) {
   return std::filesystem::exists(job.journal()) ? open_journal_read_only(job.journal())
                                                 : open_journal_in_memory();

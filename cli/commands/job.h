@@ -30,6 +30,9 @@ Task<std::vector<AccountPast>> pasts_of(Journal& journal, std::vector<PairOption
 /// Whether --only lets the account of this name in.
 bool is_chosen(const PairOptions& whole, const std::string& account);
 
+/// Throws Error{usage} where --only lets none in: nothing done is not all done.
+void check_only(const Job& job);
+
 /// The job's journal for reading, also while a run writes it; an empty one where there is none.
 std::unique_ptr<Journal> open_journal_to_look(const Job& job);
 

@@ -51,6 +51,7 @@ JobReport run_job_past(const Job& job) {
     throw Error(ErrorKind::usage,
                 "a job's report shows what its accounts' last runs came to: leave the number out");
   }
+  check_only(job);
   const std::unique_ptr<Journal> journal = open_past_journal(job.journal(), JournalUse::look);
   const std::vector<AccountPast> past = block_on(executor, pasts_of(*journal, job.accounts));
   JobReport report = begin_report(job);

@@ -221,6 +221,7 @@ void share_sessions(std::vector<PairOptions>& accounts, std::size_t share) {
 
 JobReport run_job(const Job& job, Terminal& terminal, Observer& log) {
   const PairOptions& whole = job.whole;
+  check_only(job);
   Machine machine(whole, log);
   net::UvExecutor& executor = machine.executor();
   const Work work = work_of(whole.command);

@@ -6,6 +6,7 @@
 #include "cli/rate_chart.h"
 #include "cli/report_csv.h"
 #include "cli/report_html.h"
+#include "engine/error.h"
 
 using namespace postferry;
 using namespace postferry::cli;
@@ -34,8 +35,9 @@ Report hostile_report() {
 }  // namespace
 
 TEST_CASE("a CSV field that a spreadsheet would take for a formula is text") {
-  for (const char* first : {"=", "+", "-", "@", "\t", "\r"})
-    CHECK(csv_field(std::string(first) + "1") == "\"'" + std::string(first) + "1\"");
+  for (const char* first : {"=", "+", "-", "@", "\t", "\r", "\n"})
+    CHECK(csv_field(std::string(first) + "1") == "\"'" + printable(std::string(first)) + "1\"");
+  CHECK(csv_field("a\x1b[31mb\r\n=1") == "\"a\\x1B[31mb\\x0D\\x0A=1\"");
   CHECK(csv_field("a \"b\", c") == "\"a \"\"b\"\", c\"");
   CHECK(csv_field("") == "\"\"");
   const std::string csv = report_csv(hostile_report());

@@ -43,6 +43,8 @@ TEST_CASE("server words cannot drive a terminal") {
   CHECK(printable("\xC2\x9B"
                   "31m") == "\\xC2\\x9B31m");
   CHECK(printable("\xff\xfe") == "\\xFF\\xFE");
+  CHECK(printable("exe.\xE2\x80\xAEgpj\xE2\x81\xA6\xE2\x80\xA8") ==
+        "exe.\\xE2\\x80\\xAEgpj\\xE2\\x81\\xA6\\xE2\\x80\\xA8");  // text that turns about
   CHECK(printable(std::string(1000, 'x'), 10) == "xxxxxxxxxx...");
 }
 

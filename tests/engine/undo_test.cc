@@ -169,3 +169,29 @@ TEST_CASE("an unknown run is wrong usage") {
   pair.run();
   CHECK_THROWS_AS(pair.undo(99), Error);
 }
+
+TEST_CASE("undo keeps a copy whose UID at the source names another message now") {
+  Undoing pair;
+  pair.fill("INBOX", 3);
+  const std::int64_t run = pair.run().run;
+  MemoryMessage& restored = *pair.source.folder("INBOX").find(Uid{2});
+  restored.bytes = letter("another", "as after a backup was restored");
+  const UndoReport report = pair.undo(run);
+  CHECK(report.removed() == 2);
+  CHECK(reasons(report) == Lines{"UID 2: the source no longer has it: this may be the only copy"});
+}
+
+TEST_CASE("undo keeps a copy whose UIDL names another message now, even of the same size") {
+  MemoryOptions pop3;
+  pop3.uidl_keys = true;
+  Undoing pair(pop3);
+  pair.fill("INBOX", 3);
+  const std::int64_t run = pair.run().run;
+  MemoryMessage& other = *pair.source.folder("INBOX").find(Uid{2});
+  const std::size_t size = other.bytes.size();
+  other.bytes = letter("x1");
+  REQUIRE(other.bytes.size() == size);
+  const UndoReport report = pair.undo(run);
+  CHECK(report.removed() == 2);
+  CHECK(report.kept() == 1);
+}

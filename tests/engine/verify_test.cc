@@ -251,3 +251,133 @@ TEST_CASE("POP3 keys are compared, too") {
   proof.there().remove(Uid{1});
   CHECK(proof.verify(VerifyLevel::bytes).messages().missing == 1);
 }
+
+// --- Each of these made verify say that all is accounted for, or would.
+
+namespace {
+
+/// A row of `proof` with a message of its own at the source, and the UID of the first one's copy.
+void fold_onto_first(Proof& proof, const std::string& bytes) {
+  const AccountId account =
+      block_on(proof.executor, proof.journal->account("ann", "source", "target"));
+  const FolderRecord folder = block_on(proof.executor, proof.journal->folders(account)).at(0);
+  Record record;
+  record.folder = folder.id;
+  record.target_folder = folder.target_folder;
+  record.rows = block_on(proof.executor, proof.journal->rows(folder.id, MessageKey(), 1));
+  record.rows[0].key = MessageKey(proof.add("INBOX", bytes));
+  record.rows[0].origin = Origin::folded;
+  record.rows[0].size_bytes = bytes.size();
+  record.rows[0].listed_bytes = bytes.size();
+  record.rows[0].sha256 = sha256(bytes);
+  block_on(proof.executor, proof.journal->record(std::move(record)));
+}
+
+}  // namespace
+
+TEST_CASE("a message that the server folded into one with other bytes is not there") {
+  MemoryOptions gmail;
+  gmail.traits.folds_duplicates = true;
+  Proof proof({}, gmail);
+  proof.carried(1);
+  fold_onto_first(proof, letter("m0", "TEXT"));
+  CHECK(proof.verify(VerifyLevel::bytes).messages().differ == 1);
+  CHECK(proof.verify(VerifyLevel::bytes).messages().folded == 0);
+  fold_onto_first(proof, letter("m0", "and more"));
+  CHECK(proof.verify(VerifyLevel::count).messages().differ == 1);
+  CHECK(proof.verify(VerifyLevel::header).messages().differ == 1);
+}
+
+TEST_CASE("without a journal as many other messages do not pass for those of the source") {
+  Proof proof;
+  proof.carried(3);
+  proof.there().find(Uid{2})->bytes = "Subject: something else\r\n\r\nand of another size\r\n";
+  for (const VerifyLevel level : {VerifyLevel::count, VerifyLevel::header, VerifyLevel::bytes})
+    CHECK_FALSE(proof.verify(level, false).accounted_for());
+  CHECK(proof.verify(VerifyLevel::count, false).messages().match == 2);
+}
+
+TEST_CASE("a UID at the source that names another message than was copied is no proof of it") {
+  Proof proof;
+  proof.carried(3);
+  MemoryMessage& other = *proof.source.folder("INBOX").find(Uid{2});
+  other.bytes = letter("m1", "another body under the same header");
+  for (const VerifyLevel level : {VerifyLevel::count, VerifyLevel::header, VerifyLevel::bytes})
+    CHECK(found(proof.verify(level), FindingKind::differ) == Lines{"UID 2@2 <m1@example>"});
+}
+
+TEST_CASE(
+    "what was removed from the source by us must be on the target, whatever became of the source") {
+  const int fate = GENERATE(0, 1, 2);
+  Proof proof;
+  proof.fill("Work", 3);
+  proof.options.remove_after = std::chrono::days(0);
+  REQUIRE(proof.run().messages().copied == 3);
+  REQUIRE(proof.source.folder("Work").messages.empty());
+  proof.options.remove_after.reset();
+  const FolderName work = FolderName::parse("Work");
+  if (fate == 1) proof.source.renumber(work, 99);
+  if (fate == 2) proof.source.remove_folder(work);
+  CHECK(proof.verify(VerifyLevel::bytes).accounted_for());
+  CHECK(proof.verify(VerifyLevel::bytes).messages().kept == 3);
+  proof.there("Work").find(Uid{3})->bytes.back() = '!';
+  CHECK(proof.verify(VerifyLevel::bytes).messages().differ == 1);
+  proof.there("Work").remove(Uid{2});
+  for (const VerifyLevel level : {VerifyLevel::count, VerifyLevel::header, VerifyLevel::bytes})
+    CHECK(proof.verify(level).messages().missing == 1);
+}
+
+TEST_CASE("a folder that people removed from both ends is nobody's loss") {
+  Proof proof;
+  proof.fill("Work", 3);
+  proof.carried(2);
+  proof.source.remove_folder(FolderName::parse("Work"));
+  CHECK(proof.verify(VerifyLevel::header).accounted_for());
+  proof.target.remove_folder(FolderName::parse("Work"));
+  const VerifyReport report = proof.verify(VerifyLevel::header);
+  CHECK(report.accounted_for());
+  CHECK(report.messages().gone == 3);
+}
+
+TEST_CASE("a proof that looked at no folder is none") {
+  Proof proof;
+  proof.carried(1);
+  proof.options.folders = {"Inbxo"};
+  const VerifyReport report = proof.verify(VerifyLevel::header);
+  CHECK_FALSE(report.accounted_for());
+  REQUIRE(report.error);
+  CHECK(report.error->kind() == ErrorKind::usage);
+}
+
+TEST_CASE("where the source is gone after a run that was cut short the journal is no proof") {
+  Proof proof;
+  proof.fill("INBOX", 30);
+  proof.options.retries = 0;
+  MemoryStop stop;
+  stop.after = 12;
+  proof.target.faults.append_stops.push_back(stop);
+  REQUIRE(proof.run().outcome == Outcome::interrupted);
+  const auto gone = [&] {
+    proof.source.faults.connect_errors.assign(9, Error(ErrorKind::unreachable, "no route"));
+  };
+  gone();
+  const VerifyReport cut_short = proof.verify(VerifyLevel::count);
+  CHECK(cut_short.against_journal);
+  CHECK(cut_short.journal_incomplete);
+  CHECK_FALSE(cut_short.accounted_for());
+  proof.source.faults.connect_errors.clear();
+  REQUIRE(proof.run().outcome == Outcome::complete);
+  gone();
+  CHECK(proof.verify(VerifyLevel::count).accounted_for());
+}
+
+TEST_CASE("a source that shows a part of its mail does not excuse what is missing") {
+  MemoryOptions pop3;
+  pop3.uidl_keys = true;
+  pop3.window = 2;
+  Proof proof(pop3);
+  proof.fill("INBOX", 6);
+  REQUIRE(proof.run().messages().copied == 6);
+  proof.there().remove(Uid{1});
+  CHECK_FALSE(proof.verify(VerifyLevel::bytes).accounted_for());
+}

@@ -191,6 +191,9 @@ def repair_in_a_job(world):
     places = {pathlib.Path(a["repaired"][0]["original"]) for a in done.json["accounts"]}
     expect(len({p.parent for p in places}) == 2 and {p.read_bytes() for p in places} == {REFUSED}, places)
     expect(outcomes(run(world, file, command="verify").expect_code(0)) == {u: "complete" for u in users}, "verify")
+    for command in ("verify", "status", "failed", "run"):  # nothing looked at is nothing proved
+        said = run(world, file, "--only", "nobody", command=command).expect_code(64)
+        expect("no account matches --only" in said.err, command, said)
 
     dovecot = world.target()
     user, folder = world.user(dovecot), world.file("eml")

@@ -103,6 +103,44 @@ def flipped(world):
             expect([f[1] for f in findings(run, "differ")] == ["5"], store, memory, "differ:", run, run.out)
 
 
+@test("verify: a Maildir and an mbox on this disk: cut short, changed, taken out, twice there")
+def on_disk(world):
+    source = world.dovecot()
+    user = world.user(source)
+    fill(source, user, mailboxes.small(8))
+    for scheme in ("maildir", "mbox"):
+        place, journal = world.file(scheme), world.journal()
+        ends = (url(source, user), f"{scheme}:{place}")
+
+        def levels(*wanted):
+            codes = [run(world, "verify", ends, "--level", level, journal=memory, passwords=(None, False)).code
+                     for level in ("count", "header", "bytes") for memory in (journal, None) if memory or level != "count"]
+            expect(codes == list(wanted), scheme, "exits:", codes, "wanted", wanted)
+
+        world.copy(*ends, journal=journal, passwords=(None, False)).expect_code(0)
+        levels(0, 0, 0, 0, 0)
+        if scheme == "maildir":
+            path = sorted((place / "cur").iterdir())[3]
+        else:
+            path = next(p for p in place.iterdir() if p.is_file() and not p.name.startswith("."))
+        whole, times = path.read_bytes(), path.stat()
+        cut = whole[:-40] if scheme == "maildir" else whole[:-40] + b"\n"
+        path.write_bytes(cut)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        levels(65, 65, 65, 65, 65)
+        flipped = bytearray(whole)
+        flipped[whole.rindex(b"e")] ^= 1
+        path.write_bytes(flipped)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        levels(0, 0, 0, 65, 65)
+        if scheme == "maildir":
+            path.unlink()
+            levels(65, 65, 65, 65, 65)
+            (place / "cur" / "1.copy:2,").write_bytes(whole)
+            (place / "cur" / "2.copy:2,").write_bytes(whole)
+            levels(65, 65, 65, 65, 65)
+
+
 @test("verify: a changed date is told and is no error")
 def other_date(world):
     user, here, there, ends, journal = copied(world, mailboxes.small(5))
