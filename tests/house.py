@@ -43,10 +43,10 @@ DOORS = [
     (r"openssl/evp\.h", ["connectors/net", "engine/digest.cc"]),
     (r"openssl/.*", ["connectors/net"]),
     (r"ares.*\.h", ["connectors/net"]),
-    (r"zlib\.h", ["connectors/net"]),
+    (r"zlib\.h", ["connectors/net", "connectors/mbox/zip.cc"]),
     (r"sqlite3\.h", ["state"]),
     (r"gsasl\.h", ["connectors/sasl.cc"]),
-    (r"minizip/.*|zlib\.h|zconf\.h", ["connectors/mbox/zip.cc"]),
+    (r"minizip/.*|zconf\.h", ["connectors/mbox/zip.cc"]),
     (r"CLI/.*|spdlog/.*|toml.*", ["cli"]),
 ]
 
