@@ -127,6 +127,8 @@ RULES = [
     ("if the source's UIDVALIDITY", "of the end", SIMULATED["HIGHESTMODSEQ from the end"]),
     ("if HIGHESTMODSEQ is there", "0 and 1 will do", [
         (SKIP, "now.highest_modseq.value_or(0) > 1 && now.highest_modseq", "now.highest_modseq")]),
+    ("A folder without UIDs", "its number is no matter", [
+        (SKIP, "  if (without_uids) return tracked(now, then) && then.messages", "  if (without_uids) return then.messages")]),
     ("and if the target's UIDVALIDITY", "UIDVALIDITY", [
         (SKIP, "  if (record.target_uid_validity != target.uid_validity ||\n", "  if (\n")]),
     ("and if the target's UIDVALIDITY", "UIDNEXT", [

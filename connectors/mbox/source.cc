@@ -79,14 +79,15 @@ class ArchiveOpener {
 
   std::unique_ptr<files::Archive> operator()() {
     const std::lock_guard lock(shared_->mutex);
-    if (!std::exchange(shared_->looked, true)) {
+    if (!shared_->looked) {
       if (is_zip(path_)) {
         shared_->index = index([path = path_] { return open_zip_bundle(path); });
-      } else if (path_.ends_with(".zip") && !files::is_directory(path_)) {
+      } else if (path_.ends_with(".zip") && Tree(path_).is_one_file() && Tree(path_).exists()) {
         throw Error(ErrorKind::usage, "this is no zip archive", printable(path_));
       } else if (find_google_files(path_)) {
         shared_->index = index([path = path_] { return find_google_files(path); });
       }
+      shared_->looked = true;
     }
     if (shared_->index) return open_export(shared_->index);
     return std::make_unique<MboxArchive>(path_);

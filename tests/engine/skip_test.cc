@@ -51,6 +51,20 @@ TEST_CASE(
   CHECK_FALSE(setup.skipped());
 }
 
+TEST_CASE("a relay's folder without UIDs is known to be the same by its number alone") {
+  FolderNumbers now, then;
+  now.highest_modseq = then.highest_modseq = 1234;
+  then.messages = 10;
+  CHECK(same_messages(now, then));
+  now.highest_modseq = 1235;
+  CHECK_FALSE(same_messages(now, then));
+  now.highest_modseq = then.highest_modseq = 1;
+  CHECK_FALSE(same_messages(now, then));
+  now.highest_modseq = then.highest_modseq = 1234;
+  then.messages.reset();
+  CHECK_FALSE(same_messages(now, then));
+}
+
 TEST_CASE("a folder that has lost its UIDs, or got some, is not skipped") {
   Setup lost;
   lost.record.completed->uid_validity = 3;
