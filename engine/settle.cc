@@ -72,10 +72,13 @@ class Settler {
     // Those whose bytes nobody noted, as what was there before us: no other message's, at least.
     for (auto& [uid, stranger] : strangers_) {
       if (stranger.likeness.spoken_for) continue;
-      const auto row = orphans_.take(stranger.entry, [&stranger](const MessageRow& orphan) {
+      auto row = orphans_.take(stranger.entry, [&stranger](const MessageRow& orphan) {
         return !orphan.sha256 && (!orphan.header || orphan.header == stranger.header);
       });
-      stranger.likeness.spoken_for = row.has_value();
+      if (!row) continue;
+      stranger.likeness.spoken_for = true;
+      row->target_uid = uid;
+      claims_.emplace(uid, *std::move(row));
     }
   }
 
@@ -452,6 +455,8 @@ class Settler {
     record.target_folder = r_.target_folder.id;
     record.void_keys = r_.void_keys;
     record.source_uid_validity = r_.source_uid_validity;
+    for (auto& [uid, row] : claims_)
+      if (strangers_.contains(uid)) rows_.push_back(std::move(row));
     record.rows = std::move(rows_);
     record.run = r_.run;
     // Another account's batch is not ours to decide: its late commits must stay above the mark.
@@ -471,7 +476,8 @@ class Settler {
   }
 
   SettleRequest r_;
-  Orphans orphans_;  // not found yet
+  Orphans orphans_;                   // not found yet
+  std::map<Uid, MessageRow> claims_;  // of those whose bytes nobody noted, while nothing else fits
   SettleResult result_;
   std::vector<std::size_t> members_;
   std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at

@@ -597,4 +597,7 @@ TEST_CASE(
   pair.target.renumber(FolderName::parse("INBOX"), 77);
   pair.run();
   CHECK(pair.on_target("INBOX") == 3);
+  pair.source.folder("INBOX").add(letter("new"), {}, InternalDate{6, 0});
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
 }
