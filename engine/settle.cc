@@ -77,6 +77,9 @@ class Settler {
       });
       if (!row) continue;
       stranger.likeness.spoken_for = true;
+      // A name that is made of the header would make a look-alike that comes later the one that
+      // left.
+      if (row->key.is_made_up()) continue;
       row->target_uid = uid;
       claims_.emplace(uid, *std::move(row));
     }
