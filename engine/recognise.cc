@@ -147,8 +147,12 @@ class Recogniser {
     for (MessageRow& row : unsure) {
       const std::size_t index = *r_.catalogue.find(row.key);
       const auto digest = digests.find(row.key);
-      const bool same = row.sha256 ? digest != digests.end() && digest->second == *row.sha256
-                                   : row.header == looks_.at(index).hash;
+      bool same = row.header == looks_.at(index).hash;
+      if (row.sha256) {
+        same = digest != digests.end() && digest->second == *row.sha256;
+      } else if (same && !looks_.at(index).strong && r_.target) {
+        same = co_await has_bytes_of(row, index);
+      }
       if (same) {
         keep(std::move(row), index);
       } else {
