@@ -182,7 +182,7 @@ def one_after_the_other(world):
             world.copy(*ends[user], "--deletions", "mirror", journal=journals[user]).expect_code(0).expect_balance()
     expect_both(mail, there)
     first, second = mail
-    change(Endpoint.of(source, first), "STORE 1:10 +FLAGS (\\Deleted)", "EXPUNGE")
+    change(Endpoint.of(source, first), "STORE 1:10 +FLAGS (\\Deleted)", "UID EXPUNGE 1:10")
     for user in mail:
         world.copy(*ends[user], "--deletions", "mirror", journal=journals[user]).expect_code(0)
     found = stored_names(there)
