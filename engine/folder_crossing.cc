@@ -10,6 +10,7 @@
 #include "engine/async/task_group.h"
 #include "engine/body_digests.h"
 #include "engine/follow.h"
+#include "engine/former_rows.h"
 #include "engine/recognise.h"
 #include "engine/repairing_source.h"
 #include "engine/skip.h"
@@ -20,7 +21,6 @@ namespace postferry {
 
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 4000;
 /// Recorded messages that are looked at again: that they are the same vouches for all UIDs.
 constexpr std::size_t kWitnesses = 16;
 /// Without UIDPLUS, UIDs are learned by settling: after this many messages, not after all.
@@ -194,7 +194,7 @@ class FolderCrosser {
     if (begun_.uid_validity && record_.source_uid_validity != begun_.uid_validity) {
       if (record_.source_uid_validity) {
         note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
-        co_await keep_former_rows();
+        co_await void_keys();
       } else {
         noted.source_uid_validity = begun_.uid_validity;
       }
@@ -215,7 +215,7 @@ class FolderCrosser {
                                : "the target's UIDNEXT went back; its messages are matched anew");
       co_await r_.ends.journal.reset_target_folder(target_folder_.id, validity);
       record_.matched = false;
-      former_.clear();  // they were named by what the target's UIDs meant
+      former_.lose_places();
     } else if (!target_folder_.uid_validity) {
       noted.target_uid_validity = validity;
     }
@@ -224,25 +224,17 @@ class FolderCrosser {
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
   }
 
-  /// A copy that is found again by its header keeps its history: who made it, and from which bytes.
-  /// The journal keeps the rows until then, too: what comes between must not cost their histories.
-  Task<void> keep_former_rows() {
+  Task<void> void_keys() {
     keys_void_ = void_rows_ = true;
     record_.matched = false;
-    MessageKey after;
-    while (true) {
-      std::vector<MessageRow> rows = co_await r_.ends.journal.rows(record_.id, after, kRowsAtOnce);
-      if (rows.empty()) break;
-      after = rows.back().key;
-      for (MessageRow& row : rows)
-        if (const Uid uid = row.target_uid) former_.emplace(uid, std::move(row));
-    }
+    co_await former_.read(r_.ends.journal, record_.id);
   }
 
   /// The journal was told that what it knew is void.
   Task<void> join_anew() {
     if (keys_void_) {
       s_.forget();
+      s_.orphans = former_.nowhere;
     } else {
       co_await s_.join_rows(record_.id);
     }
@@ -254,7 +246,7 @@ class FolderCrosser {
     if (!s_.moved || void_rows_) co_return;
     note(Level::warning,
          "recorded UIDs name other messages at the source now; its messages are matched anew");
-    co_await keep_former_rows();
+    co_await void_keys();
     if (r_.options.dry_run) co_return;
     co_await join_anew();
   }
@@ -273,7 +265,7 @@ class FolderCrosser {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
     SettleRequest request{
         sent_,       r_.target,  r_.ends.journal, r_.ends.observer, s_.catalogue,       s_.standing,
-        s_.unplaced, s_.orphans, former_,         record_,          target_folder_,     numbers,
+        s_.unplaced, s_.orphans, former_.by_copy, record_,          target_folder_,     numbers,
         batches_,    r_.run,     still(),         keys_void_,       begun_.uid_validity};
     request.repairs = &s_.repairs;
     const SettleResult settled = co_await settle(std::move(request));
@@ -285,7 +277,7 @@ class FolderCrosser {
       co_await r_.ends.journal.reset_target_folder(target_folder_.id,
                                                    target_numbers_.uid_validity.value_or(0));
       record_.matched = false;
-      former_.clear();
+      former_.lose_places();
       target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
       if (changed_) co_await read_whole();
       co_await join_anew();
@@ -530,7 +522,7 @@ class FolderCrosser {
   RepairingSession sent_;             // the source's messages as they are, or were, sent
   std::optional<Catalogue> changed_;  // where the source told no more than that
   std::vector<OpenBatch> batches_;
-  std::map<Uid, MessageRow> former_;
+  FormerRows former_;
   std::uint64_t bytes_copied_ = 0;
   std::size_t handled_ = 0;  // messages that were due and no longer are
   bool void_rows_ = false;

@@ -8,6 +8,7 @@
 #include "engine/body_digests.h"
 #include "engine/match.h"
 #include "engine/orphans.h"
+#include "engine/source_likenesses.h"
 #include "engine/twins.h"
 
 namespace postferry {
@@ -21,7 +22,8 @@ constexpr std::chrono::milliseconds kPoll{200};
 
 class Settler {
  public:
-  explicit Settler(SettleRequest request) : r_(std::move(request)), orphans_(r_.orphans) {}
+  explicit Settler(SettleRequest request)
+      : r_(std::move(request)), source_(r_.source, r_.catalogue, r_.target), orphans_(r_.orphans) {}
 
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;
@@ -49,48 +51,35 @@ class Settler {
   }
 
  private:
-  /// Copies of what the source has no longer, known by their bytes and their date.
+  /// Copies of what the source has no longer, or under names that nobody knows yet.
   Task<void> place_orphans() {
-    std::vector<Uid> wanted;
-    for (const auto& [uid, stranger] : strangers_)
-      if (orphans_.find(stranger.entry,
-                        [](const MessageRow& row) { return row.sha256.has_value(); }))
-        wanted.push_back(uid);
-    std::map<Uid, Sha256> digests;
-    if (!wanted.empty())
-      digests = co_await target_digests(r_.target, wanted,
-                                        {.ignore_final_crlf = false, .munged_header = false});
-    for (const auto& [uid, digest] : digests) {
-      auto row = orphans_.take(strangers_.at(uid).entry, [&digest](const MessageRow& orphan) {
-        return orphan.sha256 == digest;
-      });
-      if (!row) continue;
-      row->target_uid = uid;
-      rows_.push_back(*std::move(row));
-      strangers_.erase(uid);
+    for (MessageRow& row : co_await orphans_.find_by_bytes(r_.target, strangers_)) {
+      if (r_.void_keys) {
+        remember(std::move(row));
+        continue;
+      }
+      strangers_.erase(row.target_uid);
+      rows_.push_back(std::move(row));
     }
     // Those whose bytes nobody noted, as what was there before us: no other message's, at least.
-    for (auto& [uid, stranger] : strangers_) {
-      if (stranger.likeness.spoken_for) continue;
-      auto row = orphans_.take(stranger.entry, [&stranger](const MessageRow& orphan) {
-        return !orphan.sha256 && (!orphan.header || orphan.header == stranger.header);
-      });
-      if (!row) continue;
-      stranger.likeness.spoken_for = true;
+    for (MessageRow& row : orphans_.find_by_look(strangers_)) {
+      if (r_.void_keys) {
+        remember(std::move(row));
+        continue;
+      }
+      strangers_.at(row.target_uid).likeness.spoken_for = true;
       // A name that is made of the header would make a look-alike that comes later the one that
       // left.
-      if (row->key.is_made_up()) continue;
-      row->target_uid = uid;
-      claims_.emplace(uid, *std::move(row));
+      if (!row.key.is_made_up()) claims_.emplace(row.target_uid, std::move(row));
     }
   }
 
-  /// Target messages that no row names and nothing has matched so far.
-  struct Stranger {
-    TargetEntry entry;
-    Likeness likeness;
-    std::uint64_t header = 0;  // header_hash()
-  };
+  /// Whose copy this is, though its name is void and its message may be gone.
+  void remember(MessageRow row) {
+    const Uid uid = row.target_uid;
+    r_.former.emplace(uid, std::move(row));
+    strangers_.at(uid).likeness.spoken_for = was_removed(uid);
+  }
 
   void collect_members() {
     for (const OpenBatch& batch : r_.batches) {
@@ -215,32 +204,6 @@ class Settler {
     co_await match(std::move(wanted));
   }
 
-  /// Source likenesses, read in parts and remembered: a wait matches the same members again.
-  Task<std::vector<Likeness>> source_likenesses(std::vector<std::size_t> indices) {
-    std::vector<MessageKey> missing;
-    for (std::size_t index : indices)
-      if (!source_likeness_.contains(index)) missing.push_back(r_.catalogue.key(index));
-    for (std::size_t at = 0; at < missing.size(); at += kHeadersAtOnce) {
-      const std::size_t end = std::min(at + kHeadersAtOnce, missing.size());
-      std::vector<MessageKey> part(missing.begin() + static_cast<std::ptrdiff_t>(at),
-                                   missing.begin() + static_cast<std::ptrdiff_t>(end));
-      for (HeaderEntry& header : co_await r_.source.headers(std::move(part))) {
-        const auto index = r_.catalogue.find(header.key);
-        if (!index) continue;
-        if (!r_.catalogue.by_uid()) source_header_[*index] = header_hash(header.fields);
-        const Catalogue::Entry entry = r_.catalogue[*index];
-        source_likeness_[*index] =
-            likeness(as_target_tells(std::move(header.fields), r_.target.traits()),
-                     entry.size_bytes, entry.date, *index);
-      }
-    }
-    std::vector<Likeness> out;
-    for (std::size_t index : indices)
-      if (const auto at = source_likeness_.find(index); at != source_likeness_.end())
-        out.push_back(at->second);
-    co_return out;
-  }
-
   Comparison comparison() const {
     return {.ignore_final_crlf = true, .munged_header = r_.target.traits().munges_8bit};
   }
@@ -250,7 +213,7 @@ class Settler {
       return r_.standing[i] != Standing::due && r_.standing[i] != Standing::filtered;
     });
     if (indices.empty() || strangers_.empty()) co_return;
-    const std::vector<Likeness> sources = co_await source_likenesses(indices);
+    const std::vector<Likeness> sources = co_await source_.likenesses(indices);
     std::vector<Likeness> targets;
     for (const auto& [uid, stranger] : strangers_) targets.push_back(stranger.likeness);
     const MatchResult matched = match_by_header(sources, targets, r_.target.traits().adds_received);
@@ -307,8 +270,7 @@ class Settler {
     row.copied_at = now_;
     row.listed_bytes = source.size_bytes;
     row.repairs = repairs_of(row.key);
-    if (const auto at = source_header_.find(index); at != source_header_.end())
-      row.header = at->second;
+    row.header = source_.header(index);
     return row;
   }
 
@@ -369,7 +331,7 @@ class Settler {
   /// What may be one of these, by its header and its date.
   Task<std::map<Fingerprint, std::vector<Likeness>>> by_print(std::vector<std::size_t> indices) {
     std::map<Fingerprint, std::vector<Likeness>> out;
-    for (const Likeness& member : co_await source_likenesses(std::move(indices)))
+    for (const Likeness& member : co_await source_.likenesses(std::move(indices)))
       out[member.print].push_back(member);
     co_return out;
   }
@@ -389,8 +351,7 @@ class Settler {
              });
     };
     const auto may_be_known = [this](const Stranger& stranger) {
-      return stranger.likeness.spoken_for ||
-             orphans_.find(stranger.entry, [](const MessageRow& orphan) { return !orphan.sha256; });
+      return stranger.likeness.spoken_for || orphans_.may_have_copy(stranger.entry);
     };
     std::map<Uid, Suspect> suspects;
     for (const OpenBatch& batch : r_.batches) {
@@ -479,6 +440,7 @@ class Settler {
   }
 
   SettleRequest r_;
+  SourceLikenesses source_;
   Orphans orphans_;                   // not found yet
   std::map<Uid, MessageRow> claims_;  // of those whose bytes nobody noted, while nothing else fits
   SettleResult result_;
@@ -492,10 +454,8 @@ class Settler {
   };
   std::map<std::size_t, Sent> sent_;  // members of open batches, and of those given up
   std::set<Uid> known_;
-  std::map<Uid, Stranger> strangers_;
-  std::map<std::size_t, Likeness> source_likeness_;
+  Strangers strangers_;
   CopyHeaders copies_;
-  std::map<std::size_t, std::uint64_t> source_header_;  // where keys are UIDLs
   std::int64_t now_ = 0;
   std::vector<MessageRow> rows_;
 };

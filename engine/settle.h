@@ -35,8 +35,10 @@ struct SettleRequest {
   const Catalogue& catalogue;
   std::vector<Standing>& standing;                    // one for each catalogue entry; updated
   const std::map<std::size_t, MessageRow>& unplaced;  // rows whose target UID became void, by entry
-  const std::vector<MessageRow>& orphans;   // such rows whose message the source has no longer
-  const std::map<Uid, MessageRow>& former;  // rows whose source key became void, by target UID
+  /// Such rows whose message the source has no longer; with `void_keys`, whose key became void,
+  /// too.
+  const std::vector<MessageRow>& orphans;
+  std::map<Uid, MessageRow>& former;  // rows whose source key became void, by target UID; updated
   FolderRecord folder;
   TargetFolderRecord target_folder;
   FolderNumbers target_numbers;

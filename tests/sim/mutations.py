@@ -100,9 +100,9 @@ MUTATIONS = {
          "while (held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {")],
     "rows are void before their copies are found": [
         (CROSSING, """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
-        co_await keep_former_rows();
+        co_await void_keys();
 """, """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
-        co_await keep_former_rows();
+        co_await void_keys();
         noted.void_keys = true;
         noted.source_uid_validity = begun_.uid_validity;
 """)],

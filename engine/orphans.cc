@@ -1,0 +1,66 @@
+#include "engine/orphans.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/body_digests.h"
+#include "engine/follow.h"
+
+namespace postferry {
+
+Orphans::Orphans(const std::vector<MessageRow>& rows) {
+  for (const MessageRow& row : rows) by_size_[row.size_bytes].push_back(row);
+}
+
+Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
+                                                     const Strangers& strangers) {
+  std::vector<Uid> wanted;
+  for (const auto& [uid, stranger] : strangers)
+    if (find(stranger.entry, [](const MessageRow& orphan) { return orphan.sha256.has_value(); }))
+      wanted.push_back(uid);
+  std::vector<MessageRow> found;
+  if (wanted.empty()) co_return found;
+  const std::map<Uid, Sha256> digests = co_await target_digests(
+      target, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+  for (const auto& [uid, digest] : digests)
+    take(strangers.at(uid).entry, found,
+         [&digest](const MessageRow& orphan) { return orphan.sha256 == digest; });
+  co_return found;
+}
+
+std::vector<MessageRow> Orphans::find_by_look(const Strangers& strangers) {
+  std::vector<MessageRow> found;
+  for (const auto& [uid, stranger] : strangers) {
+    if (stranger.likeness.spoken_for) continue;
+    take(stranger.entry, found, [header = stranger.header](const MessageRow& orphan) {
+      return !orphan.sha256 && (!orphan.header || orphan.header == header);
+    });
+  }
+  return found;
+}
+
+bool Orphans::may_have_copy(const TargetEntry& entry) const {
+  return find(entry, [](const MessageRow& orphan) { return !orphan.sha256; });
+}
+
+template <class Is>
+const MessageRow* Orphans::find(const TargetEntry& entry, Is is) const {
+  const auto group = by_size_.find(entry.size_bytes);
+  if (group == by_size_.end()) return nullptr;
+  const auto row = std::ranges::find_if(group->second, [&](const MessageRow& orphan) {
+    return is_copy_of(orphan, entry) && is(orphan);
+  });
+  return row == group->second.end() ? nullptr : &*row;
+}
+
+template <class Is>
+void Orphans::take(const TargetEntry& entry, std::vector<MessageRow>& found, Is is) {
+  const MessageRow* orphan = find(entry, is);
+  if (!orphan) return;
+  std::vector<MessageRow>& group = by_size_.at(entry.size_bytes);
+  found.push_back(*orphan);
+  found.back().target_uid = entry.uid;
+  group.erase(group.begin() + (orphan - group.data()));
+}
+
+}  // namespace postferry
