@@ -163,13 +163,13 @@ std::chrono::milliseconds parse_duration(std::string_view text) {
 
 std::pair<FolderName, FolderName> parse_folder_pair(std::string_view text) {
   const std::size_t at = text.find('=');
-  if (at == std::string_view::npos || at == 0 || at + 1 == text.size()) {
+  const FolderName to = at == text.npos ? FolderName() : FolderName::parse(text.substr(at + 1));
+  if (at == 0 || to.empty()) {
     throw BadValue(fmt::format("\"{}\" names no two folders; write FROM=TO, like Sent=Archive/Sent",
                                printable(text, 80)));
   }
   const std::string_view from = text.substr(0, at);
-  return {from == "/" ? FolderName() : FolderName::parse(from),
-          FolderName::parse(text.substr(at + 1))};
+  return {FolderName::parse(from), to};
 }
 
 std::string parse_address(const std::string& text) {

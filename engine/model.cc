@@ -28,6 +28,7 @@ constexpr SystemFlag kSystemFlags[] = {{Flags::seen, "\\Seen"},
 }  // namespace
 
 FolderName::FolderName(std::vector<std::string> levels) : levels_(std::move(levels)) {
+  std::erase_if(levels_, [](const std::string& level) { return level.empty(); });
   if (levels_.size() == 1 && compare_ignoring_case(levels_[0], "INBOX") == 0) levels_[0] = "INBOX";
 }
 

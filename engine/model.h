@@ -36,6 +36,7 @@ struct UidValidity {
 class FolderName {
  public:
   FolderName() = default;
+  /// Empty levels, as a server may tell between two delimiters, are left out.
   explicit FolderName(std::vector<std::string> levels);
   /// Reads the form that people write: levels parted by `/`; `%2F` is a slash in a name, `%25` a
   /// percent sign; other percent signs stand for themselves.

@@ -59,7 +59,6 @@ FolderName FolderNames::decode(std::string_view wire, std::optional<char> delimi
   if (has_prefix(wire, prefix_)) wire.remove_prefix(prefix_.size());
   std::vector<std::string> levels;
   for (const std::string_view level : mail::split_levels(wire, delimiter)) {
-    if (level.empty()) continue;
     levels.push_back(mail::decode_lenient(level));
     if (slash_spelling_.empty()) continue;
     std::string& text = levels.back();

@@ -31,7 +31,7 @@ std::optional<Header> parse_header(std::string_view line) {
   if (version == 1u) {
     header.letters = false;
     const auto validity = number(take_until(line, ' ')), next = number(take_until(line, ' '));
-    if (!validity || !next || *next == 0) return std::nullopt;
+    if (!validity || *validity == 0 || !next || *next == 0) return std::nullopt;
     header.list.validity = *validity;
     header.list.next = *next;
     return header;

@@ -70,7 +70,7 @@ TEST_CASE("a folder pair is parted at the first equals sign") {
   CHECK(to.to_string() == "Archive/Sent=old");
   CHECK(parse_folder_pair("/=Old").first.empty());
   CHECK(parse_folder_pair("a%2Fb=c").first.levels() == std::vector<std::string>{"a/b"});
-  for (const char* text : {"", "=", "Sent", "Sent=", "=Sent"}) {
+  for (const char* text : {"", "=", "Sent", "Sent=", "=Sent", "Sent=/"}) {
     INFO(text);
     CHECK_THROWS_AS(parse_folder_pair(text), BadValue);
   }

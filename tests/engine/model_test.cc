@@ -22,6 +22,13 @@ TEST_CASE("INBOX ignores case, but only alone at the top") {
   CHECK(FolderName::parse("Inbox/Sub").to_string() == "Inbox/Sub");
 }
 
+TEST_CASE("no level of a folder name is empty") {
+  CHECK(FolderName({"", "a", "", "b", ""}) == FolderName({"a", "b"}));
+  CHECK(FolderName::parse("/Sent//2019/") == FolderName::parse("Sent/2019"));
+  CHECK(FolderName({"", "inbox"}).is_inbox());
+  CHECK(FolderName({""}).empty());
+}
+
 TEST_CASE("flags ignore case, order and \\Recent") {
   Flags a, b;
   for (const char* flag : {"\\seen", "$Forwarded", "\\Recent", "NonJunk", "\\Unknown"}) a.add(flag);

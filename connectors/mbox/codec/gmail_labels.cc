@@ -154,8 +154,7 @@ std::string take_quoted(std::string_view& rest) {
 
 FolderName folder_of_label(std::string_view label) {
   std::vector<std::string> levels;
-  for (const std::string_view level : mail::split_levels(label, '/'))
-    if (!level.empty()) levels.emplace_back(level);
+  for (const std::string_view level : mail::split_levels(label, '/')) levels.emplace_back(level);
   return FolderName(std::move(levels));
 }
 
