@@ -268,6 +268,10 @@ void Database::sync() {
   check(log->pMethods->xSync(log, SQLITE_SYNC_NORMAL));
 }
 
+void Database::empty_log() {
+  sqlite3_wal_checkpoint_v2(handle_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+}
+
 void Database::check(int code) const {
   if (code != SQLITE_OK) fail(code);
 }

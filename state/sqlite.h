@@ -129,6 +129,9 @@ class Database {
   bool in_transaction() const;
   /// fsync: all that is committed is on the disk when this returns. Outside transactions only.
   void sync();
+  /// What the end of the last connection does: all that is committed leaves the log for the file.
+  /// Where that fails it stays in the log, and nothing is lost.
+  void empty_log();
 
   const std::string& path() const { return path_; }
   bool read_only() const { return read_only_; }

@@ -52,9 +52,15 @@ class SyncCall final : public Call {
 
 class SqliteJournal final : public Journal {
  public:
-  SqliteJournal(std::optional<FileLock> lock, Database database, bool threaded)
-      : lock_(std::move(lock)), database_(std::move(database)), store_(database_) {
+  SqliteJournal(std::optional<FileLock> lock, Database database, bool threaded,
+                KeptConnection* kept = nullptr)
+      : lock_(std::move(lock)), database_(std::move(database)), store_(database_), kept_(kept) {
     if (threaded) thread_.emplace(store_);
+  }
+  ~SqliteJournal() override {
+    if (kept_ == nullptr) return;
+    database_.empty_log();
+    kept_->keep(std::make_unique<Database>(std::move(database_)));
   }
 
   Task<AccountId> account(std::string name, std::string source_identity,
@@ -208,6 +214,7 @@ class SqliteJournal final : public Journal {
   std::optional<FileLock> lock_;
   Database database_;
   Store store_;
+  KeptConnection* kept_;
   std::optional<JournalThread> thread_;
 };
 
@@ -276,10 +283,20 @@ std::unique_ptr<Journal> open_journal_in_memory() {
   return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false);
 }
 
-std::unique_ptr<Journal> open_journal_on(const std::string& vfs, const std::string& path) {
+KeptConnection::KeptConnection() = default;
+KeptConnection::~KeptConnection() = default;
+void KeptConnection::drop() { database_.reset(); }
+std::unique_ptr<Database> KeptConnection::take() { return std::move(database_); }
+void KeptConnection::keep(std::unique_ptr<Database> database) { database_ = std::move(database); }
+
+std::unique_ptr<Journal> open_journal_on(const std::string& vfs, const std::string& path,
+                                         KeptConnection* kept) {
+  if (const auto database = kept != nullptr ? kept->take() : nullptr) {
+    return std::make_unique<SqliteJournal>(std::nullopt, std::move(*database), false, kept);
+  }
   Database database = Database::open_on(vfs, path);
   prepare(database);
-  return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false);
+  return std::make_unique<SqliteJournal>(std::nullopt, std::move(database), false, kept);
 }
 
 }  // namespace postferry

@@ -9,6 +9,10 @@
 
 namespace postferry {
 
+namespace state {
+class Database;
+}
+
 /// Opens the journal at `path`, making the file (mode 0600) and its directories (0700) when they
 /// are missing, and holds it against a second writer until it goes. Blocks for milliseconds.
 /// Calls run on a thread of the journal's own, many in one transaction; they may come from several
@@ -33,8 +37,34 @@ std::unique_ptr<Journal> open_journal_copy(const std::string& path);
 /// when it is awaited.
 std::unique_ptr<Journal> open_journal_in_memory();
 
+/// A connection that outlives the journals on it, one after the other: for simulations that open
+/// thousands a second, where opening is most of the work.
+class KeptConnection {
+ public:
+  KeptConnection();
+  ~KeptConnection();
+  KeptConnection(const KeptConnection&) = delete;
+  KeptConnection& operator=(const KeptConnection&) = delete;
+
+  /// The next journal opens its file anew.
+  void drop();
+
+  // For journals. Null while none is kept.
+  std::unique_ptr<state::Database> take();
+  void keep(std::unique_ptr<state::Database> database);
+
+ private:
+  std::unique_ptr<state::Database> database_;
+};
+
 /// The journal at `path` of the SQLite VFS of this name, made when it is missing: for simulated
 /// disks. No lock and no thread; a call is over when it is awaited. Throws Error{journal}.
-std::unique_ptr<Journal> open_journal_on(const std::string& vfs, const std::string& path);
+///
+/// With `kept`, the connection comes from there and goes back there with the journal, whose end
+/// then empties the log into the file, as closing does. It must always be the same file. Before
+/// each journal the caller has the VFS wipe the wal-index: then nothing that the connection has in
+/// memory counts, and SQLite recovers from the log as after another program's crash.
+std::unique_ptr<Journal> open_journal_on(const std::string& vfs, const std::string& path,
+                                         KeptConnection* kept = nullptr);
 
 }  // namespace postferry

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/sim/vfs.h"
 
@@ -19,18 +20,27 @@ Disk::Disk(std::string name) : name_(std::move(name)), vfs_(make_vfs(*this)) {
   if (sqlite3_vfs_register(vfs_.get(), 0) != SQLITE_OK) throw std::runtime_error("no VFS");
 }
 
-Disk::~Disk() { sqlite3_vfs_unregister(vfs_.get()); }
+Disk::~Disk() {
+  dead_ = true;
+  kept_.drop();
+  sqlite3_vfs_unregister(vfs_.get());
+}
 
 void Disk::reset(const Files& files) {
-  kill();
-  files_.clear();
+  dead_ = true;
   room_.reset();
   was_full_ = false;
   writes_ = 0;
+  // What a connection holds open stays the same file, with other bytes in it.
+  std::erase_if(files_, [](const auto& named) { return named.second.use_count() == 1; });
+  for (auto& [name, file] : files_) {
+    file->bytes.clear();
+    file->unsynced.clear();
+  }
   for (const auto& [name, bytes] : files) {
-    auto file = std::make_shared<File>();
+    std::shared_ptr<File>& file = files_[name];
+    if (!file) file = std::make_shared<File>();
     file->bytes = bytes;
-    files_.emplace(name, std::move(file));
   }
 }
 
@@ -40,19 +50,20 @@ Disk::Files Disk::contents() const {
   return files;
 }
 
-void Disk::kill() {
-  dead_ = true;
-  for (auto& [name, file] : files_) {
-    file->orphan = true;
-    auto survivor = std::make_shared<File>();
-    survivor->bytes = file->bytes;
-    survivor->unsynced = std::move(file->unsynced);
-    file = std::move(survivor);
+KeptConnection* Disk::start() {
+  if (std::exchange(stale_, false) || cold_) {
+    dead_ = true;
+    kept_.drop();
   }
+  dead_ = false;
+  for (auto& [name, file] : files_)
+    for (File::Shared& shared : file->shared) std::fill_n(shared.bytes.get(), shared.size, '\0');
+  return cold_ ? nullptr : &kept_;
 }
 
 void Disk::cut_power(Dice& dice) {
   kill();
+  stale_ = true;
   for (auto& [name, file] : files_) {
     const std::vector<Write> writes = std::move(file->unsynced);
     file->unsynced.clear();
@@ -83,7 +94,6 @@ void Disk::File::apply(std::size_t offset, std::string_view data) {
 }
 
 std::shared_ptr<Disk::File> Disk::open(const std::string& name, bool create) {
-  dead_ = false;
   if (name.empty()) return std::make_shared<File>();  // temporary, nobody else's
   const auto found = files_.find(name);
   if (found != files_.end()) return found->second;
@@ -92,11 +102,11 @@ std::shared_ptr<Disk::File> Disk::open(const std::string& name, bool create) {
 }
 
 bool Disk::write(File& file, std::size_t offset, std::string_view data) {
-  if (file.orphan) return true;
+  if (dead_) return true;
   const std::size_t end = offset + data.size();
   const std::size_t growth = end > file.bytes.size() ? end - file.bytes.size() : 0;
   if (room_ && growth > *room_) {
-    was_full_ = true;
+    was_full_ = stale_ = true;
     return false;
   }
   if (room_) *room_ -= growth;
@@ -111,9 +121,18 @@ bool Disk::write(File& file, std::size_t offset, std::string_view data) {
 }
 
 void Disk::truncate(File& file, std::size_t size) {
-  if (file.orphan || size >= file.bytes.size()) return;
+  if (dead_ || size >= file.bytes.size()) return;
+  if (size == 0) {  // A log that is emptied is as gone as one that is removed.
+    file.bytes.clear();
+    file.unsynced.clear();
+    return;
+  }
   file.unsynced.push_back({size, file.bytes.substr(size), "", file.bytes.size()});
   file.bytes.resize(size);
+}
+
+void Disk::sync(File& file) {
+  if (!dead_) file.unsynced.clear();
 }
 
 }  // namespace postferry::sim

@@ -1,5 +1,6 @@
 // A disk in memory, for SQLite: what is written is in the page cache until it is synced. A killed
-// process loses nothing of it; a power cut loses or tears what was not synced. It can be full.
+// process loses nothing of it; a power cut loses or tears what was not synced. It can be full. One
+// process at a time uses it.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "state/sqlite_journal.h"
 #include "tests/sim/dice.h"
 
 struct sqlite3_vfs;
@@ -32,8 +34,13 @@ class Disk {
   void reset(const Files& files);
   Files contents() const;
 
-  /// The process is gone: handles that are still open write into the void from now on.
-  void kill();
+  /// A process starts: it knows nothing of what any before it had in memory. Its connection, where
+  /// it may be that of the one before. It is not after a power cut or where the disk was full, nor
+  /// on a disk that is told to be cold: then the process opens its files itself.
+  KeptConnection* start();
+  void set_cold(bool cold) { cold_ = cold; }
+  /// The process is gone: what is still open writes into the void from now on.
+  void kill() { dead_ = true; }
   /// The same, and of what was not synced each sector may be lost.
   void cut_power(Dice& dice);
   /// No file grows by more than this many bytes in all, until it is called again.
@@ -51,8 +58,11 @@ class Disk {
   struct File {
     std::string bytes;
     std::vector<Write> unsynced;
-    std::vector<std::unique_ptr<char[]>> shared;  // the wal-index
-    bool orphan = false;
+    struct Shared {
+      std::unique_ptr<char[]> bytes;
+      std::size_t size;
+    };
+    std::vector<Shared> shared;  // the wal-index
 
     void apply(std::size_t offset, std::string_view data);
   };
@@ -65,12 +75,16 @@ class Disk {
   /// False: the disk is full.
   bool write(File& file, std::size_t offset, std::string_view data);
   void truncate(File& file, std::size_t size);
+  void sync(File& file);
 
  private:
   std::string name_;
   std::unique_ptr<sqlite3_vfs> vfs_;
   std::map<std::string, std::shared_ptr<File>> files_;
-  bool dead_ = false;  // the program, until the next opens a file
+  KeptConnection kept_;
+  bool dead_ = false;   // the process, until the next one starts
+  bool cold_ = false;   // no connection is kept
+  bool stale_ = false;  // the next process has to open its files itself
   std::optional<std::uint64_t> room_;
   bool was_full_ = false;
   std::uint64_t writes_ = 0;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/sim/exhaust.h"
+#include "tests/sim/pool.h"
 #include "tests/sim/relay_schedule.h"
 #include "tests/sim/schedule.h"
 
@@ -20,14 +21,15 @@ using namespace postferry::sim;
 namespace {
 
 constexpr const char* kUsage =
-    "usage: postferry-sim [--seed S] [--count N] [--for SECONDS] [--profile P] [--loud]\n"
+    "usage: postferry-sim [--seed S] [--count N] [--for SECONDS] [--profile P]\n"
+    "                     [--loud | --hashes]\n"
     "       postferry-sim --seeds FILE\n"
     "       postferry-sim --relay [--seed S] [--count N] | --relay --exhaustive\n"
     "       postferry-sim --exhaustive [--every N] [--only NAME]\n"
-    "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong; "
-    "--loud\n"
-    "shows every byte. --exhaustive plays small scenarios with a crash or a cut at each moment,\n"
-    "or one in N of them.\n";
+    "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong.\n"
+    "--loud shows every byte, --hashes a number for each schedule that stands for all of them.\n"
+    "--exhaustive plays small scenarios with a crash or a cut at each moment, or one in N of\n"
+    "them.\n";
 
 struct Arguments {
   Orders orders;
@@ -36,6 +38,7 @@ struct Arguments {
   std::string seeds;
   std::string only;
   bool exhaustive = false;
+  bool hashes = false;
   std::uint64_t every = 1;
 };
 
@@ -45,6 +48,10 @@ Arguments parse(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--loud") {
       arguments.orders.loud = true;
+      continue;
+    }
+    if (name == "--hashes") {
+      arguments.hashes = true;
       continue;
     }
     if (name == "--relay") {
@@ -84,13 +91,20 @@ Arguments parse(int argc, char** argv) {
 
 class Swarm {
  public:
-  Swarm(Disk& disk, const Disk::Files& image) : disk_(disk), image_(image) {}
+  Swarm(Disk& disk, const Disk::Files& image, bool hashes)
+      : disk_(disk), image_(image), hashes_(hashes) {}
 
   void play(const Orders& orders) {
     Report report = play_once(orders);
-    // One in a hundred is played again, and must go the same way.
-    if (orders.seed % 100 == 0 && play_once(orders).trace != report.trace)
-      report.trouble += " the second time it went another way";
+    // One in a hundred is played again, each process opening its journal itself this time, and must
+    // go the same way.
+    if (orders.seed % 100 == 0) {
+      disk_.set_cold(true);
+      if (play_once(orders).trace != report.trace)
+        report.trouble += " the second time it went another way";
+      disk_.set_cold(false);
+    }
+    if (hashes_) fmt::print("{} {:016x}\n", orders.seed, report.trace);
     ++played_;
     sum_.runs += report.runs;
     sum_.deaths += report.deaths;
@@ -122,6 +136,7 @@ class Swarm {
 
   Disk& disk_;
   const Disk::Files& image_;
+  const bool hashes_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   std::uint64_t played_ = 0, failed_ = 0;
   Report sum_;
@@ -163,13 +178,13 @@ int exhaust_all(Disk& disk, const Disk::Files& image, const Arguments& arguments
 int main(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
   // One thread, and nobody asks what it needs: a tenth of the time.
-  if (sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK ||
+  if (!give_sqlite_the_pool() || sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK ||
       sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
     return 70;
   Disk disk("sim");
   const Disk::Files image = prebuilt_journal(disk);
   if (arguments.exhaustive) return exhaust_all(disk, image, arguments);
-  Swarm swarm(disk, image);
+  Swarm swarm(disk, image, arguments.hashes);
   if (!arguments.seeds.empty()) {
     for (const Orders& orders : read_seeds(arguments.seeds)) swarm.play(orders);
     return swarm.conclude();

@@ -39,7 +39,7 @@ class Notes final : public Observer {
 /// All that lives in the program's memory.
 struct Process {
   Process(Outside& outside, const Start& start, End& end)
-      : journal(open_journal_on(outside.disk.name(), kJournalFile)),
+      : journal(open_journal_on_disk(outside.disk)),
         stepped(make_stepped(*journal, outside.dice, outside.trace, outside.unsynced)),
         spool(make_disk_spool(blocking, "/tmp")),
         context{&outside.network, spool.get(), &blocking, "sim"},
@@ -85,9 +85,16 @@ struct Process {
 
 }  // namespace
 
+std::unique_ptr<Journal> open_journal_on_disk(Disk& disk) {
+  KeptConnection* const kept = disk.start();
+  return open_journal_on(disk.name(), kJournalFile, kept);
+}
+
 Disk::Files prebuilt_journal(Disk& disk) {
+  disk.set_cold(true);
   disk.reset({});
-  open_journal_on(disk.name(), kJournalFile).reset();
+  open_journal_on_disk(disk).reset();
+  disk.set_cold(false);
   return disk.contents();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,6 +53,8 @@ struct End {
 /// The journal's file on the disk, and a disk that holds an empty one.
 inline constexpr const char* kJournalFile = "journal.db";
 Disk::Files prebuilt_journal(Disk& disk);
+/// As a process that starts opens it.
+std::unique_ptr<Journal> open_journal_on_disk(Disk& disk);
 
 End run_program(Outside& outside, const Start& start);
 

@@ -72,7 +72,7 @@ class RelayWorld {
   }
 
   Told told() {
-    const std::unique_ptr<Journal> journal = open_journal_on(world.disk.name(), kJournalFile);
+    const std::unique_ptr<Journal> journal = open_journal_on_disk(world.disk);
     std::map<std::string, std::map<MessageKey, MessageState>> rows;
     std::map<std::string, std::set<MessageKey>> failures;
     const auto ask = [this](auto task) { return block_on(world.executor, std::move(task)); };

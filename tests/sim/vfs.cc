@@ -46,7 +46,7 @@ int truncate(sqlite3_file* file, sqlite3_int64 size) {
 }
 
 int sync(sqlite3_file* file, int) {
-  if (!handle(file).file->orphan) handle(file).file->unsynced.clear();
+  handle(file).disk->sync(*handle(file).file);
   return SQLITE_OK;
 }
 
@@ -69,16 +69,15 @@ int shm_map(sqlite3_file* file, int region, int size, int extend, void volatile*
   const auto index = static_cast<std::size_t>(region);
   *into = nullptr;
   if (index >= shared.size() && extend == 0) return SQLITE_OK;
-  while (shared.size() <= index) {
-    shared.push_back(std::make_unique<char[]>(static_cast<std::size_t>(size)));
-  }
-  *into = shared[index].get();
+  const auto bytes = static_cast<std::size_t>(size);
+  while (shared.size() <= index) shared.push_back({std::make_unique<char[]>(bytes), bytes});
+  *into = shared[index].bytes.get();
   return SQLITE_OK;
 }
 int shm_lock(sqlite3_file*, int, int, int) { return SQLITE_OK; }
 void shm_barrier(sqlite3_file*) {}
-int shm_unmap(sqlite3_file* file, int remove) {
-  if (remove != 0) handle(file).file->shared.clear();
+int shm_unmap(sqlite3_file* file, int) {
+  handle(file).file->shared.clear();
   return SQLITE_OK;
 }
 

@@ -80,6 +80,21 @@ TEST_CASE("A closed journal is one file, and holds what was recorded") {
   CHECK(run(journal->rows(ann.folder.id, MessageKey(), 10)).size() == 1);
 }
 
+TEST_CASE("A kept connection leaves one file behind each journal, and shows it to the next") {
+  TempDirectory directory;
+  const std::string path = directory / "j.db";
+  Runner run;
+  KeptConnection kept;
+  for (const char* name : {"ann", "bob"}) {
+    const std::unique_ptr<Journal> journal = open_journal_on("unix", path, &kept);
+    run(journal->account(name, "source", "target"));
+  }
+  CHECK(read_file(path + "-wal").empty());
+  CHECK(read_file(path).find("bob") != std::string::npos);
+  const std::unique_ptr<Journal> journal = open_journal_on("unix", path, &kept);
+  CHECK(run(journal->knows("ann")));
+}
+
 TEST_CASE("A second writer is refused, and told which process holds the journal") {
   TempDirectory directory;
   const std::string path = directory / "j.db";
