@@ -37,7 +37,9 @@ class Settler {
     const bool nothing_new =
         r_.target_numbers.uid_next && Uid{*r_.target_numbers.uid_next} <= from_;
     witnesses_ = co_await r_.journal.last_rows(r_.target_folder.id, kWitnesses);
-    if (nothing_new && r_.batches.empty() && witnesses_.empty() && !r_.void_keys) co_return result_;
+    if (nothing_new && r_.batches.empty() && witnesses_.empty() && r_.unplaced.empty() &&
+        !r_.void_keys)
+      co_return result_;
     co_await look_for_members();
     if (result_.moved) co_return result_;
     result_.looked = true;
@@ -423,6 +425,11 @@ class Settler {
       if (strangers_.contains(uid)) rows_.push_back(std::move(row));
     record.rows = std::move(rows_);
     record.run = r_.run;
+    // What was not found again is there no more and comes anew: what was known of its copy is void.
+    for (const auto& [index, row] : r_.unplaced)
+      if (r_.standing[index] == Standing::due || r_.standing[index] == Standing::filtered)
+        record.forget.push_back(row.key);
+    r_.unplaced.clear();
     // Another account's batch is not ours to decide: its late commits must stay above the mark.
     for (const OpenBatch& batch : r_.batches)
       if (batch.folder != r_.folder.id && batch.uid_next)

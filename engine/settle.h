@@ -33,8 +33,9 @@ struct SettleRequest {
   Journal& journal;
   Observer& observer;
   const Catalogue& catalogue;
-  std::vector<Standing>& standing;                    // one for each catalogue entry; updated
-  const std::map<std::size_t, MessageRow>& unplaced;  // rows whose target UID became void, by entry
+  std::vector<Standing>& standing;  // one for each catalogue entry; updated
+  /// Rows whose target UID became void, by entry; when it returns, found or forgotten.
+  std::map<std::size_t, MessageRow>& unplaced;
   /// Such rows whose message the source has no longer; with `void_keys`, whose key became void,
   /// too.
   const std::vector<MessageRow>& orphans;

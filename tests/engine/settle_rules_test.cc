@@ -465,6 +465,22 @@ TEST_CASE("a flag that a cut line left unset is set, and what a user took away i
   CHECK(pair.target.folder("INBOX").messages[1].flags == Flags{});
 }
 
+TEST_CASE("what the target lost and gets again has all its flags set, though the line is cut") {
+  Pair pair;
+  pair.add("INBOX", letter("a"), "\\Flagged");
+  pair.run();
+  restore(pair.target.folder("INBOX"), 0);
+  pair.options.retries = 0;
+  MemoryStop stop;
+  stop.fate = MemoryStop::Fate::whole;
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 1);
+  pair.target.folder("INBOX").messages[0].flags = {};
+  pair.run();
+  CHECK(pair.equal());
+}
+
 TEST_CASE("what a killed run recorded tells that the target's UIDNEXT went back") {
   MemoryOptions small;
   small.traits.batch_messages = 2;

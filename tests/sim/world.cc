@@ -186,6 +186,13 @@ bool World::delivery_would_hide(const std::string& name) {
              names, [&](const std::string& each) { return each != name && below(each, 0); });
 }
 
+std::uint64_t World::may_come_back() const {
+  std::uint64_t count = 0;
+  if (pop3 && pop3->profile.nameless())
+    for (const auto& [name, copies] : taken) count += copies.size();
+  return count;
+}
+
 void World::forget_journal(const Disk::Files& empty) {
   trace.say("-- somebody deletes the journal");
   disk.reset(empty);
