@@ -41,8 +41,10 @@ class RelayCrossing {
       run_ = co_await ends_.journal.begin_run(account_, unix_time(executor),
                                               options_.only_failed ? "retry" : "copy");
     try {
-      co_await begin();
-      for (std::size_t i = 0; i < folders_.size() && !over(); ++i) co_await carry(i);
+      const bool listed = co_await begin();
+      std::size_t next = 0;
+      for (; next < folders_.size() && !over(); ++next) co_await carry(next);
+      all_reached_ = listed && next == folders_.size();
     } catch (const Error& error) {
       lanes_.halt(error);
     }
@@ -66,15 +68,15 @@ class RelayCrossing {
 
   bool over() const { return lanes_.halted() || stop_.requested(); }
 
-  /// Both ends, and the folders.
-  Task<void> begin() {
+  /// Both ends, and the folders. False: it was over before they were listed.
+  Task<bool> begin() {
     co_await lanes_.session(0);
     for (int attempt = 1; !over(); ++attempt) {
       std::optional<Error> failure;
       try {
         source_ = co_await ends_.source.connect();
         co_await list();
-        break;
+        co_return true;
       } catch (const Error& error) {
         const bool busy =
             error.kind() == ErrorKind::transient || error.kind() == ErrorKind::throttled;
@@ -84,6 +86,7 @@ class RelayCrossing {
       source_.reset();
       co_await wait_to_try_again(*failure, attempt, ends_.observer, stop_);
     }
+    co_return false;
   }
 
   Task<void> list() {
@@ -163,6 +166,7 @@ class RelayCrossing {
         failures = 0;
         continue;
       }
+      windows_left_ = windows_left_ || result.more_windows;
       // A look that is refused was not worth it: servers have limits for logins, too.
       const bool only_a_look = connecting && !windows.first() && !windows.certain();
       if (!failure || only_a_look) co_return;
@@ -199,12 +203,14 @@ class RelayCrossing {
                         : kind == ErrorKind::quota || kind == ErrorKind::rejected
                             ? Outcome::partial
                             : Outcome::interrupted;
+    } else if (stop_.requested() && (!all_reached_ || windows_left_ || tally.pending > 0)) {
+      ledger_.outcome = Outcome::interrupted;
+      ledger_.error = stop_.reason();
     } else if (ledger_.folders_failed() > 0 || tally.rejected > tally.accepted ||
                tally.unknown > 0) {
       ledger_.outcome = Outcome::partial;
     } else if (tally.pending > 0 && !options_.dry_run) {
-      ledger_.outcome = Outcome::interrupted;  // some are put off, or a stop was requested
-      ledger_.error = stop_.reason();
+      ledger_.outcome = Outcome::interrupted;  // some are put off
     }
   }
 
@@ -220,6 +226,8 @@ class RelayCrossing {
   std::vector<FolderInfo> folders_;
   std::map<FolderName, FolderRecord> records_;
   int condemned_in_a_row_ = 0;
+  bool all_reached_ = false;   // the source's folders are known, and each has been looked at
+  bool windows_left_ = false;  // a source may have shown more, and was not asked
 };
 
 }  // namespace

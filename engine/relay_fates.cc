@@ -69,11 +69,12 @@ Task<void> RelayFates::check_keys() {
     moved = moved || never_given || (index && is_another(row, catalogue[*index]));
     rows.push_back(std::move(row));
   });
-  if (moved && !rows.empty()) {
-    ends_.observer.note(Level::warning,
-                        "folder " + folder.source.to_string() +
-                            ": recorded UIDs name other messages at the source now; what was "
-                            "handed over is known by its bytes");
+  if (moved) {
+    if (!rows.empty())
+      ends_.observer.note(Level::warning,
+                          "folder " + folder.source.to_string() +
+                              ": recorded UIDs name other messages at the source now; what was "
+                              "handed over is known by its bytes");
     co_await move_rows(std::move(rows));
   } else if (told && folder.source_uid_validity != begun.uid_validity && !options_.dry_run) {
     Record change = new_record();
@@ -86,8 +87,8 @@ Task<void> RelayFates::move_rows(std::vector<MessageRow> rows) {
   std::multimap<Sha256, MessageRow> by_bytes;
   std::set<std::uint64_t> sizes;
   Record change = new_record();
+  change.void_keys = true;
   for (MessageRow& row : rows) {
-    change.forget.push_back(row.key);
     if (!row.sha256) continue;
     sizes.insert(row.listed_bytes.value_or(row.size_bytes));
     by_bytes.emplace(*row.sha256, std::move(row));
@@ -114,7 +115,7 @@ Task<void> RelayFates::move_rows(std::vector<MessageRow> rows) {
       change.rows.push_back(std::move(row));
     }
   }
-  rows_are_moved_ = true;
+  keys_void_ = true;
   change.source_uid_validity = begun.uid_validity;
   if (!options_.dry_run) co_await ends_.journal.record(std::move(change));
 }
@@ -134,7 +135,7 @@ void RelayFates::join(const MessageRow& row) {
 }
 
 Task<void> RelayFates::join_rows() {
-  if (rows_are_moved_) {
+  if (keys_void_) {
     for (const MessageRow& row : moved_) join(row);
   } else {
     co_await for_each_row([this](const MessageRow& row) { join(row); });
@@ -144,7 +145,10 @@ Task<void> RelayFates::join_rows() {
 Task<void> RelayFates::join_failures() {
   const std::int64_t now = unix_time((co_await current_scope()).executor());
   std::vector<MessageKey> gone;
-  for (FailureRow& row : co_await ends_.journal.failures(folder.id)) {
+  std::vector<FailureRow> failures;
+  // A dry run leaves void ones in the journal: they speak of other messages.
+  if (!keys_void_) failures = co_await ends_.journal.failures(folder.id);
+  for (FailureRow& row : failures) {
     const auto index = catalogue.find(row.key);
     if (!index) {
       if (!source_.windowed()) gone.push_back(std::move(row.key));

@@ -72,8 +72,8 @@ class RelayFates {
   const CrossingOptions& options_;
   const Windows& windows_;
   const RunId run_;
-  std::vector<MessageRow> moved_;
-  bool rows_are_moved_ = false;
+  bool keys_void_ = false;         // no key of the journal's means what it meant
+  std::vector<MessageRow> moved_;  // then: the rows, under the keys of today
 };
 
 }  // namespace postferry

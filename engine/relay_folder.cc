@@ -44,7 +44,7 @@ class FolderRelay {
     }
     result_.stopped = result_.stopped || (due() > 0 && over());
     co_await finish();
-    if (!result_.stopped && !f_.catalogue.by_uid())
+    if (!f_.catalogue.by_uid())
       result_.more_windows = r_.windows.take(
           f_.catalogue, {f_.catalogue.size(), f_.known, handled_, r_.source.windowed()},
           r_.tally.messages, bytes_sent_);

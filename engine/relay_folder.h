@@ -30,7 +30,7 @@ struct RelayFolderRequest {
 struct RelayFolderResult {
   bool progressed = false;    // something was decided: a retry is not in vain
   bool stopped = false;       // the source session is dead for that
-  bool more_windows = false;  // complete, but another source session may show more
+  bool more_windows = false;  // another source session may show more
   UnderWay under_way;         // when it failed
 };
 

@@ -25,7 +25,8 @@ RelayLanes::RelayLanes(Relay& relay, Observer& observer, const CrossingOptions& 
       options_(options),
       stop_(stop),
       sessions_(count),
-      gone_(count, false) {}
+      gone_(count, false),
+      lost_(count) {}
 
 void RelayLanes::halt(Error error) {
   if (!halted_) halted_ = std::move(error);
@@ -33,6 +34,9 @@ void RelayLanes::halt(Error error) {
 
 Task<RelaySession*> RelayLanes::session(std::size_t lane) {
   if (sessions_[lane] && sessions_[lane]->over()) co_await leave(lane);
+  if (const std::optional<Error> lost = std::exchange(lost_[lane], std::nullopt);
+      lost && !halted_ && !stop_.requested())
+    co_await wait_to_try_again(*lost, failures_, observer_, stop_);
   while (!sessions_[lane] && !halted_ && !gone_[lane] && !stop_.requested()) {
     std::optional<Error> failure;
     try {
@@ -71,8 +75,8 @@ Task<std::optional<RelayResult>> RelayLanes::send(std::size_t lane, const Messag
   sessions_[lane].reset();
   if (remedy_for(*failure) != Remedy::again || ++failures_ > options_.retries) {
     halt(*failure);
-  } else if (!stop_.requested()) {
-    co_await wait_to_try_again(*failure, failures_, observer_, stop_);
+  } else {
+    lost_[lane] = std::move(failure);
   }
   co_return std::nullopt;
 }

@@ -23,7 +23,8 @@ class RelayLanes {
   /// had, either because others are enough for this server or because halted().
   Task<RelaySession*> session(std::size_t lane);
   /// Hands a message over. Nothing: it was not handed over for a reason that is the server's, or
-  /// the line's; it may go out again.
+  /// the line's; it may go out again. What there is to wait for then, session() waits for: here an
+  /// intent is on the disk, and a kill would make an `unknown` of it.
   Task<std::optional<RelayResult>> send(std::size_t lane, const Message& message);
 
   /// What ends the account, if anything has.
@@ -41,7 +42,8 @@ class RelayLanes {
   const CrossingOptions& options_;
   const StopRequest& stop_;
   std::vector<std::unique_ptr<RelaySession>> sessions_;
-  std::vector<bool> gone_;  // lanes that the server has no place for
+  std::vector<bool> gone_;                  // lanes that the server has no place for
+  std::vector<std::optional<Error>> lost_;  // why a lane has no session, until it was waited for
   std::optional<Error> halted_;
   bool reached_ = false;  // ever
   int failures_ = 0;      // lost lines in a row

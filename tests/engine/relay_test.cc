@@ -15,6 +15,7 @@ class FakeRelay final : public Relay {
  public:
   std::function<RelayResult(const Message&)> answer = [](const Message&) { return Delivered{}; };
   std::function<Task<void>()> before_answer;
+  std::function<void()> on_connect = [] {};
   std::vector<std::string> taken;
   std::deque<Error> connect_errors;
   int connects = 0;
@@ -45,6 +46,7 @@ class FakeRelay final : public Relay {
 
   Task<std::unique_ptr<RelaySession>> connect() override {
     ++connects;
+    on_connect();
     if (!connect_errors.empty()) {
       Error error = connect_errors.front();
       connect_errors.pop_front();
@@ -61,6 +63,13 @@ MemoryOptions pop3() {
   options.uidl_keys = true;
   options.max_sessions = 1;
   return options;
+}
+
+Task<void> accept_failures(Journal& journal) {
+  const AccountId account = co_await journal.account("ann", "source", "relay");
+  const FolderRecord folder =
+      co_await journal.folder(account, FolderName::parse("INBOX"), FolderName::parse("INBOX"));
+  co_await journal.accept_failures(folder.id);
 }
 
 struct Shore {
@@ -293,4 +302,86 @@ TEST_CASE("a server without room for another session gets fewer") {
   };
   CHECK(shore.run().messages().copied == 20);
   CHECK(shore.relay.taken.size() == 20);
+}
+
+TEST_CASE("what was refused or put off holds for no other message under a new UIDVALIDITY") {
+  const int crossed = GENERATE(0, 2);
+  const bool put_off = GENERATE(false, true), dry = GENERATE(false, true);
+  Shore shore;
+  shore.fill(crossed + 1);
+  shore.relay.answer = [crossed, put_off, n = 0](const Message&) mutable -> RelayResult {
+    if (n++ < crossed) return Delivered{};
+    return put_off ? RelayResult(Deferred{"greylisted"}) : Refused{"no", false};
+  };
+  shore.run();
+  if (!put_off) block_on(shore.executor, accept_failures(*shore.journal));
+  shore.source.renumber(FolderName::parse("INBOX"), 77);
+  shore.source.folder("INBOX").messages.back().bytes = letter("other");
+  shore.relay.answer = [](const Message&) { return Delivered{}; };
+  shore.options.dry_run = dry;
+  const Ledger ledger = shore.run();
+  CHECK(ledger.messages().present == static_cast<std::uint64_t>(crossed));
+  CHECK((dry ? ledger.messages().pending : ledger.messages().copied) == 1);
+  if (dry) return;
+  CHECK(shore.relay.taken.back() == letter("other"));
+  CHECK(shore.run().messages().present == static_cast<std::uint64_t>(crossed) + 1);
+}
+
+TEST_CASE("a relay run that is stopped before it has reached every folder is interrupted") {
+  MemoryOptions terse;
+  terse.list_numbers = false;  // of a folder that is not reached, nothing is known to be pending
+  Shore shore(terse);
+  shore.fill(1);
+  shore.source.folder("Work").add(letter("work"));
+  std::uint64_t copied = 0;
+  SECTION("before it has a session") { shore.stop.request(); }
+  SECTION("before the source has told its folders") {
+    shore.relay.on_connect = [&shore] { shore.stop.request(); };
+  }
+  SECTION("between two folders") {
+    copied = 1;
+    shore.relay.answer = [&shore](const Message&) {
+      shore.stop.request();
+      return Delivered{};
+    };
+  }
+  const Ledger ledger = shore.run();
+  CHECK(ledger.messages().copied == copied);
+  CHECK(ledger.outcome == Outcome::interrupted);
+}
+
+TEST_CASE("a relay run that is stopped between two windows of the source is interrupted") {
+  MemoryOptions gmail = pop3();
+  gmail.window = 10;
+  Shore shore(gmail);
+  shore.fill(15);
+  shore.relay.answer = [&shore, n = 0](const Message&) mutable {
+    if (++n == 10) shore.stop.request();
+    return Delivered{};
+  };
+  const Ledger ledger = shore.run();
+  CHECK(ledger.messages().copied == 10);
+  CHECK(ledger.outcome == Outcome::interrupted);
+}
+
+TEST_CASE("nothing is under way while a lost line is waited for") {
+  Shore shore;
+  shore.options.retries = 3;
+  shore.fill(1);
+  shore.relay.answer = [](const Message&) -> RelayResult {
+    throw Error(ErrorKind::transient, "421 closing");
+  };
+  const auto from = make_memory_source(shore.source);
+  InlineBlocking blocking;
+  const auto spool = make_disk_spool(blocking, "/tmp");
+  // Killed while it waits.
+  CHECK_THROWS_AS(
+      block_on(
+          shore.executor,
+          with_timeout(std::chrono::milliseconds(100),
+                       relay_account({*from, shore.relay, *shore.journal, shore.observer, *spool},
+                                     {"ann", "source", "relay"}, shore.options, shore.stop))),
+      TimedOut);
+  CHECK(shore.observer.said("trying again"));
+  CHECK(shore.rows().empty());
 }
