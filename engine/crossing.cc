@@ -387,6 +387,7 @@ class Crossing {
         failures = 0;
         continue;
       }
+      windows_left_ = windows_left_ || result.more_windows;
       // A look that is refused was not worth it: servers have limits for logins, too.
       const bool only_a_look = connecting && !windows.first() && !windows.certain();
       if (!failure || only_a_look) {
@@ -436,7 +437,7 @@ class Crossing {
       ledger_.outcome = never_began ? Outcome::failed
                         : quota     ? Outcome::partial
                                     : Outcome::interrupted;
-    } else if (stop_.requested() && (tally.pending > 0 || !queue_.empty())) {
+    } else if (stop_.requested() && (tally.pending > 0 || windows_left_ || !queue_.empty())) {
       ledger_.outcome = Outcome::interrupted;
       ledger_.error = stop_.reason();
     } else if (ledger_.folders_failed() > 0 || tally.rejected > tally.accepted ||
@@ -469,6 +470,7 @@ class Crossing {
   bool first_run_ = false;
   bool far_ = false;  // from one of the servers
   bool halted_ = false;
+  bool windows_left_ = false;  // a source may have shown more, and was not asked
   /// A folder on which the server broke every line, though it let us in each time. The others are
   /// gone on with: if one of them crosses, it is that folder's trouble, else the server's.
   std::optional<Error> lost_;

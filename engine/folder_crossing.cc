@@ -84,9 +84,10 @@ class FolderCrosser {
     if (r_.ends.originals && !result_.stopped && !r_.stop()) co_await repair();
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
     co_await finish();
-    if (result_.stopped) co_return;
-    co_await move_window();
-    if (r_.options.remove_after) co_await remove();
+    if (!result_.stopped) {
+      co_await move_window();
+      if (r_.options.remove_after) co_await remove();
+    }
     if (!s_.catalogue.by_uid())
       result_.more_windows = r_.windows.take(
           s_.catalogue, {s_.catalogue.size(), s_.known, handled_, r_.source.windowed()},

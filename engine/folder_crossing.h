@@ -38,7 +38,7 @@ struct FolderCrossingRequest {
 struct FolderCrossingResult {
   bool progressed = false;    // something was appended, refused or settled: a retry is not in vain
   bool stopped = false;       // the user asked to
-  bool more_windows = false;  // complete, but another source session may show more
+  bool more_windows = false;  // another source session may show more
   bool source_over = false;   // the source session can only be left
   UnderWay under_way;         // when it failed
   Duration slowest_batch{};

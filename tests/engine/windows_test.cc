@@ -105,3 +105,17 @@ TEST_CASE("windows and removal after the copy go together") {
   }
   CHECK(pair.on_target("INBOX") + pair.source.folder("INBOX").messages.size() == 35);
 }
+
+TEST_CASE("a run that is stopped between two windows is interrupted") {
+  Pair pair(pop3(10, true));
+  pair.fill("INBOX", 15);
+  // While the first window's last messages go out, or when all of it was seen on the target.
+  const std::string moment = GENERATE("batch", "look");
+  pair.target.faults.on_call = [&pair, moment](MemoryServer&, std::string_view call) {
+    if (call == moment) pair.stop.request();
+  };
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().copied == 10);
+  CHECK(ledger.messages().pending == 0);
+  CHECK(ledger.outcome == Outcome::interrupted);
+}
