@@ -68,6 +68,7 @@ class Checker {
         records_.emplace(record.source, std::move(record));
       }
     }
+    leave_out_what_is_gone(request.decided, source);
     std::erase_if(source,
                   [this](const FolderInfo& folder) { return !r_.options.wants(folder.name); });
     request.source = std::move(source);

@@ -115,6 +115,7 @@ class Crossing {
       if (record.target_uid_validity) request.decided.emplace(record.source, record.target);
       records_.emplace(record.source, std::move(record));
     }
+    leave_out_what_is_gone(request.decided, source);
     if (options_.mirror_deletions) look_for_what_is_missing(source);
     std::erase_if(source,
                   [this](const FolderInfo& folder) { return !options_.wants(folder.name); });

@@ -60,6 +60,7 @@ class Mapper {
         target_roles_(folders_by_role(request.target)) {
     for (const FolderInfo& folder : request.target)
       existing_.emplace(identity(folder.name), &folder);
+    for (const auto& [source, target] : request.decided) used_.insert(identity(target));
   }
 
   Mapping run() {
@@ -200,6 +201,13 @@ class Mapper {
 };
 
 }  // namespace
+
+void leave_out_what_is_gone(std::map<FolderName, FolderName>& decided,
+                            const std::vector<FolderInfo>& listed) {
+  std::erase_if(decided, [&listed](const auto& one) {
+    return std::ranges::find(listed, one.first, &FolderInfo::name) == listed.end();
+  });
+}
 
 Mapping map_folders(const MappingRequest& request) { return Mapper(request).run(); }
 

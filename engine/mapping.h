@@ -16,7 +16,8 @@ struct MappingRequest {
   std::vector<FolderInfo> source, target;
   TargetTraits traits;
   std::vector<std::pair<FolderName, FolderName>> wishes;  // --map: a folder, and all below it
-  std::map<FolderName, FolderName> decided;               // by earlier runs; never changed
+  /// By earlier runs; never changed. No other folder goes there, though `source` leave the one out.
+  std::map<FolderName, FolderName> decided;
 };
 
 struct MappedFolder {
@@ -38,6 +39,11 @@ struct Mapping {
 /// Two source folders never go to one target folder unless `wishes` say so. Folders that cannot be
 /// selected are not mapped.
 Mapping map_folders(const MappingRequest& request);
+
+/// Takes out of `decided` what the source does not list: where it went is free for the name that it
+/// has now.
+void leave_out_what_is_gone(std::map<FolderName, FolderName>& decided,
+                            const std::vector<FolderInfo>& listed);
 
 /// The source folders, for Source::carried().
 std::vector<FolderInfo> sources_of(const std::vector<MappedFolder>& folders);

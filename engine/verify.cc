@@ -136,10 +136,12 @@ class Verification {
   }
 
   void plan_by_listing(std::vector<FolderInfo> source, const std::vector<FolderInfo>& target) {
+    MappingRequest request{{}, target, lane_.target->traits(), options_.map, {}};
+    for (const auto& [name, record] : records_) request.decided.emplace(name, record.target);
+    leave_out_what_is_gone(request.decided, source);
     std::erase_if(source,
                   [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
-    MappingRequest request{std::move(source), target, lane_.target->traits(), options_.map, {}};
-    for (const auto& [name, record] : records_) request.decided.emplace(name, record.target);
+    request.source = std::move(source);
     std::set<FolderName> listed;
     for (const FolderInfo& folder : request.source) listed.insert(folder.name);
     const Mapping mapping = map_folders(request);

@@ -129,3 +129,23 @@ TEST_CASE("folders that show mail of others are left out") {
   CHECK(mapping.folders.size() == 1);
   CHECK(mapping.left_out.size() == 2);
 }
+
+TEST_CASE("a folder that was decided keeps its target from a new folder with the role for it") {
+  MappingRequest request;
+  request.source = {folder("Gesendet", Role::sent), folder("Sent")};
+  request.target = {folder("Sent", Role::sent)};
+  request.decided = {{FolderName::parse("Sent"), FolderName::parse("Sent")}};
+  if (GENERATE(false, true)) request.source.pop_back();  // it is not to be carried this time
+  const Mapping mapping = map_folders(request);
+  CHECK(target_of(mapping, "Gesendet") == "Gesendet");
+  if (request.source.size() > 1) CHECK(target_of(mapping, "Sent") == "Sent");
+}
+
+TEST_CASE("what a folder went to that is gone from the source is free for its new name") {
+  MappingRequest request;
+  request.source = {folder("Gesendet", Role::sent)};
+  request.target = {folder("Sent", Role::sent)};
+  request.decided = {{FolderName::parse("Sent"), FolderName::parse("Sent")}};
+  leave_out_what_is_gone(request.decided, request.source);
+  CHECK(target_of(map_folders(request), "Gesendet") == "Sent");
+}
