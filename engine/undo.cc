@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
 constexpr std::size_t kKeptListed = 1000;
+constexpr const char* kUndo = "undo ";  // as the journal calls it, with the run's number
 
 std::string lower_ascii(std::string text) {
   for (char& c : text)
@@ -47,7 +48,7 @@ class Undo {
     RunId own;
     if (!report_.dry_run)
       own = co_await ends_.journal.begin_run(account, unix_time(executor),
-                                             "undo " + std::to_string(report_.run.value));
+                                             kUndo + std::to_string(report_.run.value));
     try {
       for (std::size_t i = 0; i < rows_.size() && !report_.stopped; ++i) co_await take_back(i);
       co_await say_goodbye(lane_, ends_.observer);
@@ -295,13 +296,40 @@ class Undo {
       undone.removed = std::exchange(undone.pending, 0);
       co_return;
     }
-    // Nothing went: the rows hold as they were.
+    co_await leave_what_stays(folder, undone, doomed, sizes.begin()->first);
+    throw Error(*refused);
+  }
+
+  /// Some may have gone before the server refused, and others only been marked \Deleted. That mark
+  /// is taken back, and the rows of what is there hold as they were.
+  Task<void> leave_what_stays(const FolderRecord& folder, UndoneFolder& undone,
+                              const std::vector<MessageRow>& doomed, Uid from) {
+    const std::vector<TargetEntry> there = co_await lane_.target->look(from);
     Record record;
     record.folder = folder.id;
     record.target_folder = folder.target_folder;
-    record.rows = doomed;
+    std::vector<Uid> marked;
+    for (const MessageRow& row : doomed) {
+      const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
+      if (at == there.end() || at->uid != row.target_uid) continue;
+      record.rows.push_back(row);
+      if ((at->flags.minus(row.flags).system & Flags::deleted) != 0)
+        marked.push_back(row.target_uid);
+    }
+    undone.pending = record.rows.size();
+    undone.removed = doomed.size() - record.rows.size();
+    std::ranges::sort(marked);
+    try {
+      if (!marked.empty()) co_await lane_.target->store(marked, Flags{Flags::deleted, {}}, false);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::rejected) throw;
+      ends_.observer.note(Level::warning,
+                          "folder " + undone.target.to_string() + ": " +
+                              std::to_string(marked.size()) +
+                              " messages stay marked \\Deleted there: " + error.what());
+    }
+    // Last: after a lost line all this is done again, for what the journal has forgotten.
     co_await ends_.journal.record(std::move(record));
-    throw Error(*refused);
   }
 
   Ends ends_;
@@ -338,6 +366,8 @@ std::uint64_t UndoReport::kept() const {
 std::uint64_t UndoReport::pending() const {
   return sum(*this, [](const UndoneFolder& folder) { return folder.pending; });
 }
+
+bool is_undo(const RunRecord& run) { return run.command.starts_with(kUndo); }
 
 Task<UndoReport> undo_run(Ends ends, AccountIdentity account, RunId run, CrossingOptions options,
                           const StopRequest& stop) {

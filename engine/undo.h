@@ -45,12 +45,15 @@ struct UndoReport {
   std::uint64_t pending() const;
 };
 
+/// Whether this run took another one back.
+bool is_undo(const RunRecord& run);
+
 /// A message is removed (by UID EXPUNGE: UIDPLUS is needed) only if it is still under the UID that
 /// the run gave it, with the size, date and flags that are recorded; no other row names it; and the
 /// source still lists it. The journal forgets it before it goes, and looks at that part of the
 /// folder again in the next run: so another run copies it again, and whatever stops this leaves
-/// neither a loss nor a double. Throws Error{journal|usage} and Cancelled; all else is in the
-/// report.
+/// neither a loss nor a double. What the target does not let go is as it was before. Throws
+/// Error{journal|usage} and Cancelled; all else is in the report.
 Task<UndoReport> undo_run(Ends ends, AccountIdentity account, RunId run, CrossingOptions options,
                           const StopRequest& stop);
 

@@ -106,7 +106,8 @@ struct MemoryFaults {
   /// Listed, but its bytes cannot be had; with the server's words.
   std::map<std::pair<FolderName, Uid>, std::string> unreadable;
   /// Called when the server hears a call ("select", "fetch" ...; "batch" for each of an append),
-  /// before it answers: the place to change the server in the middle of things. May throw Error.
+  /// before it answers: the place to change the server in the middle of things. May throw Error,
+  /// which ends the line unless it is `rejected`.
   std::function<void(MemoryServer&, std::string_view call)> on_call;
 };
 

@@ -67,7 +67,12 @@ Task<void> MemoryLine::Call::travel() {
   co_await sleep_for(line_.server_.options().round_trip);
   line_.server_.arrive((co_await current_scope()).executor().now());
   check();
-  if (line_.server_.faults.on_call) line_.server_.faults.on_call(line_.server_, name_);
+  try {
+    if (line_.server_.faults.on_call) line_.server_.faults.on_call(line_.server_, name_);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::rejected) done();
+    throw;
+  }
   check();
 }
 

@@ -163,6 +163,29 @@ TEST_CASE("a refused removal leaves the journal as it was") {
   CHECK(pair.undo(run).removed() == 2);
 }
 
+TEST_CASE("what a refused removal left is as it was, and what it took is counted") {
+  Undoing pair;
+  pair.fill("INBOX", 3);
+  pair.add("INBOX", letter("leaving"), "\\Deleted");
+  const std::int64_t run = pair.run().run;
+  // One set went; the next was marked, and not expunged.
+  pair.target.faults.on_call = [](MemoryServer& server, std::string_view call) {
+    if (call != "expunge") return;
+    MemoryFolder& folder = server.folder("INBOX");
+    folder.remove(Uid{1});
+    for (const std::uint32_t uid : {2u, 3u}) folder.find(Uid{uid})->flags.add("\\Deleted");
+    throw Error(ErrorKind::rejected, "NO permission denied");
+  };
+  const UndoReport refused = pair.undo(run);
+  CHECK(refused.removed() == 1);
+  CHECK(refused.pending() == 3);
+  CHECK(pair.there().find(Uid{2})->flags.to_string() == "\\Seen");
+  CHECK(pair.there().find(Uid{4})->flags.to_string() == "\\Deleted");
+  pair.target.faults.on_call = nullptr;
+  CHECK(pair.undo(run).removed() == 3);
+  CHECK(pair.run().messages().copied == 4);
+}
+
 TEST_CASE("an unknown run is wrong usage") {
   Undoing pair;
   pair.fill("INBOX", 1);
