@@ -105,14 +105,14 @@ std::string long_lines(std::string_view text) {
     std::string_view line = without_end(whole);
     if (line.empty()) header = false;
     const std::string_view end = whole.substr(line.size());
-    while (line.size() > kLongestLine) {
-      // With room for the blank that a part may need.
+    std::string_view blank;
+    while (blank.size() + line.size() > kLongestLine) {
       const std::size_t cut = parting(line, kLongestLine - 1);
-      out.append(line.substr(0, cut)).append("\r\n");
+      out.append(blank).append(line.substr(0, cut)).append("\r\n");
       line.remove_prefix(cut);
-      if (header && !is_folded(line)) out += ' ';
+      blank = header && !is_folded(line) ? " " : "";
     }
-    out.append(line).append(end);
+    out.append(blank).append(line).append(end);
   }
   return out;
 }

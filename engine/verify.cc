@@ -8,6 +8,7 @@
 #include "engine/lane.h"
 #include "engine/mapping.h"
 #include "engine/retry.h"
+#include "engine/undo.h"
 #include "engine/verify_folder.h"
 
 namespace postferry {
@@ -86,21 +87,34 @@ class Verification {
     }
     if (!gone) co_return;
     report_.against_journal = true;
-    co_await look_at_last_run();
+    co_await look_at_last_runs();
     ends_.observer.note(Level::warning, std::string(gone->what()) +
                                             "; the target is compared with the journal instead");
   }
 
-  /// Whether the last run that copied reached every message.
-  Task<void> look_at_last_run() {
+  /// Whether the last run that copied reached every message, and the last that copied a folder all
+  /// of that, with nothing taken back since.
+  Task<void> look_at_last_runs() {
     constexpr std::size_t kLookedAt = 100;
+    std::set<FolderName> told;  // folders that a later run copied
+    bool last = true, taken_back = false;
     for (const RunRecord& run : co_await ends_.journal.runs(account_, kLookedAt)) {
+      taken_back = taken_back || is_undo(run);
       if (run.command != "copy") continue;  // a retry reaches only what failed
-      const bool whole = run.ended_at && !run.ledger.error && run.ledger.folders_failed() == 0 &&
-                         run.ledger.messages().pending == 0 &&
-                         run.ledger.outcome != Outcome::interrupted;
-      report_.journal_incomplete = !whole;
-      co_return;
+      bool whole = true;
+      if (std::exchange(last, false))
+        whole = run.ended_at && !run.ledger.error && run.ledger.outcome != Outcome::interrupted;
+      for (const FolderTally& folder : run.ledger.folders) {
+        if (!options_.wants(folder.source) || !told.insert(folder.source).second) continue;
+        whole = whole && !taken_back && !folder.error && folder.messages.pending == 0;
+      }
+      // What died has no ledger: what it began has a record.
+      if (!run.ended_at)
+        whole = whole && std::ranges::none_of(records_, [&](const auto& one) {
+                  const auto& [name, record] = one;
+                  return options_.wants(name) && !told.contains(name) && !record.completed;
+                });
+      report_.journal_incomplete = report_.journal_incomplete || !whole;
     }
   }
 

@@ -79,8 +79,8 @@ struct VerifyReport {
   VerifyLevel level = VerifyLevel::header;
   bool against_journal = false;  // the source could not be asked; the journal stood for it
   bool journal_known = false;    // the journal knows of an earlier run
-  /// The last run had not reached every message, and of those only the source, which is gone, could
-  /// tell.
+  /// The last run had not reached every message of these folders, or what one brought was taken
+  /// back: of those only the source, which is gone, could tell.
   bool journal_incomplete = false;
   std::vector<VerifiedFolder> folders;
   std::vector<FolderName> extra_folders;  // on the target alone

@@ -96,7 +96,8 @@ class FolderVerifier {
     co_await name_findings(part.listed);
   }
 
-  /// Rows that no longer hold say nothing of what is on the target.
+  /// Rows that no longer hold say nothing of what is on the target. What stands under such a UID
+  /// may have been found to be another folder's: that it stays.
   Task<void> release(FolderId folder) {
     MessageKey after;
     for (;;) {
@@ -104,7 +105,9 @@ class FolderVerifier {
       if (rows.empty()) co_return;
       after = rows.back().key;
       for (const MessageRow& row : rows)
-        if (const auto place = find_on_target(row.target_uid)) taken_[*place] = false;
+        if (const auto place = find_on_target(row.target_uid);
+            place && (!paired_[*place] || r_.target.traits().folds_duplicates))
+          taken_[*place] = false;
     }
   }
 

@@ -47,7 +47,7 @@ class PairVerifier {
       if (const auto differs = headers_differ.find(i); differs != headers_differ.end()) {
         add(FindingKind::differ, pair, differs->second);
       } else if (repairs_of(pair) && r_.level != VerifyLevel::count) {
-        (pair.row->sha256 ? by_digest : by_both_ends).push_back(&pair);
+        (pair.row->sha256 && !source_changed(pair) ? by_digest : by_both_ends).push_back(&pair);
       } else if (!bytes_wanted(pair)) {
         compare_sizes(pair);
       } else {
@@ -94,7 +94,7 @@ class PairVerifier {
 
   void compare_flags_and_date(const VerifyPair& pair) {
     const TargetEntry& entry = r_.entries[pair.target];
-    const bool has_flags = !pair.source || r_.has_flags;
+    const bool has_flags = pair.source ? r_.has_flags : pair.row->key.is_uid();
     const Flags& flags = pair.source ? *pair.source->flags : pair.row->flags;
     if (has_flags && !(flags == entry.flags))
       add(FindingKind::flags, pair, flags_text(flags) + " -> " + flags_text(entry.flags));

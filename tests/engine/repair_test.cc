@@ -65,7 +65,8 @@ TEST_CASE("only lines above 998 bytes are parted, at blanks, and a header's go o
   const std::string blanks = std::string(1500, ' ');
   for (const std::string& hostile :
        {"\r\n" + blanks, blanks, "A: " + std::string(5000, 'x'), "A:" + blanks + "b",
-        std::string(4000, '\x80'), "\r\n" + std::string(4000, '\x80')}) {
+        std::string(4000, '\x80'), "\r\n" + std::string(4000, '\x80'),
+        "A: " + std::string(994 + 998, 'x')}) {
     const std::string parted = only(RepairStep::long_lines, hostile);
     for (std::size_t at = 0, end = 0; at < parted.size(); at = end + 2) {
       end = std::min(parted.find("\r\n", at), parted.size());
@@ -178,6 +179,17 @@ TEST_CASE("verify tells what was repaired, at every level, and a flipped byte in
   if (level == VerifyLevel::count) return;
   picky.there().find(Uid{3})->bytes.back() = '!';
   CHECK(found(picky.verify(level), FindingKind::differ) == Lines{"UID 3@3 <odd@example>"});
+}
+
+TEST_CASE("a repaired message that is another at the source now is no proof of it") {
+  Picky picky;
+  picky.add("INBOX", with_nul("odd"));
+  picky.run();
+  REQUIRE(picky.retry(true).outcome == Outcome::complete);
+  MemoryMessage& message = *picky.source.folder("INBOX").find(Uid{1});
+  message.bytes = letter("odd", "quite another text under the same header");
+  const VerifyReport report = picky.verify(VerifyLevel::header);
+  CHECK(found(report, FindingKind::differ) == Lines{"UID 1@1 <odd@example>"});
 }
 
 TEST_CASE("what no repair helps stays refused, and is sent as it is the next time") {

@@ -1,5 +1,6 @@
 // Verify finds every planted defect, at the level that can see it, and accuses nobody else.
 
+#include "engine/undo.h"
 #include "tests/engine/verify_fixture.h"
 
 using namespace postferry;
@@ -380,4 +381,70 @@ TEST_CASE("a source that shows a part of its mail does not excuse what is missin
   REQUIRE(proof.run().messages().copied == 6);
   proof.there().remove(Uid{1});
   CHECK_FALSE(proof.verify(VerifyLevel::bytes).accounted_for());
+}
+
+TEST_CASE("after the target was renumbered two folders' equal messages need two copies") {
+  Proof proof;
+  proof.options.map = {{FolderName::parse("Work"), FolderName::parse("INBOX")}};
+  proof.add("Work", letter("same"));
+  proof.run();
+  proof.add("INBOX", letter("same"));
+  REQUIRE(proof.run().messages().copied == 1);
+  proof.there().remove(Uid{2});
+  proof.target.renumber(FolderName::parse("INBOX"), 99);
+  CHECK(proof.verify(VerifyLevel::bytes).messages().missing == 1);
+}
+
+TEST_CASE("where the source is gone after an undo the journal is no proof") {
+  Proof proof;
+  proof.carried(3);
+  proof.fill("INBOX", 2, "later");
+  const std::int64_t second = proof.run().run;
+  const auto gone = [&] {
+    proof.source.faults.connect_errors.assign(9, Error(ErrorKind::unreachable, "no route"));
+  };
+  const auto from = make_memory_source(proof.source);
+  const auto to = make_memory_target(proof.target);
+  const UndoReport undone = block_on(
+      proof.executor, undo_run({*from, *to, *proof.journal, proof.observer},
+                               {"ann", "source", "target"}, RunId{second}, {}, proof.stop));
+  REQUIRE(undone.removed() == 2);
+  gone();
+  CHECK(proof.verify(VerifyLevel::count).journal_incomplete);
+  proof.source.faults.connect_errors.clear();
+  REQUIRE(proof.run().messages().copied == 2);
+  gone();
+  CHECK(proof.verify(VerifyLevel::count).accounted_for());
+}
+
+TEST_CASE("a whole copy of one folder is no proof of the others, which none had reached") {
+  Proof proof;
+  proof.fill("INBOX", 3);
+  proof.fill("Work", 30);
+  proof.options.retries = 0;
+  MemoryStop stop;
+  stop.after = 12;
+  proof.target.faults.append_stops.push_back(stop);
+  stop.after = 0;
+  for (int i = 0; i < 5; ++i) proof.target.faults.append_stops.push_back(stop);
+  REQUIRE(proof.run().messages().pending > 0);
+  proof.target.faults.append_stops.clear();
+  proof.options.folders = {"INBOX"};
+  REQUIRE(proof.run().outcome == Outcome::complete);
+  proof.source.faults.connect_errors.assign(9, Error(ErrorKind::unreachable, "no route"));
+  CHECK(proof.verify(VerifyLevel::count).accounted_for());
+  proof.options.folders.clear();
+  CHECK(proof.verify(VerifyLevel::count).journal_incomplete);
+}
+
+TEST_CASE("POP3 mail that people read, and that is gone from the source, has no other flags") {
+  MemoryOptions pop3;
+  pop3.uidl_keys = true;
+  Proof proof(pop3);
+  proof.carried(3);
+  proof.source.folder("INBOX").messages.clear();
+  for (MemoryMessage& message : proof.there().messages) message.flags.add("\\Seen");
+  const VerifyReport report = proof.verify(VerifyLevel::bytes);
+  CHECK(report.messages().kept == 3);
+  CHECK(report.messages().flags_differ == 0);
 }
