@@ -108,6 +108,8 @@ struct PairOptions {
   bool carries() const {
     return command == Command::copy || command == Command::run || command == Command::retry;
   }
+  /// Whether the mailboxes may be changed.
+  bool changes_mailboxes() const { return (carries() || command == Command::undo) && !dry_run; }
 };
 
 /// A command on all accounts of a job file.

@@ -142,9 +142,9 @@ WiredAccount::WiredAccount(Machine& machine, const PairOptions& options, Observe
   const int sessions = options.sessions.value_or(kSessionsAfar);
   DayLimit* const down =
       carries ? day_limit(machine, options.source, Direction::down, options.source_daily) : nullptr;
-  source_ = make_source(
-      context(machine, down, Direction::down),
-      {readable(options.source, options), source_credentials_.get(), options.timeout, sessions});
+  source_ = make_source(context(machine, down, Direction::down),
+                        {readable(options.source, options), source_credentials_.get(),
+                         options.timeout, sessions, !options.changes_mailboxes()});
   source_ = learn_preset(std::move(source_), may_limit(options, options.source),
                          learner(down, options.source, options.source_daily, true));
   if (!both) return;
@@ -152,7 +152,7 @@ WiredAccount::WiredAccount(Machine& machine, const PairOptions& options, Observe
       carries ? day_limit(machine, options.target, Direction::up, options.target_daily) : nullptr;
   const ConnectorContext to = context(machine, up, Direction::up);
   EndSetup target{readable(options.target, options), target_credentials_.get(), options.timeout,
-                  sessions};
+                  sessions, !options.changes_mailboxes()};
   if (options.target.relays()) {
     relay_ = make_relay(to, std::move(target));
   } else {

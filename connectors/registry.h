@@ -32,6 +32,7 @@ struct EndSetup {
   Credentials* credentials = nullptr;
   std::chrono::milliseconds timeout{120'000};
   int default_sessions = 4;
+  bool look_only = false;  // nothing is changed, not even to make UIDs last
 
   /// How many sessions this end may have at a time.
   int sessions() const { return endpoint.sessions > 0 ? endpoint.sessions : default_sessions; }

@@ -16,6 +16,34 @@ std::string hex(const Sha256& digest) {
   return out;
 }
 
+/// Gives the bytes that the digest is of, or throws Error{transient} before the last of them: no
+/// lock is held while a message is read.
+class CheckedReader final : public MessageReader {
+ public:
+  CheckedReader(std::unique_ptr<MessageReader> inner, const Sha256& expected)
+      : inner_(std::move(inner)), expected_(expected) {}
+
+  std::uint64_t size_bytes() const override { return inner_->size_bytes(); }
+  std::string next(std::size_t limit) override {
+    std::string piece = inner_->next(limit);
+    if (judged_ && piece.empty()) return piece;
+    given_ += piece.size();
+    digest_.update(piece);
+    const bool ends = piece.empty() || given_ >= size_bytes();
+    if (judged_ || (ends && (given_ != size_bytes() || digest_.finish() != expected_)))
+      throw Error(ErrorKind::transient, "a message changed while it was read");
+    judged_ = ends;
+    return piece;
+  }
+
+ private:
+  std::unique_ptr<MessageReader> inner_;
+  Sha256 expected_;
+  Digest digest_;
+  std::uint64_t given_ = 0;
+  bool judged_ = false;
+};
+
 class ArchiveSession final : public SourceSession {
  public:
   ArchiveSession(Blocking& blocking, std::unique_ptr<Archive> archive)
@@ -113,13 +141,16 @@ class ArchiveSession final : public SourceSession {
   OpenByKey opener() {
     return [this](const MessageKey& key) -> std::optional<OpenMessage> {
       for (const bool again : {false, true}) {
-        if (again && !look_once()) break;
+        if (again && !look_once())
+          throw Error(ErrorKind::transient, "another program holds the folder's lock",
+                      folder_.to_string());
         const auto at = places_.find(key.uidl());
         if (at == places_.end()) continue;
         std::unique_ptr<MessageReader> reader = archive_->read(at->second);
         if (!reader) continue;
         const Filed& filed = filed_[at->second];
-        return OpenMessage{filed.flags, filed.date, std::move(reader)};
+        return OpenMessage{filed.flags, filed.date,
+                           std::make_unique<CheckedReader>(std::move(reader), filed.digest)};
       }
       return std::nullopt;
     };

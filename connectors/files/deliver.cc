@@ -44,6 +44,7 @@ std::vector<Loaded> load(const std::vector<MessageKey>& keys, std::size_t from,
       one.open->reader.reset();
       bytes += one.bytes.size();
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::transient) throw;  // about the folder, not this message
       one.unreadable = error.what();
     }
   }

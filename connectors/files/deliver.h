@@ -34,7 +34,7 @@ struct OpenMessage {
 };
 
 /// Opens a message, off the loop; nothing when it is gone. Throws Error{local} when it cannot be
-/// read.
+/// read, Error{transient} when its folder must be looked at again.
 using OpenByKey = std::function<std::optional<OpenMessage>(const MessageKey&)>;
 
 /// As SourceSession::fetch: each key once, in order, those that cannot be read last. `place` is for

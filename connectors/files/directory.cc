@@ -16,6 +16,16 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
+/// What a link leads to, in `status`. False where that has another owner (whoever runs us may read
+/// what the link's owner may not), or where it leads back up.
+bool follow(const std::string& link, const std::string& directory, struct stat& status) {
+  const uid_t owner = status.st_uid;
+  if (::stat(link.c_str(), &status) != 0 || status.st_uid != owner) return false;
+  if (!S_ISDIR(status.st_mode)) return true;
+  const std::string to = real_path(link) + "/";
+  return !(real_path(directory) + "/").starts_with(to);
+}
+
 }  // namespace
 
 std::vector<Listed> list_directory(const std::string& path) {
@@ -32,7 +42,9 @@ std::vector<Listed> list_directory(const std::string& path) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat status {};
-    if (::lstat((path + "/" + name).c_str(), &status) != 0) continue;
+    const std::string full = path + "/" + name;
+    if (::lstat(full.c_str(), &status) != 0) continue;
+    if (S_ISLNK(status.st_mode) && !follow(full, path, status)) continue;
     if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) {
       out.push_back({name, S_ISDIR(status.st_mode), stamp_of(status)});
     }

@@ -14,8 +14,9 @@ struct Listed {
   Stamp stamp = {};
 };
 
-/// Files and directories, sorted by name, without links (one may lead back up), sockets and their
-/// kin; none where there is no such directory. Throws Error{local}. Blocks.
+/// Files and directories, sorted by name, without sockets and their kin; none where there is no
+/// such directory. Links are followed to what has the same owner, but not back up. Throws
+/// Error{local}. Blocks.
 std::vector<Listed> list_directory(const std::string& path);
 
 }  // namespace postferry::files

@@ -31,12 +31,22 @@ std::chrono::seconds age_of(const struct stat& status, const std::string& path) 
   return std::chrono::seconds((now - modified_ns(status)) / 1'000'000'000);
 }
 
-bool is_stale(const std::string& path, std::chrono::seconds stale) {
+/// Takes a stale lock away; what another process has put in its place meanwhile stays.
+bool break_stale(const std::string& path, std::chrono::seconds stale) {
   constexpr std::size_t kMostBytes = 4096;
   const std::optional<struct stat> before = status_of(path);
-  if (!before) return false;
-  if (has_ended(read_whole(path, kMostBytes))) return true;
-  return age_of(*before, path) > stale;
+  if (!before) return true;
+  if (!has_ended(read_whole(path, kMostBytes)) && age_of(*before, path) <= stale) return false;
+  // Of several breakers one gets it under a name of its own, and sees whether it is the right one.
+  const std::string aside = fmt::format("{}.{}.stale", path, ::getpid());
+  if (::rename(path.c_str(), aside.c_str()) != 0) return errno == ENOENT;
+  const std::optional<struct stat> taken = status_of(aside);
+  const bool same = taken && taken->st_ino == before->st_ino && taken->st_mtime == before->st_mtime;
+  // A fresh lock goes back, unless its place was taken: then that holder has it as well as ours.
+  if (!same && ::link(aside.c_str(), path.c_str()) != 0 && errno != EEXIST)
+    fail("cannot put the lock file back", path, errno);
+  ::unlink(aside.c_str());
+  return same;
 }
 
 }  // namespace
@@ -64,8 +74,7 @@ std::optional<DotLock> DotLock::try_take(const std::string& path, std::chrono::s
       return lock;
     }
     if (errno != EEXIST) fail("cannot make the lock file", path, errno);
-    if (!is_stale(path, stale)) return std::nullopt;
-    ::unlink(path.c_str());
+    if (!break_stale(path, stale)) return std::nullopt;
   }
   return std::nullopt;
 }

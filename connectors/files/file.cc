@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -56,6 +57,12 @@ std::optional<struct stat> status_of(const std::string& path) {
   if (::stat(path.c_str(), &status) == 0) return status;
   if (errno != ENOENT && errno != ENOTDIR) fail("cannot look at the file", path, errno);
   return std::nullopt;
+}
+
+std::string real_path(const std::string& path) {
+  std::error_code none;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(path, none);
+  return none ? path : real.string();
 }
 
 bool is_directory(const std::string& path) {

@@ -41,6 +41,8 @@ struct stat status_of(const File& file, const std::string& path);
 /// Nothing where there is no such file.
 std::optional<struct stat> status_of(const std::string& path);
 bool is_directory(const std::string& path);
+/// Without links and dots, as far as it is there.
+std::string real_path(const std::string& path);
 
 /// Writes all of it, at the file's position.
 void write_all(const File& file, std::string_view bytes, const std::string& path);

@@ -15,7 +15,9 @@ namespace {
 /// looked for once more.
 std::optional<MessageFile> open_message(Folder& folder, Uid uid, Moment now) {
   for (const bool again : {false, true}) {
-    if (again && !folder.refresh(now)) break;
+    if (again && !folder.refresh(now))
+      throw Error(ErrorKind::transient, "another program holds the folder's lock",
+                  printable(folder.directory()));
     const std::optional<std::size_t> index = folder.find(uid);
     if (!index) continue;
     if (auto file = MessageFile::open(folder.path(*index), parse_file_name(folder.name(*index)))) {
@@ -55,10 +57,13 @@ Task<FolderNumbers> Box::select(FolderName name) {
   folder_.reset();
   const std::optional<std::string> directory =
       co_await run([this, &name] { return root_->find(name); });
-  if (!directory) {
+  const bool none_yet = !directory && name.is_inbox();  // it is always listed
+  if (none_yet) {
+    folder_ = std::make_unique<Folder>(root_->path(), access_);
+  } else if (!directory) {
     throw Error(ErrorKind::rejected, "there is no such folder", "folder " + name.to_string());
   }
-  folder_ = std::make_unique<Folder>(*directory, access_);
+  if (directory) folder_ = std::make_unique<Folder>(*directory, access_);
   co_await refresh();
   co_return folder_->numbers();
 }

@@ -244,14 +244,16 @@ bool Folder::refresh(Moment now) {
     adopt(std::move(found), listed, stamps, now);
     return true;
   }
-  if (access_ == Access::source && ::access(directory_.c_str(), W_OK) != 0) {
-    // Nothing can be written down here. The numbers hold while no file comes that is not listed.
+  const bool looks = access_ == Access::look;
+  if (looks || (access_ == Access::source && ::access(directory_.c_str(), W_OK) != 0)) {
+    // Nothing is written down here. The numbers hold while no file comes that is not listed.
     std::string bases = std::to_string(listed.made_up ? 0 : listed.list.validity);
     for (const std::size_t index : unlisted) {
       bases.append("\n").append(base_of(found, found.entries[index]));
     }
     number(found, listed, std::move(unlisted));
-    listed.list.validity = static_cast<std::uint32_t>(first_bytes(sha256(bases)) >> 33) | 1;
+    if (!looks || listed.made_up)
+      listed.list.validity = static_cast<std::uint32_t>(first_bytes(sha256(bases)) >> 33) | 1;
     adopt(std::move(found), listed, stamps, now);
     return true;
   }
@@ -279,7 +281,7 @@ void Folder::adopt(Found found, const Listed& listed, const Stamps& stamps, Mome
   settled_ = settled(stamps, now);
   known_ = true;
   ours_.clear();
-  if (access_ == Access::source) return;
+  if (access_ != Access::target) return;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const FileName parsed = parse_file_name(name(i));
     if (parsed.ours) ours_.emplace(std::hash<std::string_view>{}(parsed.base), entries_[i].uid);
@@ -481,15 +483,16 @@ bool Folder::change_flags(const std::vector<Uid>& uids, const Flags& flags, bool
 bool Folder::remove(const std::vector<Uid>& uids, Moment now) {
   settled_ = false;
   if (!refresh(now)) return false;
+  bool moved = false;
   for (const Uid uid : uids) {
     const std::optional<std::size_t> index = find(uid);
-    if (index && ::unlink(path(*index).c_str()) != 0 && errno != ENOENT) {
-      files::fail("cannot remove the message", path(*index), errno);
-    }
+    if (!index || ::unlink(path(*index).c_str()) == 0) continue;
+    if (errno != ENOENT) files::fail("cannot remove the message", path(*index), errno);
+    moved = true;  // gone, or renamed meanwhile
   }
   settled_ = false;
   for (const char* part : {"/cur", "/new"}) files::sync_directory(directory_ + part);
-  return true;
+  return !moved;
 }
 
 }  // namespace postferry::maildir

@@ -24,9 +24,9 @@ namespace postferry::maildir {
 
 using files::Moment;
 
-/// source: UIDs are written down where that is possible; where it is not, they hold for as long as
-/// the folder stays as it is. target: the folder is ours to change.
-enum class Access { source, target };
+/// look: nothing is changed. source: UIDs are written down where that is possible; where it is not,
+/// they hold for as long as the folder stays as it is. target: the folder is ours to change.
+enum class Access { look, source, target };
 
 /// A message on its way in: written and synced to `temporary`, but not yet in the folder.
 struct Incoming {

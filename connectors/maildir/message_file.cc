@@ -2,12 +2,21 @@
 
 #include <fcntl.h>
 
+#include "engine/error.h"
+
 namespace postferry::maildir {
 namespace {
 
 /// Ours, and not edited since: then the bytes are those that were sent.
 bool as_we_wrote_it(const struct stat& status, const FileName& name) {
   return name.ours && name.size_bytes == static_cast<std::uint64_t>(status.st_size);
+}
+
+/// Dovecot can keep mail packed (zlib, mail_compress); no message begins so.
+bool is_packed(std::string_view start) {
+  return start.starts_with("\x1f\x8b") || start.starts_with("BZh") ||
+         start.starts_with("\x28\xb5\x2f\xfd") || start.starts_with("\xfd\x37zXZ") ||
+         start.starts_with("Dovecot-LZ4");
 }
 
 }  // namespace
@@ -30,6 +39,12 @@ std::optional<MessageFile> MessageFile::open(const std::string& path, const File
   out.exact_ = as_we_wrote_it(status, name);
   out.file_bytes_ = static_cast<std::uint64_t>(status.st_size);
   out.date_ = date_of(status, name);
+  constexpr std::size_t kStart = 16;
+  if (!out.exact_ && is_packed(files::read_at(out.file_, 0, kStart, path)))
+    throw Error(ErrorKind::local,
+                "the file is compressed, as Dovecot's zlib plugin does it: copy it out of Dovecot "
+                "by IMAP, or unpack it",
+                printable(path));
   return out;
 }
 

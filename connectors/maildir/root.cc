@@ -116,21 +116,39 @@ FolderName Root::name_of(const std::string& directory) const {
 
 bool Root::exists() const { return Folder::exists(path_) || !directories().empty(); }
 
+/// Two directories may spell one name: each is a folder, and the name is that of the one that is
+/// spelled as we would.
+std::map<FolderName, std::string> Root::named() const {
+  std::map<FolderName, std::string> out;
+  if (Folder::exists(path_)) out.emplace(FolderName::parse("INBOX"), "");
+  std::vector<std::pair<FolderName, std::string>> others;
+  for (std::string& directory : directories()) {
+    FolderName name = name_of(directory);
+    if (directory_of(name, layout_) == directory) {
+      out.emplace(std::move(name), std::move(directory));
+    } else {
+      others.emplace_back(std::move(name), std::move(directory));
+    }
+  }
+  for (const auto& [name, directory] : others) {
+    std::vector<std::string> levels = name.levels();
+    for (int copy = 2; !out.emplace(FolderName(levels), directory).second; ++copy)
+      levels.back() = fmt::format("{} ({})", name.levels().back(), copy);
+  }
+  return out;
+}
+
 std::vector<FolderInfo> Root::list(Moment now) const {
   const std::set<FolderName> subscribed = subscriptions();
+  std::map<FolderName, std::string> all = named();
+  all.try_emplace(FolderName::parse("INBOX"));
   std::vector<FolderInfo> out;
-  std::set<FolderName> seen;
-  const auto add = [&](FolderName name, Role role, const std::string& directory) {
-    if (!seen.insert(name).second) return;
+  for (const auto& [name, directory] : all) {
     FolderInfo& info = out.emplace_back();
-    info.name = std::move(name);
-    info.role = role;
+    info.name = name;
+    info.role = name.is_inbox() ? Role::inbox : read_note(absolute(directory)).role;
     info.subscribed = subscribed.contains(info.name);
     info.numbers = Folder::glance(absolute(directory), now);
-  };
-  add(FolderName::parse("INBOX"), Role::inbox, {});
-  for (const std::string& directory : directories()) {
-    add(name_of(directory), read_note(absolute(directory)).role, directory);
   }
   return out;
 }
@@ -139,10 +157,10 @@ std::optional<std::string> Root::find(const FolderName& folder) const {
   const std::string usual = absolute(directory_of(folder, layout_));
   if (Folder::exists(usual)) return usual;
   // Another program may have written the name in its own way.
-  for (const std::string& directory : directories()) {
-    if (name_of(directory) == folder) return absolute(directory);
-  }
-  return std::nullopt;
+  const std::map<FolderName, std::string> all = named();
+  const auto at = all.find(folder);
+  if (at == all.end()) return std::nullopt;
+  return absolute(at->second);
 }
 
 void Root::create(const FolderName& folder, Role role) {

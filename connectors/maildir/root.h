@@ -2,6 +2,7 @@
 // Must not know what is in a folder.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -17,6 +18,7 @@ class Root {
  public:
   Root(std::string path, Layout layout) : path_(std::move(path)), layout_(layout) {}
 
+  const std::string& path() const { return path_; }
   /// Whether there is a Maildir, or folders of one.
   bool exists() const;
   /// All folders, INBOX among them whether or not it is there, with what can be told at a glance.
@@ -33,6 +35,7 @@ class Root {
   std::string absolute(const std::string& directory) const;
   std::vector<std::string> directories() const;
   FolderName name_of(const std::string& directory) const;
+  std::map<FolderName, std::string> named() const;
   void add_directories_below(const std::string& directory, int depth,
                              std::vector<std::string>& out) const;
   std::set<FolderName> subscriptions() const;

@@ -28,8 +28,8 @@ Catalogue read_catalogue(const Folder& folder) {
 
 class MaildirSourceSession final : public SourceSession {
  public:
-  MaildirSourceSession(Blocking& blocking, std::string path, Layout layout)
-      : box_(blocking, std::move(path), layout, Access::source) {}
+  MaildirSourceSession(Blocking& blocking, std::string path, Layout layout, Access access)
+      : box_(blocking, std::move(path), layout, access) {}
 
   Box& box() { return box_; }
 
@@ -71,7 +71,8 @@ class MaildirSource final : public Source {
 
   Task<std::unique_ptr<SourceSession>> connect() override {
     const Endpoint& end = setup_.endpoint;
-    auto session = std::make_unique<MaildirSourceSession>(blocking_, end.path, layout_of(end));
+    auto session = std::make_unique<MaildirSourceSession>(
+        blocking_, end.path, layout_of(end), setup_.look_only ? Access::look : Access::source);
     Box& box = session->box();
     const bool there = co_await box.run([&box] { return box.root().exists(); });
     if (!there) {

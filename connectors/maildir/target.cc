@@ -80,8 +80,10 @@ class MessageWriter {
 
 class MaildirTargetSession final : public TargetSession {
  public:
-  MaildirTargetSession(Blocking& blocking, std::string path, Layout layout)
-      : box_(blocking, std::move(path), layout, Access::target), traits_(maildir_traits()) {}
+  MaildirTargetSession(Blocking& blocking, std::string path, Layout layout, bool look_only)
+      : box_(blocking, std::move(path), layout, look_only ? Access::look : Access::target),
+        traits_(maildir_traits()),
+        look_only_(look_only) {}
 
   const TargetTraits& traits() const override { return traits_; }
   Task<std::vector<FolderInfo>> list() override { return box_.list(); }
@@ -127,8 +129,10 @@ class MaildirTargetSession final : public TargetSession {
  private:
   /// INBOX is always listed: it is made when it is first opened.
   Task<FolderNumbers> open(FolderName name) {
-    if (name.is_inbox()) {
-      co_await box_.run([this, &name] { box_.root().create(name, Role::inbox); });
+    if (name.is_inbox() && !look_only_) {
+      co_await box_.run([this, &name] {
+        if (!box_.root().find(name)) box_.root().create(name, Role::inbox);
+      });
     }
     co_return co_await box_.select(std::move(name));
   }
@@ -202,6 +206,7 @@ class MaildirTargetSession final : public TargetSession {
 
   Box box_;
   TargetTraits traits_;
+  bool look_only_;
   std::uint64_t flags_dropped_ = 0;
 };
 
@@ -212,7 +217,8 @@ class MaildirTarget final : public Target {
 
   Task<std::unique_ptr<TargetSession>> connect() override {
     const Endpoint& end = setup_.endpoint;
-    co_return std::make_unique<MaildirTargetSession>(blocking_, end.path, layout_of(end));
+    co_return std::make_unique<MaildirTargetSession>(blocking_, end.path, layout_of(end),
+                                                     setup_.look_only);
   }
   int max_sessions() const override { return setup_.sessions(); }
   std::string describe() const override { return setup_.endpoint.to_string(); }

@@ -41,9 +41,8 @@ void MboxFile::index(const files::File& file, Moment now) {
 std::unique_ptr<files::MessageReader> MboxFile::read(std::size_t index) const {
   const std::optional<struct stat> status = files::status_of(path_);
   const files::Stamp now = status ? files::stamp_of(*status) : files::Stamp{};
-  // What was only added to still has its messages where they were, or has been written anew.
-  if (now.inode != stamp_.inode || now.bytes < stamp_.bytes) return nullptr;
-  if (now.bytes == stamp_.bytes && now != stamp_) return nullptr;
+  // One that has grown may have been written anew where it stands: Dovecot and mutt do so.
+  if (now != stamp_) return nullptr;
   return read_message(bytes_, entries_[index]);
 }
 

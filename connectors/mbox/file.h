@@ -16,7 +16,8 @@ using files::Moment;
 
 class MboxFile {
  public:
-  explicit MboxFile(std::string path) : path_(std::move(path)) {}
+  /// Of what a link leads to: locks and a new file belong beside that.
+  explicit MboxFile(const std::string& path) : path_(files::real_path(path)) {}
 
   const std::string& path() const { return path_; }
   /// Sees the file as it is now. False when another program holds its lock: try again. Throws

@@ -145,6 +145,7 @@ void read_as_foreign(Bytes& bytes, std::unique_ptr<Pending>& pending, std::uint6
   }
   again->finish(end, options.now_seconds);
   again->entry.ours = true;
+  again->entry.own_bytes = old.size_bytes;
   pending = std::move(again);
 }
 

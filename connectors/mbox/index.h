@@ -23,6 +23,7 @@ struct Entry {
   Form form = Form::foreign;
   bool ours = false;                // by its `From ` line; foreign all the same where it was edited
   std::uint64_t claimed_bytes = 0;  // by that line
+  std::uint64_t own_bytes = 0;      // as its own form has it, where that is not what it claims
   std::uint64_t size_bytes = 0;     // as IMAP would give it
   Sha256 digest{};
   std::optional<InternalDate> date;

@@ -94,16 +94,21 @@ std::string header_without_own(Bytes& bytes, const Entry& entry, std::uint64_t& 
   return out;
 }
 
-std::uint64_t own_head_bytes(Bytes& bytes, const Entry& entry) {
-  constexpr std::uint64_t kMostHead = 64 << 10;
-  const std::uint64_t most = std::min(kMostHead, entry.end - entry.content);
-  Decoder decoder(entry.form, entry.size_bytes);
-  std::string out;
-  decoder.feed(bytes.read(entry.content, static_cast<std::size_t>(most)), out);
-  return decoder.envelope().bytes;
-}
-
 }  // namespace
+
+Envelope own_envelope(Bytes& bytes, const Entry& entry) {
+  Decoder decoder(entry.form, entry.size_bytes);
+  std::string out;  // the first of the message's own bytes ends it
+  for (std::uint64_t at = entry.content; at < entry.end && out.empty();) {
+    constexpr std::uint64_t kUsualHead = 4 << 10;
+    const std::string piece =
+        bytes.read(at, static_cast<std::size_t>(std::min(kUsualHead, entry.end - at)));
+    if (piece.empty()) break;
+    at += piece.size();
+    decoder.feed(piece, out);
+  }
+  return decoder.envelope();
+}
 
 void rewrite(const std::string& path, Bytes& bytes, const std::vector<Entry>& entries,
              const std::function<Fate(std::size_t)>& fate) {
@@ -125,7 +130,7 @@ void rewrite(const std::string& path, Bytes& bytes, const std::vector<Entry>& en
       beside.write(header_without_own(bytes, entry, used));
       copy(bytes, entry.content + used, entry.end, beside);
     } else {
-      copy(bytes, entry.content + own_head_bytes(bytes, entry), entry.end, beside);
+      copy(bytes, entry.content + own_envelope(bytes, entry).bytes, entry.end, beside);
     }
   }
   beside.place(*like);

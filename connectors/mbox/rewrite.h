@@ -18,6 +18,9 @@ struct Fate {
   std::optional<Head> head;  // takes the place of the fields it has
 };
 
+/// The fields of the mbox at the top of a message of ours.
+Envelope own_envelope(Bytes& bytes, const Entry& entry);
+
 /// Copies `entries` of `bytes` beside `path`, synced, and renames: readers see the old or the new
 /// file. All but the fields of the mbox is copied byte for byte. Mode and owner stay as they are.
 void rewrite(const std::string& path, Bytes& bytes, const std::vector<Entry>& entries,

@@ -41,8 +41,11 @@ files::File unnamed_beside(const std::string& path) {
 
 class MboxTargetSession final : public TargetSession {
  public:
-  MboxTargetSession(Blocking& blocking, std::string path)
-      : blocking_(blocking), tree_(std::move(path)), traits_(mbox_traits()) {}
+  MboxTargetSession(Blocking& blocking, std::string path, bool look_only)
+      : blocking_(blocking),
+        tree_(std::move(path)),
+        traits_(mbox_traits()),
+        look_only_(look_only) {}
 
   const TargetTraits& traits() const override { return traits_; }
   Task<std::vector<FolderInfo>> list() override {
@@ -139,13 +142,14 @@ class MboxTargetSession final : public TargetSession {
   /// INBOX is always listed: it is made when it is first opened.
   Task<FolderNumbers> open(FolderName folder) {
     file_.reset();
-    if (folder.is_inbox()) co_await make(folder, Role::inbox);
-    const std::optional<std::string> path =
+    if (folder.is_inbox() && !look_only_) co_await make(folder, Role::inbox);
+    std::optional<std::string> path =
         co_await blocking_.run([this, &folder] { return tree_.find(folder); });
+    if (!path && folder.is_inbox()) path = tree_.path_for(folder);
     if (!path) {
       throw Error(ErrorKind::rejected, "there is no such folder", "folder " + folder.to_string());
     }
-    file_.emplace(*path);
+    file_.emplace(*path, look_only_);
     co_await refresh();
     co_return file_->numbers();
   }
@@ -200,6 +204,7 @@ class MboxTargetSession final : public TargetSession {
   Blocking& blocking_;
   Tree tree_;
   TargetTraits traits_;
+  bool look_only_;
   std::optional<TargetFile> file_;
 };
 
@@ -209,7 +214,8 @@ class MboxTarget final : public Target {
       : blocking_(*context.blocking), setup_(std::move(setup)) {}
 
   Task<std::unique_ptr<TargetSession>> connect() override {
-    co_return std::make_unique<MboxTargetSession>(blocking_, setup_.endpoint.path);
+    co_return std::make_unique<MboxTargetSession>(blocking_, setup_.endpoint.path,
+                                                  setup_.look_only);
   }
   int max_sessions() const override { return setup_.sessions(); }
   std::string describe() const override { return setup_.endpoint.to_string(); }

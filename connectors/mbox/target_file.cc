@@ -18,6 +18,10 @@ namespace {
 
 constexpr std::size_t kPiece = 256 << 10;
 constexpr std::size_t kMostHeader = 64 << 10;
+/// Bytes of keywords in X-IMAPbase.
+constexpr std::size_t kMostListed = 32 << 10;
+/// UIDs are 32 bits: a mailbox that says it has given so many is not believed.
+constexpr std::uint32_t kSpent = 0xf0000000;
 
 void write_at(const files::File& file, std::string_view bytes, std::uint64_t offset,
               const std::string& path) {
@@ -55,7 +59,8 @@ FolderNumbers TargetFile::glance(const std::string& path) {
   Decoder decoder(Form::foreign, 0);
   std::string out;
   decoder.feed(std::string_view(start).substr(line + 1), out);
-  if (const auto base = decoder.envelope().base()) {
+  const auto base = decoder.envelope().base();
+  if (base && base->last < kSpent) {
     numbers.uid_validity = base->validity;
     numbers.uid_next = base->last + 1;
   }
@@ -67,16 +72,26 @@ files::Stamp TargetFile::stamp_of(const files::File& file) const {
 }
 
 bool TargetFile::refresh(Moment now) {
-  const std::optional<Lock> lock = Lock::try_take(path_, Lock::For::writing);
-  if (!lock) return false;
-  see(*lock, now);
-  return true;
+  if (look_only_ && !files::status_of(path_)) return true;
+  return lock_and_see(now).has_value();
 }
 
-void TargetFile::see(const Lock& lock, Moment now) {
-  if (bytes_ && stamp_of(lock.file()) == stamp_) return;
+/// The lock on the file as it was seen, mended where it had to be: that puts a new file in its
+/// place.
+std::optional<Lock> TargetFile::lock_and_see(Moment now) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    std::optional<Lock> lock =
+        Lock::try_take(path_, look_only_ ? Lock::For::reading : Lock::For::writing);
+    if (!lock || see(*lock, now)) return lock;
+  }
+  return std::nullopt;
+}
+
+/// False where a new file has taken the place of the one that is locked.
+bool TargetFile::see(const Lock& lock, Moment now) {
+  if (bytes_ && stamp_of(lock.file()) == stamp_) return true;
   bool good = index(lock.file(), now);
-  if (const std::optional<std::uint64_t> torn = torn_at(lock.file())) {
+  if (const auto torn = torn_at(lock.file()); torn && !look_only_) {
     cut(lock.file(), *torn, path_);
     good = index(lock.file(), now);
   }
@@ -84,11 +99,23 @@ void TargetFile::see(const Lock& lock, Moment now) {
     throw Error(ErrorKind::local, "the file does not begin as an mbox does, with `From `",
                 printable(path_));
   }
+  std::vector<bool> stays;
+  for (const Entry& entry : entries_) stays.push_back(!is_half(entry));
   number(lock.file());
-  // Without it no UID would last.
-  if (!entries_.empty() && !based_) {
-    write_anew(std::vector<bool>(entries_.size(), true), true, now);
-  }
+  // Without X-IMAPbase no UID would last.
+  const bool lasts = entries_.empty() || (based_ && !mend_);
+  if (look_only_) return true;
+  if (lasts && std::ranges::find(stays, false) == stays.end()) return true;
+  write_anew(stays, !lasts, now);
+  return false;
+}
+
+/// A message that a killed process of ours did not write to its end, and whose UID was never given
+/// out. What others have edited has it all, or has no base before it.
+bool TargetFile::is_half(const Entry& entry) const {
+  const std::optional<Envelope::Base>& base = entries_.front().base;
+  return base && entry.ours && entry.form == Form::foreign && entry.uid &&
+         *entry.uid > base->last && entry.own_bytes < entry.claimed_bytes;
 }
 
 bool TargetFile::index(const files::File& file, Moment now) {
@@ -125,24 +152,30 @@ std::optional<std::uint64_t> TargetFile::torn_at(const files::File& file) const 
   const Entry& last = entries_.back();
   constexpr std::uint64_t kLeastHead = 80;
   if (last.form != Form::foreign) return std::nullopt;  // whole
-  if (last.end - last.content < kLeastHead) return last.offset;
-  const std::uint32_t noted = entries_.front().base ? entries_.front().base->last : 0;
-  const bool given_out = !last.uid || *last.uid <= noted;
-  if (given_out || last.size_bytes >= last.claimed_bytes) return std::nullopt;
-  return last.offset;
+  const bool torn = last.end - last.content < kLeastHead || is_half(last);
+  return torn ? std::optional(last.offset) : std::nullopt;
 }
 
 void TargetFile::number(const files::File& file) {
   dirty_.assign(entries_.size(), false);
-  const std::optional<Envelope::Base> base =
-      entries_.empty() ? std::nullopt : entries_.front().base;
+  std::optional<Envelope::Base> base = entries_.empty() ? std::nullopt : entries_.front().base;
+  // Any mail may arrive with such fields: what nobody here can have given is none.
+  if (base && base->last >= kSpent) base.reset();
+  const std::uint64_t highest = std::uint64_t{base ? base->last : 0} + entries_.size();
   based_ = base.has_value();
+  mend_ = false;
   const auto born = static_cast<std::uint32_t>(files::status_of(file, path_).st_mtim.tv_sec);
   validity_ = base ? base->validity : std::max(born, 1u);
   std::uint32_t last = 0;
-  for (Entry& entry : entries_) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    if (entry.uid && *entry.uid > highest) {
+      entry.uid.reset();
+      mend_ = true;
+    }
     // Mail that others added, or moved here with the UID it had elsewhere, follows the one before.
-    if (!entry.uid || *entry.uid <= last) entry.uid = last + 1;
+    dirty_[i] = !entry.uid || *entry.uid <= last;
+    if (dirty_[i]) entry.uid = last + 1;
     last = *entry.uid;
   }
   next_ = std::max(last, base ? base->last : 0) + 1;
@@ -181,9 +214,8 @@ std::string TargetFile::separator(const files::File& file) const {
 std::optional<std::vector<Uid>> TargetFile::append(const std::vector<Incoming>& batch, Moment now) {
   std::vector<Uid> uids;
   if (batch.empty()) return uids;
-  const std::optional<Lock> lock = Lock::try_take(path_, Lock::For::writing);
+  const std::optional<Lock> lock = lock_and_see(now);
   if (!lock) return std::nullopt;
-  see(*lock, now);
   const files::File& file = lock->file();
   const std::uint64_t before = stamp_.bytes;
   std::vector<Entry> added;
@@ -262,10 +294,20 @@ std::optional<std::vector<Uid>> TargetFile::append(const std::vector<Incoming>& 
 bool TargetFile::learn_keywords(const Flags& flags) {
   if (flags.keywords.empty()) return false;
   Flags known;
-  for (const std::string& word : keywords_) known.add_keyword(word);
-  const std::vector<std::string> fresh = flags.minus(known).keywords;
-  keywords_.insert(keywords_.end(), fresh.begin(), fresh.end());
-  return !fresh.empty();
+  std::size_t bytes = 0;
+  for (const std::string& word : keywords_) {
+    known.add_keyword(word);
+    bytes += word.size() + 1;
+  }
+  bool any = false;
+  for (std::string& word : flags.minus(known).keywords) {
+    bytes += word.size() + 1;
+    // So many can be read back; what is beyond is kept at its message only.
+    if (keywords_.size() >= mail::kMaxKeywords || bytes > kMostListed) break;
+    keywords_.push_back(std::move(word));
+    any = true;
+  }
+  return any;
 }
 
 /// The list in the first message has them all.
@@ -330,11 +372,7 @@ void TargetFile::write_anew(const std::vector<bool>& stays, bool all_heads, Mome
 bool TargetFile::change_in_place(const files::File& file, std::size_t index) {
   const Entry& entry = entries_[index];
   if (entry.form == Form::foreign) return false;
-  const auto most = std::min<std::uint64_t>(kMostHeader, entry.end - entry.content);
-  Decoder decoder(entry.form, entry.size_bytes);
-  std::string out;
-  decoder.feed(files::read_at(file, entry.content, static_cast<std::size_t>(most), path_), out);
-  const Envelope& envelope = decoder.envelope();
+  const Envelope envelope = own_envelope(*bytes_, entry);
   Head head;
   head.base = envelope.base();
   if (head.base) head.base->keywords = keywords_;
@@ -347,9 +385,8 @@ bool TargetFile::change_in_place(const files::File& file, std::size_t index) {
 
 bool TargetFile::change_flags(const std::vector<Uid>& uids, const Flags& flags, bool add,
                               Moment now) {
-  const std::optional<Lock> lock = Lock::try_take(path_, Lock::For::writing);
+  const std::optional<Lock> lock = lock_and_see(now);
   if (!lock) return false;
-  see(*lock, now);
   bool anew = false;
   for (const Uid uid : uids) {
     const std::optional<std::size_t> index = find(uid);
@@ -377,9 +414,8 @@ bool TargetFile::change_flags(const std::vector<Uid>& uids, const Flags& flags, 
 }
 
 bool TargetFile::remove(const std::vector<Uid>& uids, Moment now) {
-  const std::optional<Lock> lock = Lock::try_take(path_, Lock::For::writing);
+  const std::optional<Lock> lock = lock_and_see(now);
   if (!lock) return false;
-  see(*lock, now);
   std::vector<bool> stays(entries_.size(), true);
   bool any = false;
   for (const Uid uid : uids) {

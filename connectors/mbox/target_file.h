@@ -2,8 +2,9 @@
 // locks for as long as it lasts.
 //
 // UIDs are those of X-UID, UIDVALIDITY and the last UID those of X-IMAPbase in the first message,
-// as Dovecot and Pine keep them; so are the keywords there, of all messages. The last UID is written after a batch is whole and on the disk: of
-// what a killed process left behind it, a message that is not whole is cut off.
+// as Dovecot and Pine keep them; so are the keywords there, of all messages. The last UID is
+// written after a batch is whole and on the disk: of what a killed process left behind it, a
+// message that is not whole is cut off, also where other mail has come after it.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,9 @@ struct Incoming {
 
 class TargetFile {
  public:
-  explicit TargetFile(std::string path) : path_(std::move(path)) {}
+  /// Of what a link leads to: locks and a new file belong beside that.
+  explicit TargetFile(const std::string& path, bool look_only = false)
+      : path_(files::real_path(path)), look_only_(look_only) {}
 
   const std::string& path() const { return path_; }
   /// UIDVALIDITY and UIDNEXT by the beginning of the file, as far as that tells.
@@ -41,7 +44,7 @@ class TargetFile {
 
   // Each is false, or nothing, when another program holds a lock: try again.
 
-  /// Sees the file as it is now.
+  /// Sees the file as it is now. Where we only look, it may lack, and nothing in it is mended.
   bool refresh(Moment now);
   /// Adds a batch at the end, all of it or nothing.
   std::optional<std::vector<Uid>> append(const std::vector<Incoming>& batch, Moment now);
@@ -59,7 +62,9 @@ class TargetFile {
 
  private:
   files::Stamp stamp_of(const files::File& file) const;
-  void see(const Lock& lock, Moment now);
+  std::optional<Lock> lock_and_see(Moment now);
+  bool see(const Lock& lock, Moment now);
+  bool is_half(const Entry& entry) const;
   bool index(const files::File& file, Moment now);
   std::optional<std::uint64_t> torn_at(const files::File& file) const;
   void number(const files::File& file);
@@ -71,12 +76,14 @@ class TargetFile {
   bool change_in_place(const files::File& file, std::size_t index);
 
   std::string path_;
+  bool look_only_;
   std::shared_ptr<FileBytes> bytes_;
-  std::vector<Entry> entries_;  // every one with a UID
-  std::vector<bool> dirty_;     // whose flags in the file are not those of its entry
+  std::vector<Entry> entries_;         // every one with a UID
+  std::vector<bool> dirty_;            // whose flags in the file are not those of its entry
   std::vector<std::string> keywords_;  // of all
   std::uint32_t validity_ = 0, next_ = 1;
   bool based_ = false;  // the first message has X-IMAPbase
+  bool mend_ = false;   // the file has UIDs that cannot be
   files::Stamp stamp_;
 };
 

@@ -1,6 +1,7 @@
 #include "connectors/mbox/tree.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -49,6 +50,14 @@ std::string file_name(const std::string& level, bool top) {
   return out;
 }
 
+/// Two files may spell one name: each is a folder.
+void add_file(std::vector<std::string> levels, const std::string& path,
+              std::map<FolderName, std::string>& out) {
+  const std::string last = levels.back();
+  for (int copy = 2; !out.emplace(FolderName(levels), path).second; ++copy)
+    levels.back() = fmt::format("{} ({})", last, copy);
+}
+
 }  // namespace
 
 bool Tree::exists() const { return files::status_of(path_).has_value(); }
@@ -73,17 +82,13 @@ void Tree::add_below(const std::string& directory, const std::vector<std::string
       // As Apple Mail exports a folder.
       if (entry.name.ends_with(kMbox) && is_mbox(path + "/mbox") &&
           files::status_of(path + "/mbox")) {
-        out.emplace(FolderName(std::move(here)), path + "/mbox");
+        add_file(std::move(here), path + "/mbox", out);
         continue;
       }
       add_below(path, here, depth + 1, out);
     } else if (is_mbox(path)) {
-      if (!out.emplace(FolderName(std::move(here)), path).second) {
-        // Two files of one name: each is a folder.
-        here = levels;
-        here.push_back(files::unescape_level(entry.name));
-        out.emplace(FolderName(std::move(here)), path);
-      }
+      if (out.contains(FolderName(here))) here.back() = files::unescape_level(entry.name);
+      add_file(std::move(here), path, out);
     }
     if (out.size() > kMostFolders) {
       throw Error(ErrorKind::local, "too many folders", printable(path_));
@@ -118,8 +123,10 @@ std::vector<FolderInfo> Tree::describe(const std::map<FolderName, std::string>& 
 std::optional<std::string> Tree::find(const FolderName& folder) const {
   const std::map<FolderName, std::string> all = files();
   const auto at = all.find(folder);
-  if (at == all.end()) return std::nullopt;
-  return at->second;
+  if (at != all.end()) return at->second;
+  if (is_one_file() || folder.empty()) return std::nullopt;
+  const std::string usual = path_for(folder);  // a name that was shortened cannot be read back
+  return files::status_of(usual) ? std::optional(usual) : std::nullopt;
 }
 
 Tree::Notes Tree::notes() const {

@@ -27,6 +27,7 @@ struct Answer {
   int status = ARES_SUCCESS;
   std::multimap<unsigned, std::string> hosts;  // by preference
   bool null_mx = false;                        // RFC 7505
+  bool no_host = false;                        // a name that is none
 };
 
 /// c-ares 1.18 needs its library set up once a process, before any thread uses it.
@@ -43,6 +44,8 @@ void take_answer(void* context, int status, int, unsigned char* bytes, int lengt
     const std::string host = mx->host;
     if (host.empty() || host == ".") {
       answer.null_mx = true;
+    } else if (host.contains('/')) {
+      answer.no_host = true;  // it would be taken for the path of a socket
     } else {
       answer.hosts.emplace(mx->priority, host);
     }
@@ -108,6 +111,8 @@ std::vector<std::string> hosts_of(const std::string& domain, const std::string& 
     fail(ErrorKind::transient, domain, ares_strerror(answer.status));
   if (answer.hosts.empty() && answer.null_mx)
     fail(ErrorKind::rejected, domain, "it takes no mail (null MX)");
+  if (answer.hosts.empty() && answer.no_host)
+    fail(ErrorKind::rejected, domain, "what it names is no host");
   if (answer.hosts.empty()) return {domain};
   // RFC 5321 5.1: those of equal preference in random order, to spread the load.
   std::vector<std::string> hosts;

@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "connectors/header_fields.h"
@@ -97,8 +98,23 @@ class Fetcher {
     }
     if (got.come_again)
       throw session_.error(ErrorKind::transient, "RETR was refused: " + got.refusal);
-    const StatusLine listed = co_await session_.ask(list(message.entry.number));
-    co_await sink_.missing(message.key, !listed.ok(), std::move(got.refusal));
+    const bool gone = !(co_await numbers()).contains(message.entry.number);
+    co_await sink_.missing(message.key, gone, std::move(got.refusal));
+  }
+
+  /// -ERR may be about anything: the listing says what is there. Asked once: nothing comes or goes
+  /// while a session lasts (RFC 1939 section 8).
+  Task<std::set<std::uint32_t>> numbers() {
+    if (!numbers_) {
+      co_await session_.send(list());
+      const StatusLine status = co_await session_.status(Reply::multi);
+      if (!status.ok())
+        throw session_.error(ErrorKind::transient, "LIST was refused: " + words(status));
+      numbers_.emplace();
+      co_await session_.listing(
+          [this](std::string_view line) { numbers_->insert(parse_list_item(line).number); });
+    }
+    co_return *numbers_;
   }
 
   Task<void> deliver(const Wanted& wanted, Retrieved got) {
@@ -172,6 +188,7 @@ class Fetcher {
   SpoolFactory& spool_;
   MessageSink& sink_;
   std::vector<Wanted> again_;
+  std::optional<std::set<std::uint32_t>> numbers_;
 };
 
 }  // namespace

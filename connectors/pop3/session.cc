@@ -39,15 +39,22 @@ Error Session::error(ErrorKind kind, const std::string& message) const {
 
 Task<void> Session::fill() {
   assert(begin_ == end_);
-  begin_ = end_ = 0;
+  co_await fill_more();
+}
+
+Task<void> Session::fill_more() {
+  const std::string_view rest = unread();
+  std::ranges::copy(rest, buffer_.get());
+  begin_ = 0;
+  end_ = rest.size();
   std::size_t count = 0;
   try {
-    count = co_await stream_->read(std::span<char>(buffer_.get(), kBufferBytes));
+    count = co_await stream_->read(std::span<char>(buffer_.get() + end_, kBufferBytes - end_));
   } catch (const Error& failure) {
     throw failure.in(where_);
   }
   if (count == 0) throw error(ErrorKind::transient, "the server closed the connection");
-  end_ = count;
+  end_ += count;
 }
 
 void Session::check_unasked() {
@@ -136,14 +143,20 @@ Task<void> Session::body(DotDecoder& decoder, std::string& out) {
   begin_ += decoder.feed(unread(), out);
   if (!decoder.done()) co_return;
   in_reply_ = false;
-  check_end(decoder);
+  co_await check_end(decoder);
 }
 
 /// A sloppy end is believed only if what follows fits: the next reply, or nothing.
-void Session::check_end(const DotDecoder& decoder) const {
-  if (decoder.strict_end() || unread().empty()) return;
-  const char next = unread().front();
-  if (due_ > 0 && (next == '+' || next == '-')) return;
+Task<void> Session::check_end(const DotDecoder& decoder) {
+  if (decoder.strict_end()) co_return;
+  constexpr std::string_view kOk = "+OK", kErr = "-ERR";
+  const auto begins = [this](std::string_view word) {
+    return word.starts_with(unread().substr(0, word.size()));
+  };
+  // Where replies are due something will come: a part of a word decides nothing.
+  while (due_ > 0 && unread().size() < kErr.size() && (begins(kOk) || begins(kErr)))
+    co_await fill_more();
+  if (unread().empty() || (due_ > 0 && (begins(kOk) || begins(kErr)))) co_return;
   throw error(ErrorKind::protocol,
               "a message has a dot alone on a line, and it cannot be told whether it ends there");
 }

@@ -70,8 +70,10 @@ class Session {
   std::string_view unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
   void consume_to(std::string_view rest) { begin_ = end_ - rest.size(); }
   Task<void> fill();
+  /// Reads on behind what is unread, which is not much.
+  Task<void> fill_more();
   void check_unasked();
-  void check_end(const DotDecoder& decoder) const;
+  Task<void> check_end(const DotDecoder& decoder);
   Task<void> write(std::string wire, std::size_t replies, bool secret);
 
   std::unique_ptr<net::Stream> stream_;

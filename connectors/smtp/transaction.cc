@@ -181,8 +181,9 @@ class Transaction {
   Task<void> send_chunks() {
     std::string out;
     const auto write = [this, &out](std::string_view bytes) -> Task<void> {
+      if (early_) co_return;
       out += bytes;
-      if (out.size() <= kChunk || early_) co_return;
+      if (out.size() <= kChunk) co_return;
       const std::string last(1, out.back());
       out.pop_back();
       co_await send_chunk(out);

@@ -166,8 +166,8 @@ TEST_CASE("a refused message is asked for again alone, after the others") {
                 "C: RETR 1\nC: RETR 2\nC: RETR 3\nC: RETR 4\n"
                 "S: -ERR internal error\nS: -ERR broken\nS: -ERR gone\nS: +OK\nS: d\nS: .\n"
                 "C: RETR 1\nS: +OK\nS: a\nS: .\n"
-                "C: RETR 2\nS: -ERR cannot read it\nC: LIST 2\nS: +OK 2 1\n"
-                "C: RETR 3\nS: -ERR no such message\nC: LIST 3\nS: -ERR no such message\n"
+                "C: RETR 2\nS: -ERR cannot read it\nC: LIST\nS: +OK\nS: 1 1\nS: 2 1\nS: 4 1\nS: .\n"
+                "C: RETR 3\nS: -ERR no such message\n"
                 "C: QUIT\nS: +OK\n")});
   const Fetched fetched = fetch_all(dialogue);
   CHECK(keys(fetched.sink) == std::vector<std::string>{"d", "a"});
@@ -180,10 +180,10 @@ TEST_CASE("a refused message is asked for again alone, after the others") {
 }
 
 TEST_CASE("a message without bytes, where LIST promises some, is none") {
-  Dialogue dialogue(
-      {maildrop({"100", "0"},
-                "C: RETR 1\nC: RETR 2\nS: +OK\nS: .\nS: +OK\nS: .\n"
-                "C: RETR 1\nS: +OK\nS: .\nC: LIST 1\nS: +OK 1 100\nC: QUIT\nS: +OK\n")});
+  Dialogue dialogue({maildrop(
+      {"100", "0"},
+      "C: RETR 1\nC: RETR 2\nS: +OK\nS: .\nS: +OK\nS: .\n"
+      "C: RETR 1\nS: +OK\nS: .\nC: LIST\nS: +OK\nS: 1 100\nS: 2 0\nS: .\nC: QUIT\nS: +OK\n")});
   const Fetched fetched = fetch_all(dialogue);
   CHECK(keys(fetched.sink) == std::vector<std::string>{"b"});
   REQUIRE(fetched.sink.missed.size() == 1);
@@ -236,6 +236,27 @@ TEST_CASE("a lone dot after a bare LF is no end if more follows that is no reply
   REQUIRE(fetched.error);
   CHECK(fetched.error->kind() == ErrorKind::protocol);
   CHECK(fetched.sink.messages.empty());
+}
+
+TEST_CASE("a line of dashes behind a lone dot is no reply, however it is split") {
+  Dialogue dialogue({maildrop(
+      {"1", "1"},
+      "C: RETR 1\nC: RETR 2\nS: +OK\nS: a\\n.\nS: --boundary\nS: .\nS: +OK\nS: b\nS: .\n")});
+  dialogue.pipe.read_chunk = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{100000});
+  const Fetched fetched = fetch_all(dialogue);
+  REQUIRE(fetched.error);
+  CHECK(fetched.error->kind() == ErrorKind::protocol);
+  CHECK(fetched.sink.messages.empty());
+}
+
+TEST_CASE("a message that the server lists is there, whatever it says of it alone") {
+  Dialogue dialogue({maildrop({"1"},
+                              "C: RETR 1\nS: -ERR storage failed\nC: RETR 1\nS: -ERR storage "
+                              "failed\nC: LIST\nS: +OK\nS: 1 1\nS: .\nC: QUIT\nS: +OK\n")});
+  const Fetched fetched = fetch_all(dialogue);
+  REQUIRE(fetched.sink.missed.size() == 1);
+  CHECK_FALSE(fetched.sink.missed[0].gone);
+  CHECK(fetched.sink.missed[0].reason == "-ERR storage failed");
 }
 
 TEST_CASE("a server that only knows bare LF is understood") {

@@ -132,6 +132,8 @@ TEST_CASE("no line end that a server might read in another way leaves a message 
   for (std::size_t size = 1; size <= 6; ++size) {
     CHECK(dotted("a\n.\nb\n", size) == "a\r\n..\r\nb\r\n.\r\n");
     CHECK(dotted("a\r", size) == "a\r\n.\r\n");
+    CHECK(dotted("a\r.\r\nMAIL\r\r\n", size) == "a\r\n..\r\nMAIL\r\n\r\n.\r\n");
+    CHECK(dotted("\r.\rb", size) == "\r\n..\r\nb\r\n.\r\n");
   }
 }
 

@@ -8,6 +8,7 @@
 #include "connectors/net/memory_stream.h"
 #include "connectors/smtp/codec/trace.h"
 #include "connectors/smtp/relay.h"
+#include "connectors/smtp/session.h"
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
 #include "engine/async/task_group.h"
@@ -313,6 +314,34 @@ TEST_CASE(
       Dialogue({hello + open + "CHUNK\nCUT\n"}).send("lmtp://mail.example", {kLetter}).at(0)));
 }
 
+namespace {
+
+/// A line whose turn to write comes late.
+class LateStream final : public net::Stream {
+ public:
+  Task<std::size_t> read(std::span<char>) override { co_return 0; }
+  Task<void> write(std::vector<std::string_view>) override {
+    co_await sleep_for(std::chrono::hours(1));
+    ++written;
+  }
+  Task<void> start_tls(net::TlsOptions, std::size_t) override { co_return; }
+  bool encrypted() const override { return false; }
+  std::string channel_binding(std::string_view) const override { return {}; }
+  Task<void> close() override { co_return; }
+  int written = 0;
+};
+
+}  // namespace
+
+TEST_CASE("waiting for a turn to write is no silence of the server") {
+  ManualExecutor executor;
+  auto stream = std::make_unique<LateStream>();
+  const LateStream& line = *stream;
+  smtp::Session session(std::move(stream), "target", std::chrono::seconds(1));
+  block_on(executor, session.send_bytes("text"));
+  CHECK(line.written == 1);
+}
+
 TEST_CASE("what cannot be sent is not, and the session goes on") {
   Dialogue dialogue({"S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250-SIZE 400\nS: 250 PIPELINING\n"});
   const std::string circled =
@@ -339,8 +368,9 @@ TEST_CASE("MX hosts are tried in order, TLS is taken when it is offered and requ
 TEST_CASE("an address that is not ASCII is said by SMTPUTF8, or not at all") {
   const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\n";
   const std::string letter = "C: DATA\nS: 354 go\nTEXT\nS: 250 c\n";
-  Dialogue with({hello + "S: 250 SMTPUTF8\nC: MAIL FROM:<ann@old.example> SMTPUTF8\nS: 250 a\n"
-                         "C: RCPT TO:<bøb@new.example>\nS: 250 b\n" +
+  Dialogue with({hello +
+                 "S: 250 SMTPUTF8\nC: MAIL FROM:<ann@old.example> SMTPUTF8\nS: 250 a\n"
+                 "C: RCPT TO:<bøb@new.example>\nS: 250 b\n" +
                  letter});
   with.recipient = "bøb@new.example";
   CHECK(is<Delivered>(with.send(kPlain, {kLetter}).at(0)));
@@ -359,9 +389,9 @@ TEST_CASE("with DSN nobody is told of a message that moves, and its name is the 
     std::snprintf(digits, sizeof digits, "%02x", hash[i]);
     id += digits;
   }
-  const std::string envelope = "C: MAIL FROM:<ann@old.example> RET=HDRS ENVID=" +
-                               smtp::loop_token("bob@new.example") + "." + id +
-                               "\nS: 250 a\nC: RCPT TO:<bob@new.example> NOTIFY=NEVER\n";
+  const std::string envelope =
+      "C: MAIL FROM:<ann@old.example> RET=HDRS ENVID=" + smtp::loop_token("bob@new.example") + "." +
+      id + "\nS: 250 a\nC: RCPT TO:<bob@new.example> NOTIFY=NEVER\n";
   const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250 DSN\n";
   for (const char* end : {"S: 250 b\nC: DATA\nS: 354 go\nTEXT\nS: 250 c\n", "S: 450 later\n"}) {
     Dialogue dialogue({hello + envelope + end});
@@ -372,12 +402,12 @@ TEST_CASE("with DSN nobody is told of a message that moves, and its name is the 
 
 TEST_CASE("a server that takes so many messages a connection gets no more") {
   const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250-PIPELINING\nS: 250 ";
-  Dialogue two({hello + "LIMITS RCPTMAX=100 MAILMAX=2\n" + taken("S: 250 a\n") +
-                taken("S: 250 b\n")});
+  Dialogue two(
+      {hello + "LIMITS RCPTMAX=100 MAILMAX=2\n" + taken("S: 250 a\n") + taken("S: 250 b\n")});
   CHECK(two.send(kPlain, {kLetter}).size() == 1);
   CHECK_FALSE(two.over);
-  Dialogue again({hello + "LIMITS RCPTMAX=100 MAILMAX=2\n" + taken("S: 250 a\n") +
-                  taken("S: 250 b\n")});
+  Dialogue again(
+      {hello + "LIMITS RCPTMAX=100 MAILMAX=2\n" + taken("S: 250 a\n") + taken("S: 250 b\n")});
   CHECK(again.send(kPlain, {kLetter, kLetter}).size() == 2);
   CHECK(again.over);
   Dialogue closing({greeted(taken("S: 421 closing\n"))});
@@ -386,8 +416,11 @@ TEST_CASE("a server that takes so many messages a connection gets no more") {
 }
 
 TEST_CASE("OAuth: a refused token's reason is heard, and another token is tried once") {
-  const std::string login =
-      "C: AUTH XOAUTH2 " + base64_encode("user=ann\x01" "auth=Bearer pa$$word\x01\x01") + "\n";
+  const std::string login = "C: AUTH XOAUTH2 " +
+                            base64_encode(
+                                "user=ann\x01"
+                                "auth=Bearer pa$$word\x01\x01") +
+                            "\n";
   const std::string refusal =
       "S: 334 " + base64_encode("{\"status\":\"401\"}") + "\nC: \nS: 535 5.7.8 no\n";
   const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250 AUTH XOAUTH2 PLAIN\n";
@@ -407,8 +440,9 @@ TEST_CASE("OAuth: a refused token's reason is heard, and another token is tried 
 TEST_CASE("OAuth: a token that is too long for a command line waits for the server's challenge") {
   const std::string hello = "S: 220 hi\nC: EHLO us\nS: 250-mx\nS: 250 AUTH XOAUTH2\n";
   const std::string url = "smtps://" + std::string(400, 'a') + "@mail.example?auth=xoauth2";
-  const std::string response =
-      base64_encode("user=" + std::string(400, 'a') + "\x01" "auth=Bearer pa$$word\x01\x01");
+  const std::string response = base64_encode("user=" + std::string(400, 'a') +
+                                             "\x01"
+                                             "auth=Bearer pa$$word\x01\x01");
   Dialogue dialogue({hello + "C: AUTH XOAUTH2\nS: 334 \nC: " + response +
                      "\nS: 235 yes\nC: EHLO us\nS: 250 mx\n"});
   CHECK(dialogue.send(url, {}).empty());

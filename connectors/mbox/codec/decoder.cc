@@ -9,7 +9,7 @@
 namespace postferry::mbox {
 namespace {
 
-constexpr std::size_t kMostFields = 64 << 10;
+constexpr std::size_t kMostFields = 1 << 20;
 constexpr std::size_t kMostName = 32;
 /// As we write them, in this order, at the top.
 constexpr std::array<std::string_view, 5> kOurs{"x-imapbase", "x-uid", "status", "x-status",

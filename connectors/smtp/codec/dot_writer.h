@@ -13,8 +13,8 @@ namespace postferry::smtp {
 /// Longest line that every server takes, without its end (RFC 5321 4.5.3.1.6).
 inline constexpr std::size_t kMaxTextLine = 998;
 
-/// Doubles the dot at a line's beginning. A bare LF becomes CRLF: no server may be left to guess
-/// where a line, or the message, ends. Every other byte stays.
+/// Doubles the dot at a line's beginning. A bare LF and a bare CR become CRLF: no server may be
+/// left to guess where a line, or the message, ends (RFC 5321 2.3.8). Every other byte stays.
 class DotWriter {
  public:
   /// Appends to `out` what `bytes`, the next part of the message, look like on the wire.
@@ -23,6 +23,8 @@ class DotWriter {
   void end(std::string& out);
 
  private:
+  void end_line(std::string& out);
+
   char last_ = '\n';  // before the first byte we are at a line's beginning
   bool line_begins_ = true;
 };
