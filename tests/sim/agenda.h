@@ -33,6 +33,7 @@ class Agenda {
     executor_.run_until([this] { return events_.empty(); });
   }
   bool empty() const { return events_.empty(); }
+  std::size_t size() const { return events_.size(); }
 
  private:
   using Key = std::pair<TimePoint, std::uint64_t>;

@@ -77,6 +77,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   if (!copies.comparable || copies.touched || copies.taken > 0 || copies.owners > 0 ||
       copies.gone > 0 || found != copies.source)
     return "";
+  // Nobody has heard of the change.
+  if (copies.reflagged && world.source && !world.source->profile.tells_flag_changes()) return "";
   // What is found again without its row counts as somebody else's: its flags are let alone, and
   // nothing tells equal ones apart.
   if (copies.lost && (copies.reflagged || copies.source > 1)) return "";

@@ -26,6 +26,9 @@ class Dice {
   std::chrono::milliseconds ms_below(std::uint64_t n) {
     return std::chrono::milliseconds(below(n));
   }
+  /// Others, thrown without any trace in these: what is added to a schedule later takes its chance
+  /// from there, and the seeds of before keep their meaning.
+  Dice fork() const { return Dice(state_ ^ 0x5851f42d4c957f2d); }
 
  private:
   std::uint64_t state_;

@@ -21,8 +21,7 @@ Disk::Disk(std::string name) : name_(std::move(name)), vfs_(make_vfs(*this)) {
 }
 
 Disk::~Disk() {
-  dead_ = true;
-  kept_.drop();
+  drop_connection();
   sqlite3_vfs_unregister(vfs_.get());
 }
 
@@ -50,11 +49,19 @@ Disk::Files Disk::contents() const {
   return files;
 }
 
+void Disk::set_cold(bool cold) {
+  if (cold) drop_connection();
+  cold_ = cold;
+}
+
+/// Its log is on the disk already, or not to be there.
+void Disk::drop_connection() {
+  dead_ = true;
+  kept_.drop();
+}
+
 KeptConnection* Disk::start() {
-  if (std::exchange(stale_, false) || cold_) {
-    dead_ = true;
-    kept_.drop();
-  }
+  if (std::exchange(stale_, false) || cold_) drop_connection();
   dead_ = false;
   for (auto& [name, file] : files_)
     for (File::Shared& shared : file->shared) std::fill_n(shared.bytes.get(), shared.size, '\0');

@@ -38,7 +38,7 @@ class Disk {
   /// it may be that of the one before. It is not after a power cut or where the disk was full, nor
   /// on a disk that is told to be cold: then the process opens its files itself.
   KeptConnection* start();
-  void set_cold(bool cold) { cold_ = cold; }
+  void set_cold(bool cold);
   /// The process is gone: what is still open writes into the void from now on.
   void kill() { dead_ = true; }
   /// The same, and of what was not synced each sector may be lost.
@@ -78,6 +78,8 @@ class Disk {
   void sync(File& file);
 
  private:
+  void drop_connection();
+
   std::string name_;
   std::unique_ptr<sqlite3_vfs> vfs_;
   std::map<std::string, std::shared_ptr<File>> files_;

@@ -7,8 +7,40 @@
 
 namespace postferry::sim {
 
+namespace {
+
+/// So that what is told stays above 1, however far behind it is.
+constexpr std::uint64_t kWrongFrom = 100;
+
+}  // namespace
+
 std::uint64_t ImapSession::highest_modseq(const MailFolder& folder) const {
-  return profile_.tracks_nothing ? 1 : folder.highest_modseq;
+  if (profile_.tracks_nothing) return 1;
+  const std::uint64_t highest = folder.highest_modseq;
+  switch (profile_.modseq) {
+    case Modseq::exact:
+      return highest;
+    case Modseq::behind:
+      return kWrongFrom + highest - 3;
+    case Modseq::arrivals:
+      return kWrongFrom + folder.uid_next;
+    case Modseq::still:
+      return kWrongFrom;
+    case Modseq::erratic:
+      return kWrongFrom + highest - server_.more.below(std::min<std::uint64_t>(highest, 8));
+  }
+  return highest;
+}
+
+std::uint64_t ImapSession::modseq(const Mail& mail) const {
+  switch (profile_.modseq) {
+    case Modseq::exact:
+      return mail.modseq;
+    case Modseq::arrivals:
+      return kWrongFrom + mail.uid;
+    default:
+      return kWrongFrom + mail.modseq;
+  }
 }
 
 std::string ImapSession::status_line(const MailFolder& folder,

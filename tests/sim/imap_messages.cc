@@ -167,7 +167,7 @@ void ImapSession::fetch(const ClientCommand& command) {
   for (std::size_t i = 0; i < view_.size(); ++i) {
     if (!set->contains(view_[i])) continue;
     const Mail* mail = folder_->find(view_[i]);
-    if (!mail || mail->modseq <= since) continue;
+    if (!mail || (since > 0 && modseq(*mail) <= since)) continue;
     // What is asked for alone, it gives.
     if (bodies && profile_.skips_fetch && command.arguments[0].text != std::to_string(view_[i]) &&
         dice.one_in(6))

@@ -16,7 +16,12 @@ namespace postferry::sim {
 class ImapServer {
  public:
   ImapServer(Mailstore& store, Profile profile, Agenda& agenda, Dice& dice, Trace& trace)
-      : store(store), profile(std::move(profile)), agenda(agenda), dice(dice), trace(trace) {}
+      : store(store),
+        profile(std::move(profile)),
+        agenda(agenda),
+        dice(dice),
+        more(dice.fork()),
+        trace(trace) {}
   ImapServer(const ImapServer&) = delete;
   ImapServer& operator=(const ImapServer&) = delete;
 
@@ -27,6 +32,7 @@ class ImapServer {
   const Profile profile;
   Agenda& agenda;
   Dice& dice;
+  Dice more;  // for habits that came later: older seeds keep their meaning
   Trace& trace;
 
   Misfortune misfortune;

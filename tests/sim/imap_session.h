@@ -45,6 +45,7 @@ class ImapSession final : public Served, public std::enable_shared_from_this<Ima
   void select(const ClientCommand& command, bool examine);
   void create(const ClientCommand& command);
   std::uint64_t highest_modseq(const MailFolder& folder) const;
+  std::uint64_t modseq(const Mail& mail) const;
   std::string status_line(const MailFolder& folder, const std::vector<std::string>& items) const;
 
   // Messages: imap_messages.cc.

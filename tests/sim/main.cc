@@ -96,14 +96,7 @@ class Swarm {
 
   void play(const Orders& orders) {
     Report report = play_once(orders);
-    // One in a hundred is played again, each process opening its journal itself this time, and must
-    // go the same way.
-    if (orders.seed % 100 == 0) {
-      disk_.set_cold(true);
-      if (play_once(orders).trace != report.trace)
-        report.trouble += " the second time it went another way";
-      disk_.set_cold(false);
-    }
+    if (orders.seed % 100 == 0) report.trouble += play_again(orders, report.trace);
     if (hashes_) fmt::print("{} {:016x}\n", orders.seed, report.trace);
     ++played_;
     sum_.runs += report.runs;
@@ -129,6 +122,23 @@ class Swarm {
   }
 
  private:
+  /// Each process opens its journal itself this time. It must go the same way, and leave nothing in
+  /// memory: what lives as long as the program was made the first time.
+  std::string play_again(const Orders& orders, std::uint64_t trace) {
+    disk_.set_cold(true);
+    disk_.reset(image_);
+    const std::size_t before = live_blocks();
+    const bool same = play_once(orders).trace == trace;
+    disk_.reset(image_);
+    const std::size_t after = live_blocks();
+    disk_.set_cold(false);
+    std::string trouble;
+    if (!same) trouble = " the second time it went another way";
+    if (after != before)
+      trouble += fmt::format(" {} blocks of memory before it and {} after it", before, after);
+    return trouble;
+  }
+
   Report play_once(const Orders& orders) {
     return orders.relay ? run_relay_schedule(orders, disk_, image_)
                         : run_schedule(orders, disk_, image_);

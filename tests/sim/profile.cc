@@ -2,6 +2,7 @@
 #include "tests/sim/profile.h"
 
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace postferry::sim {
@@ -203,6 +204,17 @@ Profile random_profile(Dice& dice) {
   p.max_sessions = 1 + dice.below(6);
   if (!p.offers("UIDPLUS")) p.guarantee = Guarantee::twins_remain;
   return p;
+}
+
+Profile with_wrong_modseq(Profile profile, Dice& dice) {
+  constexpr std::pair<Modseq, const char*> kWrong[] = {{Modseq::behind, "behind"},
+                                                       {Modseq::arrivals, "of arrivals"},
+                                                       {Modseq::still, "still"},
+                                                       {Modseq::erratic, "erratic"}};
+  const auto& [modseq, words] = kWrong[dice.below(std::size(kWrong))];
+  profile.modseq = modseq;
+  profile.name += std::string(" (HIGHESTMODSEQ ") + words + ")";
+  return profile;
 }
 
 }  // namespace postferry::sim

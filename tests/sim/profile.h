@@ -20,6 +20,15 @@ enum class Guarantee {
   once_or_more,  // equal messages are folded into one
 };
 
+/// What a server that offers CONDSTORE tells as HIGHESTMODSEQ.
+enum class Modseq {
+  exact,
+  behind,    // what it was some changes ago
+  arrivals,  // rises with new mail only
+  still,     // never changes
+  erratic,   // any of the last values, so that it falls now and then
+};
+
 struct Profile {
   std::string name;
   std::string greeting;
@@ -46,11 +55,16 @@ struct Profile {
   bool skips_fetch = false;      // leaves one out now and then
   bool wrong_sizes = false;      // RFC822.SIZE is the store's, not the message's
   bool tracks_nothing = false;   // HIGHESTMODSEQ is 1 whatever happens
+  Modseq modseq = Modseq::exact;
   std::size_t command_octets = 64 << 10;
   std::size_t max_sessions = 10;
   Guarantee guarantee = Guarantee::exact;
 
   bool offers(std::string_view capability) const;
+  /// False: all its numbers may be as they were though flags have changed. Nobody can know then
+  /// without reading all flags each time; what is promised of such a source is that every message
+  /// crosses once, as it was at some time, and that flags which stay as they are arrive.
+  bool tells_flag_changes() const { return modseq == Modseq::exact || modseq == Modseq::behind; }
 };
 
 /// The known ones, in a fixed order; the first is Dovecot.
@@ -58,5 +72,7 @@ std::span<const Profile> profiles();
 /// One of them by name (throws std::invalid_argument), or for "random" a mixture.
 Profile profile_named(std::string_view name, Dice& dice);
 Profile random_profile(Dice& dice);
+/// The same server, but its HIGHESTMODSEQ is wrong: above 1, and never above the true one.
+Profile with_wrong_modseq(Profile profile, Dice& dice);
 
 }  // namespace postferry::sim

@@ -150,6 +150,8 @@ End run_program(Outside& outside, const Start& start) {
   }
   const bool died = !end.ledger && !end.thrown;
   process.reset();
+  if (!died && outside.executor.timers() != outside.agenda.size())
+    end.trouble = "timers were left behind";
   outside.agenda.outlive_crash();
   if (!died && outside.network.open_streams() != 0) end.trouble = "connections were left open";
   return end;

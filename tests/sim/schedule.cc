@@ -33,6 +33,11 @@ void somebody_acts(World& world, const std::string& name) {
   }
 }
 
+void perhaps_rename_uidls(World& world) {
+  const bool named = world.pop3 && world.pop3->profile.uidl == Pop3Profile::Uidl::unique;
+  if (named && world.more.one_in(8)) world.rename_uidls();
+}
+
 class Schedule {
  public:
   Schedule(const Orders& orders, Disk& disk, const Disk::Files& image)
@@ -58,12 +63,18 @@ class Schedule {
     return profiles()[dice_.below(profiles().size())];
   }
 
+  Profile perhaps_wrong(Profile profile) {
+    const bool tracks = profile.offers("CONDSTORE") && !profile.tracks_nothing;
+    if (!tracks || !world_.more.one_in(8)) return profile;
+    return with_wrong_modseq(std::move(profile), world_.more);
+  }
+
   void set_up() {
     const bool pop3 = dice_.one_in(5);
     if (pop3) {
       world_.open_source(random_pop3_profile(dice_));
     } else {
-      world_.open_source(some_profile());
+      world_.open_source(perhaps_wrong(some_profile()));
     }
     world_.open_target(some_profile());
     CrossingOptions& options = world_.options;
@@ -157,6 +168,7 @@ class Schedule {
 
   /// Between runs: indexes are rebuilt, backups put back.
   void trouble_servers() {
+    perhaps_rename_uidls(world_);
     // What is removed from the source has no way back from a backup of the target.
     const bool restorable = !world_.options.remove_after;
     if (dice_.one_in(12) && !world_.from_pop3()) {
@@ -271,6 +283,7 @@ void calm_runs(World& world, Report& report) {
   if (report.trouble.empty() && !world.names.empty()) {
     for (std::uint64_t n = world.dice.below(4); n > 0; --n)
       somebody_acts(world, world.names[world.dice.below(world.names.size())]);
+    perhaps_rename_uidls(world);
     calm_run(world, report, "the run after changes");
   }
   if (report.trouble.empty()) {

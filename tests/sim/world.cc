@@ -20,7 +20,12 @@ std::string spelled(const Profile& profile, const std::string& name) {
 }  // namespace
 
 World::World(std::uint64_t seed, bool loud, Disk& the_disk)
-    : dice(seed), agenda(executor), network(agenda, dice, trace), disk(the_disk), letters(dice) {
+    : dice(seed),
+      more(dice.fork()),
+      agenda(executor),
+      network(agenda, dice, trace),
+      disk(the_disk),
+      letters(dice) {
   trace.set_loud(loud);
   source_store.make("INBOX");
   target_store.make("INBOX");
@@ -159,6 +164,13 @@ void World::restore_source(const std::string& name) {
   rename(name, true);
 }
 
+void World::rename_uidls() {
+  std::deque<Mail>& mails = source_folder("INBOX").mails;
+  uidls_ += mails.size();
+  for (std::size_t i = 0; i < mails.size(); ++i) mails[i].uidl = fmt::format("n{}", uidls_ - i);
+  rename("INBOX", true);
+}
+
 void World::restore_target(const std::string& name) {
   if (!dice.one_in(2)) return restore_target_folder(name);
   for (const std::string& each : names) restore_target_folder(each);
@@ -177,9 +189,9 @@ void World::restore_target_folder(const std::string& name) {
 bool World::delivery_would_hide(const std::string& name) {
   const bool passed_over =
       source && source->profile.offers("CONDSTORE") && !source->profile.tracks_nothing;
-  const auto below = [this](const std::string& each, std::uint32_t more) {
+  const auto below = [this](const std::string& each, std::uint32_t rise) {
     const MailFolder* folder = target_folder(each);
-    return renamed[each].restored && folder && folder->uid_next + more < renamed[each].next_before;
+    return renamed[each].restored && folder && folder->uid_next + rise < renamed[each].next_before;
   };
   return passed_over && below(name, 0) && !below(name, 1) &&
          std::ranges::none_of(

@@ -53,6 +53,8 @@ struct World {
   /// A backup is put back that lacks the last messages; at the target perhaps of all folders.
   void restore_source(const std::string& name);
   void restore_target(const std::string& name);
+  /// All messages get other UIDLs, in another order by name.
+  void rename_uidls();
   /// One delivery more to a restored target folder, and nobody can tell: all its numbers are as
   /// they were, and no other folder shows what happened.
   bool delivery_would_hide(const std::string& name);
@@ -70,7 +72,7 @@ struct World {
   Outside outside();
   Start start() const;
 
-  Dice dice;
+  Dice dice, more;  // the second ones for what came later, see Dice::fork
   Trace trace;
   ManualExecutor executor;
   Agenda agenda;
@@ -111,6 +113,8 @@ struct World {
   std::uint64_t reported = 0;  // second copies that the program told of and left alone
 
  private:
+  std::uint64_t uidls_ = 0;  // given anew
+
   Mail letter(std::string bytes);
   void rename(const std::string& name, bool at_source);
   void restore_target_folder(const std::string& name);
