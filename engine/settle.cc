@@ -125,15 +125,18 @@ class Settler {
   }
 
   /// Another size and another date than recorded: another message. Size or date alone some servers
-  /// tell as they please: behind another date bytes decide, where nothing changes them on the way.
+  /// tell as they please: behind another date, or another size where no date is known (POP3), bytes
+  /// decide, where nothing changes them on the way.
   Task<bool> any_is_another(const std::vector<TargetEntry>& entries) {
     const TargetTraits& traits = r_.target.traits();
     const MessageRow* doubtful = nullptr;
     for (const MessageRow& row : witnesses_) {
       const auto at = std::ranges::lower_bound(entries, row.target_uid, {}, &TargetEntry::uid);
-      const bool there = at != entries.end() && at->uid == row.target_uid;
-      if (!there || same_instant(row.date, at->date)) continue;
-      if (row.size_bytes != at->size_bytes) co_return true;
+      if (at == entries.end() || at->uid != row.target_uid) continue;
+      const bool same_size = row.size_bytes == at->size_bytes;
+      const bool dated = row.date && at->date;
+      if (dated ? same_instant(row.date, at->date) : same_size) continue;
+      if (dated && !same_size) co_return true;
       const bool smaller = !doubtful || row.size_bytes < doubtful->size_bytes;
       if (row.sha256 && !traits.munges_8bit && !traits.adds_received && smaller) doubtful = &row;
     }

@@ -307,6 +307,19 @@ void lose_and_get(MemoryFolder& folder, std::uint32_t lost, const std::string& t
 
 }  // namespace
 
+TEST_CASE("where no date is known the bytes tell that a restored target has other mail") {
+  MemoryOptions pop3;
+  pop3.uidl_keys = true;
+  Pair pair(pop3);
+  for (int i = 0; i < 6; ++i)
+    pair.source.folder("INBOX").add(letter("m" + std::to_string(i)), {}, std::nullopt);
+  pair.run();
+  lose_and_get(pair.target.folder("INBOX"), 3);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 9);
+  CHECK(pair.run().messages().copied == 0);
+}
+
 TEST_CASE("one folder whose UIDNEXT went back puts those in doubt whose numbers are as before") {
   MemoryOptions tracked;
   tracked.condstore = true;
