@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 
 #include "cli/descriptor.h"
 #include "cli/output.h"
@@ -20,6 +21,17 @@ constexpr std::size_t kLongestReadable = 60;
 
 [[noreturn]] void fail(const std::string& path) {
   throw Error(ErrorKind::local, std::strerror(errno), path);
+}
+
+std::string directory_of(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path();
+  return directory.empty() ? "." : directory;
+}
+
+/// A file that is on the disk is lost all the same while its name is not.
+void sync_names_in(const std::string& directory) {
+  const Descriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() < 0 || ::fsync(opened.get()) != 0) fail(directory);
 }
 
 }  // namespace
@@ -42,7 +54,8 @@ std::string eml_name(const FolderName& folder, const MessageKey& key) {
 }
 
 void make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail(path);
+  if (::mkdir(path.c_str(), 0700) == 0) return sync_names_in(directory_of(path));
+  if (errno != EEXIST) fail(path);
 }
 
 Task<void> write_eml(Body body, std::string path) {
@@ -62,6 +75,7 @@ Task<void> write_eml(Body body, std::string path) {
     if (::fsync(fd) != 0) fail(path);
     if (::lstat(path.c_str(), &there) == 0) throw Error(ErrorKind::local, "is there already", path);
     if (::rename(part.c_str(), path.c_str()) != 0) fail(path);
+    sync_names_in(directory_of(path));
   } catch (const Error&) {
     failure = std::current_exception();
   }

@@ -16,12 +16,13 @@ std::string safe_name(std::string_view text);
 /// Of a message of a source folder: "INBOX-UID-17-5d2c83fa.eml".
 std::string eml_name(const FolderName& folder, const MessageKey& key);
 
-/// Makes the directory for the owner alone; one that is there is left as it is. Throws
-/// Error{local}.
+/// Makes the directory for the owner alone, on the disk when it returns; one that is there is left
+/// as it is. Throws Error{local}.
 void make_directory(const std::string& path);
 
-/// Writes the body to a file of its own, mode 0600, on the disk when it returns, and never over one
-/// that is there. Under that name there is all of it or nothing. Throws Error{local}.
+/// Writes the body to a file of its own, mode 0600, it and its name on the disk when it returns,
+/// and never over one that is there. Under that name there is all of it or nothing. Throws
+/// Error{local}.
 Task<void> write_eml(Body body, std::string path);
 
 }  // namespace postferry::cli

@@ -40,7 +40,8 @@ Report run_failed(const PairOptions& options, Terminal& terminal, Observer& log)
 /// nothing was said before. Signals as for copy.
 Report run_undo(const PairOptions& options, Terminal& terminal, Observer& log);
 
-/// Reads the runs from the journal, also while one is under way. Throws Error.
+/// Reads the runs from the journal, also while one is under way. Throws Error; Error{usage} when it
+/// knows nothing of the pair.
 Report run_status(const PairOptions& options);
 
 /// Reads what one run came to. Throws Error; Error{usage} when there is no such run.

@@ -7,6 +7,7 @@
 #include "cli/commands/pair.h"
 #include "engine/error.h"
 #include "engine/glob.h"
+#include "engine/undo.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {
@@ -18,9 +19,14 @@ Task<AccountPast> past_of(Journal& journal, AccountIdentity identity) {
   if (!past.known) co_return past;
   const AccountId account =
       co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
-  const std::vector<RunRecord> runs = co_await journal.runs(account, 1);
-  if (runs.empty()) co_return past;
-  past.last = runs[0];
+  constexpr std::size_t kLookedAt = 100;
+  for (RunRecord& run : co_await journal.runs(account, kLookedAt)) {
+    if (!past.last) past.last = run;
+    if (is_undo(run)) break;
+    if (run.command != "copy") continue;
+    past.carried = std::move(run);
+    break;
+  }
   co_return past;
 }
 
@@ -41,12 +47,13 @@ Task<std::vector<AccountPast>> pasts_of(Journal& journal, std::vector<PairOption
 }
 
 std::optional<std::uint64_t> AccountPast::messages() const {
-  if (!last || !last->ended_at || last->ledger.folders.empty()) return std::nullopt;
-  return last->ledger.messages().seen;
+  const std::optional<RunRecord>& run = carried ? carried : last;
+  if (!run || !run->ended_at || run->ledger.folders.empty()) return std::nullopt;
+  return run->ledger.messages().seen;
 }
 
 bool AccountPast::complete() const {
-  return last && last->ended_at && last->ledger.outcome == Outcome::complete;
+  return carried && carried->ended_at && carried->ledger.outcome == Outcome::complete;
 }
 
 bool is_chosen(const PairOptions& whole, const std::string& account) {

@@ -16,11 +16,12 @@ namespace postferry::cli {
 /// What the journal knows of an account.
 struct AccountPast {
   bool known = false;
-  std::optional<RunRecord> last;
+  std::optional<RunRecord> last;     // of any command
+  std::optional<RunRecord> carried;  // the last copy, if nothing was taken back since
 
   /// At the source, when last seen.
   std::optional<std::uint64_t> messages() const;
-  /// Its last run was.
+  /// Its last copy was, and still holds: a retry reaches only what failed.
   bool complete() const;
 };
 

@@ -80,6 +80,18 @@ std::unique_ptr<Journal> open_past_journal(const std::string& path, JournalUse u
   return use == JournalUse::change ? open_journal(path) : open_journal_read_only(path);
 }
 
+Task<AccountId> known_account(Journal& journal, AccountIdentity identity) {
+  const bool known = co_await journal.knows(identity.name);
+  if (!known) {
+    throw Error(ErrorKind::usage,
+                identity.name == kAccount
+                    ? "the journal knows nothing of this pair"
+                    : "the journal knows nothing of the account " + identity.name);
+  }
+  co_return co_await journal.account(identity.name, identity.source_identity,
+                                     identity.target_identity);
+}
+
 /// What may have been handed over, as failures of its own kind.
 static Task<void> add_unknown(Journal& journal, FolderRecord folder,
                               std::vector<FailedMessage>& found) {
@@ -105,8 +117,7 @@ Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions o
   const AccountIdentity identity = identity_of(options);
   const CrossingOptions selection = crossing_options(options);
   std::vector<FailedMessage> found;
-  const AccountId account =
-      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const AccountId account = co_await known_account(journal, identity);
   const std::vector<FolderRecord> folders = co_await journal.folders(account);
   for (const FolderRecord& folder : folders) {
     if (!selection.wants(folder.source)) continue;
@@ -121,8 +132,7 @@ Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions o
 Task<void> accept_all(Journal& journal, PairOptions options) {
   const AccountIdentity identity = identity_of(options);
   const CrossingOptions selection = crossing_options(options);
-  const AccountId account =
-      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const AccountId account = co_await known_account(journal, identity);
   const std::vector<FolderRecord> folders = co_await journal.folders(account);
   for (const FolderRecord& folder : folders)
     if (selection.wants(folder.source)) co_await journal.accept_failures(folder.id);
@@ -146,8 +156,7 @@ std::unique_ptr<Journal> open_journal_to_carry(const PairOptions& options) {
 Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) {
   constexpr std::size_t kMost = 1000;
   std::vector<Refusal> found;
-  const AccountId account =
-      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const AccountId account = co_await known_account(journal, identity);
   const std::vector<FolderRecord> folders = co_await journal.folders(account);
   for (const FolderRecord& folder : folders) {
     const std::vector<FailureRow> rows = co_await journal.failures(folder.id);

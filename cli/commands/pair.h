@@ -34,6 +34,10 @@ enum class JournalUse {
 /// A journal that is there. Throws Error{usage} when there is none yet.
 std::unique_ptr<Journal> open_past_journal(const std::string& path, JournalUse use);
 
+/// Writes nothing, which a journal that is only looked at could not bear. Throws Error{usage} where
+/// the journal does not know the account.
+Task<AccountId> known_account(Journal& journal, AccountIdentity identity);
+
 /// What could not be copied, in the folders that the options choose.
 Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions options);
 

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
 #include "cli/commands/pair.h"
@@ -11,15 +13,13 @@ namespace {
 constexpr std::size_t kRunsShown = 1000;
 
 Task<std::vector<RunRecord>> all_runs(Journal& journal, AccountIdentity identity) {
-  const AccountId account =
-      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const AccountId account = co_await known_account(journal, std::move(identity));
   co_return co_await journal.runs(account, kRunsShown);
 }
 
 Task<std::optional<RunRecord>> one_run(Journal& journal, AccountIdentity identity,
                                        std::string run) {
-  const AccountId account =
-      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const AccountId account = co_await known_account(journal, std::move(identity));
   if (run != "last") co_return co_await journal.run(account, RunId{std::stoll(run)});
   std::vector<RunRecord> last = co_await journal.runs(account, 1);
   if (last.empty()) co_return std::nullopt;
@@ -29,8 +29,7 @@ Task<std::optional<RunRecord>> one_run(Journal& journal, AccountIdentity identit
 }  // namespace
 
 Task<void> add_rates(Journal& journal, AccountIdentity identity, RunId run, Rates& rates) {
-  const AccountId account =
-      co_await journal.account(identity.name, identity.source_identity, identity.target_identity);
+  const AccountId account = co_await known_account(journal, std::move(identity));
   for (const RatePoint& point :
        co_await journal.rates(account, run, rates.from, rates.step_seconds)) {
     // What was found again later bears a later time.

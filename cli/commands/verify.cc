@@ -13,15 +13,19 @@ Report run_verify(const PairOptions& options, Terminal& terminal, Observer& log)
   const std::string path = journal_path(options);
   const std::unique_ptr<Journal> journal =
       std::filesystem::exists(path) ? open_journal_read_only(path) : open_journal_in_memory();
+  const AccountIdentity identity = identity_of(options);
+  // The file may be another pair's, or a job's.
+  const bool known = block_on(wiring.executor(), journal->knows(identity.name));
+  const std::unique_ptr<Journal> empty = open_journal_in_memory();
+  Journal& used = known ? *journal : *empty;
   StopRequest stop;
   const SignalWatch signals(wiring.executor(), options, terminal, log, stop);
   Report report;
   report.source = options.source.to_string();
   report.target = options.target.to_string();
-  report.verify =
-      block_on(wiring.executor(), verify_account({wiring.source(), wiring.target(), *journal, log},
-                                                 identity_of(options), crossing_options(options),
-                                                 options.level, stop));
+  report.verify = block_on(wiring.executor(),
+                           verify_account({wiring.source(), wiring.target(), used, log}, identity,
+                                          crossing_options(options), options.level, stop));
   report.ledger = ledger_of(*report.verify);
   report.ledger.account = account_name(options);
   return report;
