@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
@@ -60,7 +61,7 @@ Task<std::optional<RunId>> run_meant(Journal& journal, AccountIdentity identity,
   }
   const std::vector<RunRecord> runs = co_await journal.runs(account, kLookedAt);
   for (const RunRecord& record : runs)
-    if (!record.command.starts_with("undo")) co_return record.id;
+    if (!is_undo(record)) co_return record.id;
   co_return std::nullopt;
 }
 
@@ -81,7 +82,8 @@ Report run_undo(const PairOptions& options, Terminal& terminal, Observer& log) {
       journal_path(options), options.dry_run ? JournalUse::look : JournalUse::change);
   Wiring wiring(options, log);
   StopRequest stop;
-  const SignalWatch signals(wiring.executor(), options, terminal, log, stop);
+  std::optional<SignalWatch> signals(std::in_place, wiring.executor(), options, terminal, log,
+                                     stop);
   const AccountIdentity identity = identity_of(options);
   const std::optional<RunId> run =
       block_on(wiring.executor(), run_meant(*journal, identity, options.run));
@@ -93,7 +95,9 @@ Report run_undo(const PairOptions& options, Terminal& terminal, Observer& log) {
   crossing.dry_run = options.dry_run || asks(options);
   report.undo = block_on(wiring.executor(), undo_run(ends, identity, *run, crossing, stop));
   if (asks(options) && !report.undo->error) {
-    report.dry_run = !agreed({&*report.undo}, terminal);
+    signals.reset();  // while it asks, nothing is in flight: a signal ends it
+    report.dry_run = stop.requested() || !agreed({&*report.undo}, terminal);
+    signals.emplace(wiring.executor(), options, terminal, log, stop);
     crossing.dry_run = false;
     if (!report.dry_run)
       report.undo = block_on(wiring.executor(), undo_run(ends, identity, *run, crossing, stop));

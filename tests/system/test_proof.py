@@ -1,6 +1,9 @@
 """Proof for the user: verify finds each planted defect."""
 import contextlib
 import os
+import pty
+import signal
+import time
 
 import mailbox as mailboxes
 from harness import Endpoint, expect, fill, test, url
@@ -226,6 +229,29 @@ def undo(world):
     again = world.copy(*ends, journal=journal).expect_code(0)
     again.expect_counts(copied=2, present=12)
     return "2 of 5 removed, 2 kept, 1 gone"
+
+
+@test("undo's question can be left: a signal ends it there, and nothing is removed")
+def undo_question(world):
+    user, here, there, ends, journal = copied(world, mailboxes.small(5))
+    argv = [str(word) for word in world.argv(*ends, "last", journal=journal, command="undo", as_json=False)]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process, terminal = pty.fork()
+        if process == 0:
+            os.execve(argv[0], argv, {**os.environ, "TERM": "xterm"})
+        asked = b""
+        while b"yes or no" not in asked:
+            asked += os.read(terminal, 4096)
+        os.kill(process, number)
+        patience = time.monotonic() + 10
+        while not (ended := os.waitpid(process, os.WNOHANG))[0] and time.monotonic() < patience:
+            time.sleep(0.05)
+        if not ended[0]:
+            os.kill(process, signal.SIGKILL)
+            ended = os.waitpid(process, 0)
+        os.close(terminal)
+        expect(os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) == number, "ended otherwise:", ended[1])
+    expect(run(world, "undo", ends, "last", "--dry-run", journal=journal).account["undo"]["removed"] == 5, "removed")
 
 
 @test("failed lists, exports and settles what was refused; retry tries it again")
