@@ -1,19 +1,6 @@
 # bash completion for postferry
 _postferry() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local both="--source-password-file --target-password-file --source-password-command
-        --target-password-command --timeout --folder --exclude --map --json --log-level
-        --transcript --help"
-    local filter="--since --before --max-size --journal --retries --quiet"
-    local copy="$filter --deletions --force-deletions --after-copy --same-account --dry-run --sessions --memory
-        --limit-rate --limit-messages --source-daily --target-daily --no-wait --no-progress"
-    local verify="$filter --level"
-    local failed="--export --accept --journal --quiet" retry="--repair --dry-run --journal --sessions --memory
-        --retries --no-progress --no-wait --quiet" undo="--dry-run --yes --journal --retries"
-    local relay="--envelope-sender --resent"
-    local journal="--recipient --journal --json --log-level --help"
-    local accounts="--only --jobs" fleet="--limit-sessions --limit-logins --limit-host-rate"
-    local run="--only --failed --skip-complete --jobs $fleet"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "copy run check verify failed retry status report undo --help --version" -- "$current")
@@ -40,21 +27,57 @@ _postferry() {
             mapfile -t COMPREPLY < <(compgen -W "count header bytes" -- "$current")
             return ;;
     esac
+    if [ "${COMP_WORDS[1]}" = run ] && [[ $current != -* ]]; then
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -X '!*.toml' -- "$current")
+        return
+    fi
+    local options
     case ${COMP_WORDS[1]} in
-        copy) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $copy" -- "$current") ;;
+        copy)
+            options="--source-password-file --target-password-file --source-password-command
+                --target-password-command --timeout --recipient --envelope-sender --resent --folder
+                --exclude --map --since --before --max-size --deletions --force-deletions --after-copy
+                --dry-run --journal --same-account --sessions --memory --limit-rate --limit-messages
+                --source-daily --target-daily --no-wait --retries --json --no-progress --quiet --log-level
+                --transcript --help" ;;
         run)
-            compopt -o filenames
-            case $current in
-                -*) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $copy $run" -- "$current") ;;
-                *) mapfile -t COMPREPLY < <(compgen -f -X '!*.toml' -- "$current") ;;
-            esac ;;
-        failed) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $accounts $failed" -- "$current") ;;
-        retry) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay --unknown $accounts $fleet $retry" -- "$current") ;;
-        undo) mapfile -t COMPREPLY < <(compgen -W "last $both $accounts $undo" -- "$current") ;;
-        status) mapfile -t COMPREPLY < <(compgen -W "--only $journal" -- "$current") ;;
-        report) mapfile -t COMPREPLY < <(compgen -W "last --only $journal --format" -- "$current") ;;
-        verify) mapfile -t COMPREPLY < <(compgen -W "$both $accounts $verify" -- "$current") ;;
-        check) mapfile -t COMPREPLY < <(compgen -W "--recipient $both $relay $accounts" -- "$current") ;;
+            options="--source-password-file --target-password-file --source-password-command
+                --target-password-command --timeout --recipient --envelope-sender --resent --folder
+                --exclude --map --since --before --max-size --deletions --force-deletions --after-copy
+                --dry-run --journal --same-account --sessions --memory --limit-rate --limit-messages
+                --source-daily --target-daily --no-wait --retries --only --jobs --failed --skip-complete
+                --limit-sessions --limit-logins --limit-host-rate --json --no-progress --quiet --log-level
+                --transcript --help" ;;
+        check)
+            options="--source-password-file --target-password-file --source-password-command
+                --target-password-command --timeout --recipient --envelope-sender --resent --folder
+                --exclude --map --only --jobs --json --log-level --transcript --help" ;;
+        verify)
+            options="--source-password-file --target-password-file --source-password-command
+                --target-password-command --timeout --folder --exclude --map --since --before --max-size
+                --level --journal --retries --only --jobs --json --quiet --log-level --transcript --help" ;;
+        failed)
+            options="--source-password-file --target-password-file --source-password-command
+                --target-password-command --timeout --recipient --envelope-sender --resent --folder
+                --exclude --export --accept --journal --only --jobs --json --quiet --log-level --transcript
+                --help" ;;
+        retry)
+            options="--source-password-file --target-password-file --source-password-command
+                --target-password-command --timeout --recipient --envelope-sender --resent --unknown
+                --folder --exclude --repair --dry-run --journal --sessions --memory --limit-rate
+                --limit-messages --source-daily --target-daily --no-wait --retries --only --jobs
+                --limit-sessions --limit-logins --limit-host-rate --json --no-progress --quiet --log-level
+                --transcript --help" ;;
+        undo)
+            options="last --source-password-file --target-password-file --source-password-command
+                --target-password-command --timeout --dry-run --yes --journal --retries --only --jobs --json
+                --log-level --transcript --help" ;;
+        status)
+            options="--recipient --journal --only --json --log-level --transcript --help" ;;
+        report)
+            options="last --recipient --journal --only --json --format --log-level --transcript --help" ;;
     esac
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
 }
 complete -F _postferry postferry
