@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/commands/commands.h"
+#include "cli/format.h"
 #include "cli/job_file.h"
 #include "cli/job_ledger_text.h"
 #include "cli/ledger_json.h"
@@ -85,6 +86,11 @@ ExitCode run_on_job(const JobRequest& request, Terminal& terminal) {
     code = exit_code(error);
     report.failure = OtherFailure{to_string(error.kind()), error.what()};
     terminal.line(std::string("postferry: ") + error.what());
+  } catch (const UsageError&) {
+    throw;
+  } catch (const std::exception& bug) {
+    report.failure = bug_failure(bug);
+    terminal.line("postferry: " + printable(report.failure->message));
   }
   return code == ExitCode::usage ? code : tell(whole, report, code, terminal);
 }

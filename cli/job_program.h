@@ -7,8 +7,7 @@
 
 namespace postferry::cli {
 
-/// Runs the command on every account, and tells what it came to. Throws nothing but UsageError and
-/// bugs.
+/// Runs the command on every account, and tells what it came to. Throws nothing but UsageError.
 ExitCode run_on_job(const JobRequest& request, Terminal& terminal);
 
 }  // namespace postferry::cli

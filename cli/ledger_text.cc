@@ -151,6 +151,23 @@ std::string sum_text(const Report& report) {
   return text;
 }
 
+namespace {
+
+/// What may have been delivered does not go out again by itself.
+std::string advice_on_rest(const Ledger& ledger) {
+  const Tally tally = ledger.messages();
+  if (tally.unknown == 0)
+    return "Done, but not everything could be copied. The next run tries it again.";
+  const bool more =
+      tally.rejected > tally.accepted || tally.pending > 0 || ledger.folders_failed() > 0;
+  return std::string(more ? "Done, but not everything could be copied. The next run tries it "
+                            "again, but for what is unknown: that "
+                          : "Done. What is unknown ") +
+         "may have been delivered, and `postferry retry --unknown` sends it again.";
+}
+
+}  // namespace
+
 std::string advice(const Report& report, ExitCode code) {
   const std::optional<Error>& error = report.ledger.error;
   switch (code) {
@@ -161,7 +178,7 @@ std::string advice(const Report& report, ExitCode code) {
     case ExitCode::partial:
       return error && error->kind() == ErrorKind::quota
                  ? "The target is full. Make room there, then run the same command again."
-                 : "Done, but not everything could be copied. The next run tries it again.";
+                 : advice_on_rest(report.ledger);
     case ExitCode::unreachable:
       return "The server was never reached. Check the host and the port, then run the same command "
              "again.";

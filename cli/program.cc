@@ -118,9 +118,7 @@ ExitCode run(const PairOptions& options, Terminal& terminal) {
     report.ledger.error = error;
     code = exit_code(error);
   } catch (const std::exception& bug) {
-    report.failure = OtherFailure{
-        "bug",
-        fmt::format("{}: this is a bug of postferry {}, please report it", bug.what(), version())};
+    report.failure = bug_failure(bug);
   }
   if (report.ledger.error || report.failure) {
     if (report.ledger.account.empty()) report.ledger.outcome = Outcome::failed;

@@ -30,7 +30,7 @@ double round_up(double value) {
 std::int64_t time_between(std::int64_t seconds) {
   constexpr std::array<std::int64_t, 21> kNice = {
       1,    2,    5,    10,    15,    30,    60,    120,    300,    600,   900,
-      1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432800, 864000};
+      1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000};
   const auto at =
       std::ranges::find_if(kNice, [=](std::int64_t nice) { return nice * 7 >= seconds; });
   return at == kNice.end() ? seconds / 6 : *at;

@@ -1,8 +1,17 @@
 #include "cli/report.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
+#include "cli/options.h"
+
 namespace postferry::cli {
+
+OtherFailure bug_failure(const std::exception& bug) {
+  return {"bug", fmt::format("{}: this is a bug of postferry {}, please report it", bug.what(),
+                             version())};
+}
 
 Outcome JobReport::outcome() const {
   if (!faults.empty() || failure) return Outcome::failed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,6 +49,9 @@ struct RepairedMessage {
 struct OtherFailure {
   std::string kind, message;
 };
+
+/// Of what should never have been thrown.
+OtherFailure bug_failure(const std::exception& bug);
 
 /// What `status` shows.
 struct RunHistory {

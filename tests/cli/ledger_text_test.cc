@@ -60,6 +60,20 @@ TEST_CASE("what was refused is told with folder, message and the server's words"
   CHECK_THAT(text, Contains("The next run tries it again"));
 }
 
+TEST_CASE("what may have been delivered is not said to go out again by itself") {
+  Report report = sample();
+  report.ledger.outcome = Outcome::partial;
+  report.ledger.folders[0].messages.seen += 1;
+  report.ledger.folders[0].messages.unknown = 1;
+  const std::string text = ledger_text(report, ExitCode::partial, false);
+  CHECK_THAT(text, Contains("retry --unknown"));
+  CHECK_THAT(text, !Contains("The next run"));
+  report.ledger.folders[0].messages.seen += 1;
+  report.ledger.folders[0].messages.rejected = 1;
+  const std::string both = ledger_text(report, ExitCode::partial, false);
+  CHECK_THAT(both, Contains("retry --unknown") && Contains("The next run"));
+}
+
 TEST_CASE("briefly, only failures are told, and nothing when there are none") {
   Report report = sample();
   CHECK(ledger_text(report, ExitCode::complete, true).empty());
