@@ -78,10 +78,12 @@ std::optional<EndNames> Store::ends_of(const std::string& name) {
 }
 
 void Store::rename_ends(const EndNames& from, const EndNames& to) {
-  if (from.source != to.source)
+  if (from.source != to.source) {
     database_.query("UPDATE account SET source = ?2 WHERE source = ?1")
         .bind({from.source, to.source})
         .run();
+    rename_login(from.source, to.source, Direction::down);
+  }
   if (from.target == to.target) return;
   {
     Query taken = database_.query("SELECT 1 FROM target_folder WHERE target = ?");
@@ -94,6 +96,15 @@ void Store::rename_ends(const EndNames& from, const EndNames& to) {
       .run();
   database_.query("UPDATE target_folder SET target = ?2 WHERE target = ?1")
       .bind({from.target, to.target})
+      .run();
+  rename_login(from.target, to.target, Direction::up);
+}
+
+/// The provider still counts what the day has carried.
+void Store::rename_login(const std::string& from, const std::string& to, Direction direction) {
+  for (const TrafficHour& hour : traffic(from, direction, 0)) add_traffic(to, direction, hour);
+  database_.query("DELETE FROM traffic WHERE login = ? AND direction = ?")
+      .bind({from, to_string(direction)})
       .run();
 }
 

@@ -72,6 +72,7 @@ class Store {
   void add_traffic(const std::string& login, Direction direction, const TrafficHour& more);
 
  private:
+  void rename_login(const std::string& from, const std::string& to, Direction direction);
   void void_keys(FolderId folder);
   TargetFolderId target_folder_of(AccountId account, const FolderName& name);
   FolderRecord known_folder(AccountId account, const FolderName& source);

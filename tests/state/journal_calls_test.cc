@@ -612,3 +612,21 @@ TEST_CASE("What a login carried is added up by the hour, and forgotten after a m
   add("ann", Direction::down, {101 + 31 * 24, 3});
   CHECK(bytes("ann", Direction::down, 0) == Hours{{102, 15}, {101 + 31 * 24, 3}});
 }
+
+TEST_CASE("What a login carried goes with it when its mailbox is called otherwise") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  run(journal->account("ann", "imap://a@x", "imap://b@y"));
+  const auto carried = [&](const char* login, Direction direction) {
+    std::uint64_t sum = 0;
+    for (const TrafficHour& hour : run(journal->traffic(login, direction, 0))) sum += hour.bytes;
+    return sum;
+  };
+  run(journal->add_traffic("imap://a@x", Direction::down, {1000, 5}));
+  run(journal->add_traffic("imap://b@y", Direction::up, {1000, 7}));
+  run(journal->add_traffic("imap://b@new", Direction::up, {1000, 1}));
+  run(journal->rename_ends({"imap://a@x", "imap://b@y"}, {"imap://a@new", "imap://b@new"}));
+  CHECK(carried("imap://a@new", Direction::down) == 5);
+  CHECK(carried("imap://b@new", Direction::up) == 8);
+  CHECK(carried("imap://a@x", Direction::down) + carried("imap://b@y", Direction::up) == 0);
+}
