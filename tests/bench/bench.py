@@ -35,8 +35,8 @@ from wire import Imap, quoted  # noqa: E402
 
 
 class Bench:
-    def __init__(self, folder, scale, seed, timeout, fsync, hidden):
-        self.folder, self.scale, self.seed, self.timeout = folder, scale, seed, timeout
+    def __init__(self, folder, scale, seed, timeout, fsync, hidden, always):
+        self.folder, self.scale, self.seed, self.timeout, self.always = folder, scale, seed, timeout, always
         self.source = Dovecot(folder / "source")
         self.target = Dovecot(folder / "target", fsync=fsync, capability=hide(*hidden) if hidden else None)
         self.number = 0
@@ -76,7 +76,7 @@ class Bench:
         out = []
         try:
             with Proxy(getattr(self.source, protocol), self.target.imap, folder=self.folder, delay_ms=rtt / 2) as proxy:
-                through = (lambda port: proxy[port]) if rtt else (lambda port: port)
+                through = (lambda port: proxy[port]) if rtt or self.always else (lambda port: port)
                 for phase in ("initial", "again"):
                     job = Job(user, self.source.password, through(getattr(self.source, protocol)), through(self.target.imap),
                               protocol, state)
@@ -148,6 +148,7 @@ def main():
     parser.add_argument("--tools", default=",".join(TOOLS))
     parser.add_argument("--profiles", default="small,typical", help=",".join(profiles.PROFILES))
     parser.add_argument("--rtt", default="0,40", help="milliseconds")
+    parser.add_argument("--proxy", action="store_true", help="through the proxy at 0 ms, too: what distances are measured against")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the messages")
     parser.add_argument("--seed", type=int, default=1)
@@ -167,7 +168,7 @@ def main():
     tools = [t for t in a.tools.split(",") if program(TOOLS[t][2])]
     for missing in set(a.tools.split(",")) - set(tools):
         print(f"{missing} is not installed", file=sys.stderr)
-    rows, bench = [], Bench(folder, a.scale, a.seed, a.timeout, a.fsync, [word for word in a.hide.split(",") if word])
+    rows, bench = [], Bench(folder, a.scale, a.seed, a.timeout, a.fsync, [word for word in a.hide.split(",") if word], a.proxy)
     try:
         with bench.source, bench.target:
             for profile in a.profiles.split(","):

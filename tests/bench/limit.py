@@ -4,6 +4,7 @@
     python3 limit.py --profile typical [--rtt 40] [--sessions 1,2,4]
 
 drain       every FETCH sent at once on K connections, the bytes thrown away
+both-N      drain and fill-N, begun together on K connections each: what a crossing is measured against
 fill        APPENDs made beforehand, sent without waiting for an answer (LITERAL+)
 fill-N      the same with N messages in each APPEND (MULTIAPPEND)
 fill-sync   one APPEND after another with synchronising literals, as for a server that has nothing else:
@@ -69,7 +70,7 @@ def login(port, user, password):
 
 
 def drain(port, user, password, folders, sessions):
-    """folders: {wire name: messages}"""
+    """What to run in processes.  folders: {wire name: messages}"""
     plans = [[] for _ in range(sessions)]
     if len(folders) == 1:
         (name, count), = folders.items()
@@ -95,7 +96,7 @@ def drain(port, user, password, folders, sessions):
             total += got
             tail = (tail + bytes(buffer[max(0, got - 200):got]))[-200:]
         return total
-    return in_processes([lambda p=plan: work(p) for plan in plans])
+    return [lambda p=plan: work(p) for plan in plans]
 
 
 def shares(folders, sessions):
@@ -117,6 +118,7 @@ def _argument(message, plus="+"):
 
 
 def fill(port, user, password, folders, sessions, batch, folder):
+    """What to run in processes, and the files that they need."""
     imap = login(port, user, password)
     for name in folders:
         if name != "INBOX":
@@ -147,10 +149,7 @@ def fill(port, user, password, folders, sessions, batch, folder):
                 seen += line.startswith(b"a OK")
             sender.join()
         return seen
-    result = in_processes([lambda p=path, n=commands: work(p, n) for path, commands in files])
-    for path, _ in files:
-        path.unlink()
-    return result
+    return [lambda p=path, n=commands: work(p, n) for path, commands in files], [path for path, _ in files]
 
 
 def fill_sync(port, user, password, folders, sessions):
@@ -201,13 +200,18 @@ def main():
             for mode in a.modes.split(","):
                 for sessions in map(int, a.sessions.split(",")):
                     user = f"{mode}-{sessions}"
-                    if mode == "drain":
-                        took, _ = drain(port, "full", server.password, counts, sessions)
-                    elif mode == "fill-sync":
+                    if mode == "fill-sync":
                         took, _ = fill_sync(port, user, server.password, folders, sessions)
                     else:
-                        batch = int(mode.partition("-")[2] or 1)
-                        took, _ = fill(port, user, server.password, folders, sessions, batch, folder)
+                        kind, _, batch = mode.partition("-")
+                        works, paths = [], []
+                        if kind in ("fill", "both"):
+                            works, paths = fill(port, user, server.password, folders, sessions, int(batch or 1), folder)
+                        if kind in ("drain", "both"):
+                            works = works + drain(port, "full", server.password, counts, sessions)
+                        took, _ = in_processes(works)
+                        for path in paths:
+                            path.unlink()
                     shutil.rmtree(server.home(user), ignore_errors=True)
                     print(json.dumps(dict(mode=mode, sessions=sessions, profile=a.profile, rtt_ms=a.rtt, seconds=round(took, 3),
                                           messages_s=round(count / took), mb_s=round(size / took / 1e6, 1))), flush=True)
