@@ -343,6 +343,7 @@ class Crossing {
                                     options_,
                                     account_,
                                     run_,
+                                    identity_.source_identity,
                                     folders_[index],
                                     memory,
                                     slowest_batch_,

@@ -397,7 +397,8 @@ class FolderCrosser {
         r_.give_up,
         [this](const Message& message) { return r_.options.wants(0, message.date); },
         r_.ends.pace,
-        s_.repairs};
+        s_.repairs,
+        r_.source_identity + '\0' + record_.source.to_string()};
     Transfer belt(std::move(request));
     std::exception_ptr source_failure, failure;
     try {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/crew.h"
@@ -23,6 +24,7 @@ struct FolderCrossingRequest {
   const CrossingOptions& options;
   AccountId account;
   RunId run;
+  const std::string& source_identity;
   MappedFolder& folder;  // `exists` becomes true when the folder has been made
   std::uint64_t memory_bytes = 0;
   Duration slowest_batch{};             // of this run so far

@@ -30,7 +30,8 @@ struct TargetTraits {
   bool rewrites_message_id = false;         // the domain of a Message-ID is replaced (Domino)
   bool hides_deleted = false;               // what is \\Deleted only leaves its folder (Gmail)
   std::optional<std::uint64_t> append_limit_bytes;
-  /// No message goes out before the last was taken: far away, several sessions fill a folder faster.
+  /// No message goes out before the last was taken: far away, several sessions fill a folder
+  /// faster.
   bool waits_for_each = false;
   std::size_t batch_messages = 1;     // most messages of one batch
   std::size_t batch_bytes = 1 << 20;  // about how many bytes of one batch
@@ -64,6 +65,8 @@ using AppendResult = std::variant<Stored, Rejected>;
 /// Messages that go out together. `batch` names the journal's row for them.
 struct Batch {
   std::int64_t id = 0;
+  /// Which source folder of which mailbox: the same from run to run. Keys mean something within it.
+  std::string origin = {};
   std::vector<Message> messages;
   std::uint64_t bytes = 0;
 };

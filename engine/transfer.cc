@@ -81,6 +81,7 @@ Task<bool> Transfer::wait_for_more() {
 
 Task<std::optional<Batch>> Transfer::next() {
   Batch batch;
+  batch.origin = r_.origin;
   while (belt_.empty() || r_.give_up()) {
     if (closed_ || r_.give_up()) co_return std::nullopt;
     arrived_.reset();

@@ -39,6 +39,7 @@ struct TransferRequest {
   std::function<bool(const Message&)> wanted;    // for sources whose catalogue has no dates
   Pace* pace = nullptr;                          // of messages, if there is a limit
   const std::map<MessageKey, Repairs>& repairs;  // with which messages come
+  std::string origin;                            // of its batches
 };
 
 /// What the text of a failure begins with, if it is the source that cannot give the message.
@@ -83,7 +84,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   bool source_waits_ = false;
   std::map<std::int64_t, TimePoint> sent_at_;
   Semaphore recording_{1};  // several sessions may be told at once
-  Uid highest_;  // that may have been given before, as far as is known
+  Uid highest_;             // that may have been given before, as far as is known
   Duration slowest_{};
   std::uint64_t bytes_copied_ = 0, appended_ = 0, rejected_ = 0, missing_ = 0;
 };

@@ -42,12 +42,16 @@ class Temporaries {
 /// One message's bytes, written to a temporary file as they come. Every call blocks.
 class MessageWriter {
  public:
-  MessageWriter(const Message& message, Folder& folder, Temporaries& written)
+  MessageWriter(const std::string& origin, const Message& message, Folder& folder,
+                Temporaries& written)
       : incoming_(written.messages.emplace_back()) {
     incoming_.flags = message.flags;
     file_ = folder.open_temporary(incoming_.temporary);
-    digest_.update(message.key.to_string());
-    digest_.update(std::string_view("\0", 1));
+    // The same message of another folder is another message: it gets a name of its own.
+    for (const std::string& part : {origin, message.key.to_string()}) {
+      digest_.update(part);
+      digest_.update(std::string_view("\0", 1));
+    }
   }
 
   void write(std::string_view bytes) {
@@ -166,7 +170,8 @@ class MaildirTargetSession final : public TargetSession {
     if (held) {
       co_await box_.run([this, &batch, &written] { write_held(batch, written); });
     } else {
-      for (const Message& message : batch.messages) co_await write_streamed(message, written);
+      for (const Message& message : batch.messages)
+        co_await write_streamed(batch.origin, message, written);
     }
     co_await box_.run([&written] {
       for (const Incoming& message : written.messages) {
@@ -188,16 +193,18 @@ class MaildirTargetSession final : public TargetSession {
 
   void write_held(const Batch& batch, Temporaries& written) {
     for (const Message& message : batch.messages) {
-      MessageWriter writer(message, box_.folder(), written);
+      MessageWriter writer(batch.origin, message, box_.folder(), written);
       writer.write(message.body.bytes());
       writer.finish(message.date);
     }
   }
 
-  Task<void> write_streamed(const Message& message, Temporaries& written) {
+  Task<void> write_streamed(const std::string& origin, const Message& message,
+                            Temporaries& written) {
     std::optional<MessageWriter> writer;
-    co_await box_.run(
-        [this, &writer, &message, &written] { writer.emplace(message, box_.folder(), written); });
+    co_await box_.run([this, &writer, &origin, &message, &written] {
+      writer.emplace(origin, message, box_.folder(), written);
+    });
     co_await message.body.write_to([this, &writer](std::string_view bytes) -> Task<void> {
       return box_.run([&writer, bytes] { writer->write(bytes); });
     });

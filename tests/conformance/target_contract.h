@@ -46,10 +46,11 @@ using MakeTarget = std::function<std::unique_ptr<TargetSubject>()>;
 /// Feeds batches that are ready, and checks how they are answered.
 class ReadyFeed final : public AppendFeed {
  public:
-  explicit ReadyFeed(std::vector<std::vector<Message>> batches) {
+  explicit ReadyFeed(std::vector<std::vector<Message>> batches, const std::string& origin = "") {
     for (std::vector<Message>& messages : batches) {
       Batch& batch = batches_.emplace_back();
       batch.id = static_cast<std::int64_t>(batches_.size());
+      batch.origin = origin;
       for (const Message& message : messages) batch.bytes += message.body.size_bytes();
       batch.messages = std::move(messages);
     }
@@ -114,8 +115,8 @@ struct Opened {
     numbers = subject->run(session->select(inbox()));
   }
   bool uidplus() const { return session->traits().uidplus; }
-  ReadyFeed append(std::vector<std::vector<Message>> batches) {
-    ReadyFeed feed(std::move(batches));
+  ReadyFeed append(std::vector<std::vector<Message>> batches, const std::string& origin = "") {
+    ReadyFeed feed(std::move(batches), origin);
     subject->run(session->append(feed));
     return feed;
   }
@@ -179,6 +180,16 @@ inline void check_append(const MakeTarget& make) {
   CHECK(opened.append({}).all.empty());
   CHECK(opened.append(batches_of({sent[0]}, 1, 1000)).all.size() == 1);
   CHECK(opened.subject->stored(inbox()).size() == others + sent.size() + 1);
+}
+
+inline void check_origins(const MakeTarget& make) {
+  Opened opened(make);
+  if (opened.session->traits().folds_duplicates) return;
+  for (const char* origin : {"ann's INBOX", "bob's INBOX"})
+    CHECK(opened.append(batches_of({samples()[0]}, 1), origin).all.size() == 1);
+  const std::vector<StoredMessage> stored = opened.subject->stored(inbox());
+  REQUIRE(stored.size() == 2);
+  CHECK(stored[0].uid != stored[1].uid);
 }
 
 inline void check_keywords(const MakeTarget& make) {
@@ -401,6 +412,7 @@ inline void check_target_contract(const MakeTarget& make) {
   namespace detail = target_detail;
   SECTION("folders are made once, subscribed and listed") { detail::check_folders(make); }
   SECTION("append stores every byte, flag and date, in order") { detail::check_append(make); }
+  SECTION("the same message of two folders is two") { detail::check_origins(make); }
   SECTION("keywords are kept, or dropped and counted") { detail::check_keywords(make); }
   SECTION("a refused message spares its neighbours") { detail::check_refusal(make); }
   SECTION("look sees what is new, whoever put it there") { detail::check_look(make); }
