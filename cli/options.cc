@@ -228,10 +228,10 @@ class Description {
   void only_by_last_run(const char* group) {
     flag(
         group, "--failed", [this] { into_.failed_accounts = true; },
-        "Only accounts whose last run did not complete.");
+        "Only accounts whose last copy did not complete.");
     flag(
         group, "--skip-complete", [this] { into_.skip_complete = true; },
-        "No accounts whose last run completed.");
+        "No accounts whose last copy completed.");
   }
 
   void settling() {

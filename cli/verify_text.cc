@@ -109,8 +109,8 @@ std::string verdict(const VerifyReport& report) {
   if (report.error) return "";
   const char* against = report.against_journal ? " of the journal" : "";
   if (report.journal_incomplete)
-    return "The last copy had not reached every message, and the source cannot be asked: of those "
-           "the journal does not know.\n";
+    return "The journal does not know of every message: the last copy had not reached them all, or "
+           "something was taken back since; and the source cannot be asked.\n";
   if (report.accounted_for())
     return fmt::format("Every message{} is accounted for (level {}).\n", against,
                        to_string(report.level));
