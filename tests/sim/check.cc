@@ -154,9 +154,11 @@ std::string check(World& world) {
   for (const Mailstore* store : {&world.source_store, &world.target_store})
     if (!store->sins.empty()) return "the client must not: " + store->sins.front();
   if (world.source_store.appended != 0) return "something was appended to the source";
-  const auto most = static_cast<std::size_t>(world.options.sessions);
-  if (std::max(world.network.most_open(kSourcePort), world.network.most_open(kTargetPort)) > most)
-    return "more connections than sessions were allowed";
+  for (const auto& [port, of_end] : {std::pair(kSourcePort, world.source_sessions),
+                                     std::pair(kTargetPort, world.target_sessions)})
+    if (world.network.most_open(port) >
+        static_cast<std::size_t>(std::min(world.options.sessions, of_end)))
+      return "more connections than sessions were allowed";
   for (const std::string& name : world.names) {
     const std::string wrong = check_folder(world, name);
     if (!wrong.empty()) return "folder " + name + ": " + wrong;

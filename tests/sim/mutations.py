@@ -98,6 +98,9 @@ MUTATIONS = {
     "no share for the head of the line": [
         (TRANSFER, "while (held_ > 0 && held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {",
          "while (held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {")],
+    "message data without bound": [
+        (TRANSFER, "while (held_ > 0 && held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {",
+         "while (false) {")],
     "rows are void before their copies are found": [
         (CROSSING, """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
         co_await void_keys();

@@ -1,12 +1,15 @@
 // Starts the program, counts its steps, ends it.
 #include "tests/sim/program.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <utility>
 
 #include "engine/async/block_on.h"
 #include "engine/relay_crossing.h"
 #include "state/sqlite_journal.h"
+#include "tests/sim/gauge.h"
 
 namespace postferry::sim {
 namespace {
@@ -45,6 +48,8 @@ struct Process {
         context{&outside.network, spool.get(), &blocking, "sim"},
         source(make_source(context, end_of(start.source_url))),
         notes(outside.trace, end),
+        gauge(start.options.memory_bytes),
+        seen_source(watched(*source, gauge)),
         root(outside.executor) {
     EndSetup setup = end_of(start.target_url);
     if (setup.endpoint.relays()) {
@@ -53,6 +58,7 @@ struct Process {
       relay = make_relay(context, std::move(setup));
     } else {
       target = make_target(context, std::move(setup));
+      seen_target = watched(*target, gauge);
     }
   }
 
@@ -60,7 +66,7 @@ struct Process {
     const AccountIdentity account{"ann", "source", "target"};
     if (relay)
       return relay_account({*source, *relay, *stepped, notes, *spool}, account, options, stop);
-    return cross_account({*source, *target, *stepped, notes}, account, options, stop);
+    return cross_account({*seen_source, *seen_target, *stepped, notes}, account, options, stop);
   }
 
   EndSetup end_of(const std::string& url) {
@@ -79,6 +85,9 @@ struct Process {
   std::unique_ptr<Target> target;  // or
   std::unique_ptr<Relay> relay;
   Notes notes;
+  Gauge gauge;
+  std::unique_ptr<Source> seen_source;
+  std::unique_ptr<Target> seen_target;
   StopRequest stop;
   Scope root;
 };
@@ -149,6 +158,9 @@ End run_program(Outside& outside, const Start& start) {
     }
   }
   const bool died = !end.ledger && !end.thrown;
+  if (const auto excess = process->gauge.excess())
+    end.trouble = fmt::format("{} bytes of message data are held, and {} allowed", *excess,
+                              start.options.memory_bytes);
   process.reset();
   if (!died && outside.executor.timers() != outside.agenda.size())
     end.trouble = "timers were left behind";
