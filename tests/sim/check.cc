@@ -68,7 +68,10 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged;
   // Nor without a row, or one with a name by which to find it; but it is told.
   const bool told = (renamed.too_much || world.forgot) && found <= most + world.reported;
-  const bool more_allowed = ((unproved || told) && world.late_commits) ||
+  // Without a name of its own nor noted bytes it is nobody's, once both ends are renamed.
+  const bool anew = renamed.too_much && world.from_pop3() && found <= 2 * most &&
+                    bytes.find("Message-ID:") == std::string::npos;
+  const bool more_allowed = ((unproved || told) && world.late_commits) || anew ||
                             (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
     return fmt::format("{} copies instead of {}{} of: {}", found, least,

@@ -101,7 +101,9 @@ struct World {
   struct Renamed {
     bool source = false, target = false;
     /// More than the journal can see through: both ends at once, or the source while there was
-    /// something under way. Then nothing says whose copy is whose.
+    /// something under way. Then nothing says whose copy is whose; and from POP3 a message without
+    /// a Message-ID comes once more, untold, if nobody noted its bytes: it was on the target before
+    /// us, or was found there after a line was lost.
     bool too_much = false;
     bool unsettled = false;         // that, and no run has completed since
     std::uint64_t past = 0;         // the age after it
