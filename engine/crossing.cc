@@ -116,6 +116,8 @@ class Crossing {
       records_.emplace(record.source, std::move(record));
     }
     leave_out_what_is_gone(request.decided, source);
+    std::set<FolderName> listed;
+    for (const FolderInfo& folder : source) listed.insert(folder.name);
     if (options_.mirror_deletions) look_for_what_is_missing(source);
     std::erase_if(source,
                   [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
@@ -137,11 +139,37 @@ class Crossing {
       tally.messages.seen = tally.messages.pending = folder.source.numbers.messages.value_or(0);
       ledger_.folders.push_back(std::move(tally));
     }
+    if (!options_.dry_run) co_await follow_renamed(listed);
     if (target_went_back(folders_, records_)) {
       if (!options_.dry_run) co_await doubt_all(ends_.journal, account_);
       for (auto& [name, record] : records_) record.completed.reset();
     }
     co_await queue_what_is_due(lane);
+  }
+
+  /// A folder that fills the target folder of one that is gone, and was never seen before, is that
+  /// one under another name: its mail is there. Whether its UIDs still hold is seen as always.
+  Task<void> follow_renamed(const std::set<FolderName>& listed) {
+    for (const MappedFolder& folder : folders_) {
+      if (records_.contains(folder.source.name)) continue;
+      auto former = records_.end();
+      for (auto at = records_.begin(); at != records_.end(); ++at) {
+        const FolderRecord& record = at->second;
+        if (listed.contains(at->first) || !record.target_uid_validity ||
+            record.target != folder.target)
+          continue;
+        const bool same = record.source_uid_validity == folder.source.numbers.uid_validity;
+        if (former == records_.end() || same) former = at;
+      }
+      if (former == records_.end()) continue;
+      const FolderId id = former->second.id;
+      co_await ends_.journal.rename_folder(id, folder.source.name);
+      std::erase(missing_, id);
+      auto node = records_.extract(former);
+      node.key() = node.mapped().source = folder.source.name;
+      node.mapped().completed.reset();
+      records_.insert(std::move(node));
+    }
   }
 
   Task<void> leave_out_what_has_not_failed(std::vector<FolderInfo>& folders) {

@@ -61,7 +61,16 @@ class Looker {
     FolderTally& tally = r_.tallies[index];
     tally.messages = unchanged(record);
     co_await tell_accepted(record.id, tally.messages);
+    if (r_.folders[index].source.holds_rest && !filters()) {
+      // Its numbers count the mail of other folders, too: none of that is its own.
+      tally.messages.seen -= tally.messages.filtered;
+      tally.messages.filtered = 0;
+    }
     r_.observer.folder_ended(r_.folders[index].source.name, tally);
+  }
+
+  bool filters() const {
+    return r_.options.since || r_.options.before || r_.options.max_size_bytes;
   }
 
   /// Whether --after-copy has something to remove from a folder that else is unchanged.

@@ -74,7 +74,9 @@ class FolderCrosser {
     co_await settle_folder(target_numbers_);
     s_.forget_repairs_of_due();
     if (r_.condemned) co_await give_up(*r_.condemned);
-    co_await follow();
+    if (!s_.flag_changes.empty())
+      r_.tally.flags_updated +=
+          co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(s_.flag_changes));
     if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {
       note(Level::info,
            "the target folder is not empty, and the journal has no earlier run: what users deleted "
@@ -83,6 +85,8 @@ class FolderCrosser {
     co_await send_all();
     if (r_.ends.originals && !result_.stopped && !r_.stop()) co_await repair();
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
+    // Last: where too much is gone to be believed, new mail has crossed all the same.
+    if (!result_.stopped) co_await mirror();
     co_await finish();
     if (!result_.stopped) {
       co_await move_window();
@@ -135,6 +139,9 @@ class FolderCrosser {
     if (!then.uid_validity || then.uid_validity != record_.source_uid_validity || !then.uid_next ||
         !then.messages || then.highest_modseq.value_or(0) <= 1)
       co_return std::nullopt;
+    // What was refused has no row, settled or not.
+    const std::vector<FailureRow> failures = co_await r_.ends.journal.failures(record_.id);
+    if (!failures.empty()) co_return std::nullopt;
     Since since{then, {}};
     for (const MessageRow& row : co_await r_.ends.journal.newest_rows(record_.id, kWitnesses))
       if (row.key.is_uid()) since.witnesses.push_back(row.key.uid());
@@ -306,10 +313,7 @@ class FolderCrosser {
                               4 * std::max(r_.slowest_batch, result_.slowest_batch));
   }
 
-  Task<void> follow() {
-    if (!s_.flag_changes.empty())
-      r_.tally.flags_updated +=
-          co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(s_.flag_changes));
+  Task<void> mirror() {
     if (s_.gone.empty() || void_rows_) co_return;
     r_.tally.deleted +=
         co_await mirror_deletions({r_.source, r_.target, r_.ends.journal, r_.ends.observer, record_,
@@ -389,7 +393,7 @@ class FolderCrosser {
         record_,
         target_folder_.id,
         target_numbers_.uid_validity.value_or(0),
-        Uid{target_numbers_.uid_next.value_or(0)},
+        std::max(target_folder_.watermark, Uid{target_numbers_.uid_next.value_or(0)}),
         cautious_traits(wanted.size()),
         r_.run,
         r_.memory_bytes,
@@ -422,7 +426,10 @@ class FolderCrosser {
     if (failure) std::rethrow_exception(failure);
     // What was appended is seen, and the watermark rises. A stopped fetch has left the source
     // session dead: then the next run looks.
-    if (belt.appended() > 0 && !result_.stopped) co_await settle_folder({});
+    if (belt.appended() == 0 || result_.stopped) co_return;
+    co_await settle_folder({});
+    for (const MessageKey& key : belt.unnamed())
+      co_await give_up({key, std::string(kNotFoundAgain)});
   }
 
   /// What was fetched before the source failed still goes out.

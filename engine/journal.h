@@ -209,6 +209,9 @@ class Journal {
   /// Finds or makes the row for a source folder; once its target was opened, it keeps that mapping.
   virtual Task<FolderRecord> folder(AccountId account, FolderName source, FolderName target) = 0;
   virtual Task<TargetFolderRecord> target_folder(TargetFolderId id) = 0;
+  /// A source folder has another name now, which no other has. What is known of it stays; it does
+  /// not count as completed.
+  virtual Task<void> rename_folder(FolderId folder, FolderName source) = 0;
   /// Sets or (nullopt) clears FolderRecord::completed and what belongs to it.
   virtual Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers,
                               std::string options_hash, std::uint64_t present) = 0;

@@ -118,6 +118,19 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
       return true;
     });
   }
+  // Bytes that a server changed tell nothing; one delivery that is there once on each side does.
+  std::erase_if(sources, [&](const Likeness& source) {
+    if (!source.identified || !source.delivery) return false;
+    const auto same = [&](const Likeness& other) { return other.delivery == source.delivery; };
+    const auto at = std::ranges::find_if(targets, same);
+    if (at == targets.end() || std::ranges::count_if(group.target, same) != 1 ||
+        std::ranges::count_if(group.source, same) != 1 ||
+        (at->spoken_for && !same_date(source, *at)))
+      return false;
+    pairs.emplace_back(source.index, at->index);
+    targets.erase(at);
+    return true;
+  });
   if (sources.empty() || !sources[0].identified) return pairs;
   const auto first = source_digests.find(group.source[0].index);
   const bool interchangeable =

@@ -150,6 +150,7 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
     const Uid uid = std::get<Stored>(results.at(i)).uid;
     if (!uid) {
       uids_known = false;  // the batch stays open; settle will learn where its messages are
+      unnamed_.push_back(message.key);
       continue;
     }
     bytes += message.body.size_bytes();

@@ -45,6 +45,12 @@ struct TransferRequest {
 /// What the text of a failure begins with, if it is the source that cannot give the message.
 constexpr std::string_view kSourceFailed = "source: ";
 
+/// The text of a failure, if the target said that it took the message and gave no UID, and then no
+/// message there is known as this one: another copy of it in this run would be one too many.
+constexpr std::string_view kNotFoundAgain =
+    "the target took the message, but it is not found there: it was changed beyond recognition, or "
+    "moved away at once";
+
 /// Thrown through a fetch that is to stop. What has been sent is waited for.
 struct StopTransfer {};
 
@@ -65,6 +71,8 @@ class Transfer final : public MessageSink, public AppendFeed {
 
   std::uint64_t bytes_copied() const { return bytes_copied_; }
   std::uint64_t appended() const { return appended_; }
+  /// Of what was appended those that got no UID: the next settle must find them.
+  const std::vector<MessageKey>& unnamed() const { return unnamed_; }
   bool progressed() const { return appended_ + rejected_ + missing_ > 0; }
   /// The longest that a batch took from its row to its answer.
   Duration slowest_batch() const { return slowest_; }
@@ -83,6 +91,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   std::uint64_t held_ = 0;  // bytes on the belt and in unanswered batches
   bool source_waits_ = false;
   std::map<std::int64_t, TimePoint> sent_at_;
+  std::vector<MessageKey> unnamed_;
   Semaphore recording_{1};  // several sessions may be told at once
   Uid highest_;             // that may have been given before, as far as is known
   Duration slowest_{};

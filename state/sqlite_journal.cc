@@ -108,6 +108,9 @@ class SqliteJournal final : public Journal {
   Task<TargetFolderRecord> target_folder(TargetFolderId id) override {
     co_return co_await call([&](Store& store) { return store.target_folder(id); });
   }
+  Task<void> rename_folder(FolderId folder, FolderName source) override {
+    co_await call([&](Store& store) { store.rename_folder(folder, source); });
+  }
   Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers,
                       std::string options_hash, std::uint64_t present) override {
     co_await call([&](Store& store) { store.complete(folder, numbers, options_hash, present); });

@@ -179,6 +179,12 @@ TargetFolderRecord Store::target_folder(TargetFolderId id) {
   return record;
 }
 
+void Store::rename_folder(FolderId folder, const FolderName& source) {
+  database_.query("UPDATE folder SET source = ?2, completed = 0 WHERE id = ?1")
+      .bind({folder.value, source.to_string()})
+      .run();
+}
+
 void Store::complete(FolderId folder, const std::optional<FolderNumbers>& numbers,
                      const std::string& options_hash, std::uint64_t present) {
   const FolderNumbers of = numbers.value_or(FolderNumbers{});

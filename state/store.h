@@ -39,6 +39,7 @@ class Store {
   std::vector<FolderRecord> folders(AccountId account);
   FolderRecord folder(AccountId account, const FolderName& source, const FolderName& target);
   TargetFolderRecord target_folder(TargetFolderId id);
+  void rename_folder(FolderId folder, const FolderName& source);
   void complete(FolderId folder, const std::optional<FolderNumbers>& numbers,
                 const std::string& options_hash, std::uint64_t present);
   void reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity);

@@ -97,7 +97,13 @@ RULES = [
         ("connectors/imap/append_batch.cc", "if (validity && told->uid_validity != *validity) {",
          "if (validity && false) {")]),
     ("Without UIDPLUS the UIDs", "no settling behind a batch", [
-        (CROSSING, "    if (belt.appended() > 0 && !result_.stopped) co_await settle_folder({});\n", "")]),
+        (CROSSING, "    if (belt.appended() == 0 || result_.stopped) co_return;\n", "    co_return;\n")]),
+    ("Without UIDPLUS the UIDs", "what is not found is sent again", [
+        (CROSSING, "    for (const MessageKey& key : belt.unnamed())\n"
+                   "      co_await give_up({key, std::string(kNotFoundAgain)});\n", "")]),
+    ("A source folder that was renamed", "it is another", [
+        ("engine/crossing.cc", "    if (!options_.dry_run) co_await follow_renamed(listed);\n",
+         "    if (false) co_await follow_renamed(listed);\n")]),
     ("An OK with a UID that a row names", "it counts as a copy", [
         (TRANSFER, "if (folded) row.origin = Origin::folded;", "static_cast<void>(folded);")]),
     ("A source message is removed only", "the row may be lost", SIMULATED["DELE before the row is durable"]),

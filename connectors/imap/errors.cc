@@ -95,8 +95,14 @@ Verdict judge(const StatusResponse& status) {
                  : status.status == Status::kBad ? ErrorKind::protocol
                                                  : ErrorKind::rejected;
   if (const auto kind = by_code(status)) verdict.kind = *kind;
+  // These codes say it all: the text may quote the name of a folder, `Temporary`.
+  for (const Code plain : {Code::kNoPerm, Code::kNonExistent, Code::kCannot, Code::kAlreadyExists,
+                           Code::kReadOnly})
+    if (status.has(plain)) return verdict;
   for (const Phrase& phrase : kPhrases) {
     if (text.find(phrase.text) == std::string::npos) continue;
+    // `[OVERQUOTA] Mailbox is full, try again later` is no reason to try again; Gmail's bandwidth is.
+    if (status.has(Code::kOverQuota) && phrase.kind == ErrorKind::transient) continue;
     verdict.kind = phrase.kind;
     break;
   }

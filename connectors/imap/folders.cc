@@ -59,7 +59,7 @@ class Lister::Listing {
     if (auto* listed = std::get_if<ListData>(&response)) {
       if (listed->kind == ListData::Kind::kLsub) {
         subscribed_.insert_or_assign(key(listed->name), true);
-      } else {
+      } else if (!listed->name.empty()) {  // the root, asked for its delimiter, is no folder
         add(std::move(*listed));
       }
     } else if (const auto* status = std::get_if<StatusData>(&response)) {
@@ -194,7 +194,9 @@ Task<void> Lister::ask_status() {
   const auto finish = [&](std::string tag) -> Task<void> {
     const StatusResponse status = co_await session_.finish(
         std::move(tag), [this](Response& response) { listing_->take(response); });
-    if (status.status != Status::kOk) throw_unless_refused(session_, status);
+    // What ails one folder shows when it is opened; that we ask too much concerns them all.
+    if (status.status != Status::kOk && judge(status).kind == ErrorKind::throttled)
+      throw session_.refused(status, "STATUS");
   };
   const auto send_all = [&]() -> Task<void> {
     for (const ListData& data : listing_->entries()) {

@@ -36,6 +36,7 @@ void Turn::spoken() {
 }
 
 Task<void> Turn::listen() {
+  check();  // the line may have been lost while we spoke
   while (line_.listens_ != number_) {
     co_await line_.moved_.wait();
     check();

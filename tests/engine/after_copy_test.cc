@@ -79,6 +79,9 @@ class WatchedJournal final : public Journal {
   Task<TargetFolderRecord> target_folder(TargetFolderId id) override {
     return inner_->target_folder(id);
   }
+  Task<void> rename_folder(FolderId f, FolderName s) override {
+    return inner_->rename_folder(f, std::move(s));
+  }
   Task<void> complete(FolderId f, std::optional<FolderNumbers> n, std::string h,
                       std::uint64_t p) override {
     return inner_->complete(f, std::move(n), std::move(h), p);

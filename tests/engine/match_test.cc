@@ -1,5 +1,6 @@
 #include "engine/match.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using namespace postferry;
@@ -109,4 +110,18 @@ TEST_CASE("equal copies that a server altered still stand for the equal original
   const auto pairs = match_by_bytes(result.ambiguous[0], {{0, sha256("a")}, {1, sha256("a")}},
                                     {{10, sha256("a+tuid")}, {11, sha256("a+tuid2")}});
   CHECK(pairs.size() == 2);
+}
+
+TEST_CASE(
+    "deliveries of one mail are told apart by their Received where a server altered the bytes") {
+  const HeaderFields direct = fields("<1>", "s", "from a by b; 1"),
+                     by_list = fields("<1>", "s", "from list by b; 2");
+  const std::vector<Likeness> source{like(direct, 0), like(by_list, 1)};
+  const std::vector<Likeness> target{like(by_list, 10), like(direct, 11)};
+  const auto result = match_by_header(source, target, false);
+  REQUIRE(result.ambiguous.size() == 1);
+  auto pairs = match_by_bytes(result.ambiguous[0], {{0, sha256("a")}, {1, sha256("b")}},
+                              {{10, sha256("c")}, {11, sha256("d")}});
+  std::ranges::sort(pairs);
+  CHECK(pairs == Pairs{{0, 11}, {1, 10}});
 }

@@ -166,3 +166,19 @@ TEST_CASE("looking at a target through a shared line opens the folder again inst
   REQUIRE(seen.size() == 1);
   CHECK(seen[0].size_bytes == 4);
 }
+
+TEST_CASE("who comes to listen on a line that was lost while he spoke does not wait for ever") {
+  converse(Dialogue(), [](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    Line line(std::make_unique<Session>(std::move(stream), "source x"));
+    std::optional<Turn> first(std::in_place, line);
+    Turn second(line);
+    co_await first->speak();
+    first->spoken();
+    co_await second.speak();
+    first.reset();
+    second.spoken();
+    const std::optional<Error> error = co_await failure_of(second.listen());
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::transient);
+  });
+}

@@ -96,6 +96,18 @@ TEST_CASE("a listing that is throttled is not asked again") {
   CHECK(error->kind() == ErrorKind::throttled);
 }
 
+TEST_CASE("what ails one folder costs its numbers, and no other folder's") {
+  Dialogue d;
+  d.c("A1 LIST \"\" \"*\"").c("A2 LSUB \"\" \"*\"");
+  d.s("* LIST (\\Noselect) \"/\" \"\"");
+  d.s("* LIST () \"/\" INBOX").s("* LIST () \"/\" Broken").s("A1 OK").s("A2 OK");
+  d.c("A3 STATUS \"INBOX\" (MESSAGES UIDNEXT UIDVALIDITY)");
+  d.c("A4 STATUS \"Broken\" (MESSAGES UIDNEXT UIDVALIDITY)");
+  d.s("* STATUS INBOX (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3)").s("A3 OK");
+  d.s("A4 NO [SERVERBUG] Internal error occurred");
+  CHECK(list_by(d, {}) == Lines{"INBOX role=inbox messages=1 next=2 validity=3", "Broken"});
+}
+
 TEST_CASE("LIST-STATUS without LIST-EXTENDED still saves the STATUS commands") {
   Dialogue d;
   d.c("A1 LIST \"\" \"*\" RETURN (STATUS (MESSAGES UIDNEXT UIDVALIDITY))").c("A2 LSUB \"\" \"*\"");

@@ -19,6 +19,19 @@ TEST_CASE("servers are recognised by greeting, ID or capability") {
   CHECK(recognise("hello", Capabilities({"IMAP4REV1"}), nobody).software.empty());
 }
 
+TEST_CASE("codes that say it all are not talked over by the words behind them") {
+  StatusResponse no;
+  no.status = Status::kNo;
+  no.text = "Permission denied: Temporary";
+  no.code = ResponseCode{Code::kNoPerm, "NOPERM", ""};
+  CHECK(judge(no).kind == ErrorKind::rejected);
+  no.text = "Mailbox is full, delete something or try again later";
+  no.code = ResponseCode{Code::kOverQuota, "OVERQUOTA", ""};
+  CHECK(judge(no).kind == ErrorKind::quota);
+  no.text = "Account exceeded command or bandwidth limits";
+  CHECK(judge(no).kind == ErrorKind::throttled);
+}
+
 TEST_CASE("a NO to APPEND blames the message, unless it is the folder, the quota or the server") {
   StatusResponse no;
   no.status = Status::kNo;

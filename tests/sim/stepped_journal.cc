@@ -58,6 +58,9 @@ class SteppedJournal final : public Journal {
   Task<TargetFolderRecord> target_folder(TargetFolderId id) override {
     return step("target_folder", inner_.target_folder(id));
   }
+  Task<void> rename_folder(FolderId folder, FolderName source) override {
+    return step("rename_folder", inner_.rename_folder(folder, std::move(source)));
+  }
   Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers, std::string hash,
                       std::uint64_t present) override {
     return step("complete", inner_.complete(folder, numbers, std::move(hash), present));

@@ -1,0 +1,120 @@
+// Orders of events that a user makes without thinking: a folder renamed, a copy moved away at once,
+// much deleted and some new; and what of it must not be believed.
+#include "engine/transfer.h"
+#include "tests/engine/crossing_fixture.h"
+
+using namespace postferry;
+
+namespace {
+
+MemoryOptions telling() {
+  MemoryOptions options;
+  options.condstore = true;
+  options.tells_changes = true;
+  return options;
+}
+
+FolderRecord record_of(Pair& pair) {
+  const AccountId account =
+      block_on(pair.executor, pair.journal->account("ann", "source", "target"));
+  return block_on(pair.executor, pair.journal->folders(account)).at(0);
+}
+
+}  // namespace
+
+TEST_CASE("a source folder that was renamed is the one whose target folder it fills") {
+  Pair pair;
+  pair.fill("Old", 12);
+  pair.options.map = {{FolderName::parse("Old"), FolderName::parse("T")},
+                      {FolderName::parse("New"), FolderName::parse("T")}};
+  pair.options.mirror_deletions = GENERATE(false, true);
+  pair.run();
+  MemoryFolder& folder = pair.source.folder("Old");
+  folder.name = FolderName::parse("New");
+  const bool renumbered = GENERATE(false, true);
+  if (renumbered) pair.source.renumber(folder.name, 7);
+  pair.add("New", letter("new"));
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(ledger.messages().copied == 1);
+  CHECK(pair.on_target("T") == 13);
+  // Its history came along.
+  pair.options.mirror_deletions = true;
+  folder.remove(folder.messages.front().uid);
+  CHECK(pair.run().deleted() == 1);
+  CHECK(pair.on_target("T") == 12);
+}
+
+TEST_CASE("a folder that comes back under its old name is matched, and nothing crosses twice") {
+  Pair pair;
+  pair.fill("Old", 5);
+  pair.options.map = {{FolderName::parse("Old"), FolderName::parse("T")},
+                      {FolderName::parse("New"), FolderName::parse("T")}};
+  pair.run();
+  MemoryFolder& folder = pair.source.folder("Old");
+  folder.name = FolderName::parse("New");
+  pair.run();
+  folder.name = FolderName::parse("Old");
+  CHECK(pair.run().messages().copied == 0);
+  CHECK(pair.on_target("T") == 5);
+}
+
+TEST_CASE("a message that was taken and is not found again is sent once a run, and told") {
+  MemoryOptions target;
+  target.traits.uidplus = false;
+  Pair pair({}, target);
+  constexpr int kMessages = 2200;  // more than are sent before they are looked for
+  pair.fill("INBOX", kMessages);
+  pair.target.faults.on_call = [](MemoryServer& server, std::string_view call) {
+    MemoryFolder* inbox = server.find(FolderName::parse("INBOX"));
+    if (call != "look" || !inbox) return;
+    std::erase_if(inbox->messages, [](const MemoryMessage& message) {
+      return message.bytes.find("<m3@") != std::string::npos;
+    });
+  };
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::partial);
+  CHECK(ledger.messages().rejected == 1);
+  const auto failures = block_on(pair.executor, pair.journal->failures(record_of(pair).id));
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].text == kNotFoundAgain);
+  CHECK(pair.target.appended == kMessages);
+  CHECK(pair.run().outcome == Outcome::partial);
+  CHECK(pair.target.appended == kMessages + 1);
+}
+
+TEST_CASE("where something was refused, the source's changes alone are not believed") {
+  Pair pair(telling());
+  pair.fill("Box", 11);
+  pair.target.faults.refuse = [](const MemoryMessage& message) -> std::optional<std::string> {
+    return message.bytes.find("<m1@") != std::string::npos ? std::optional("NO not this one")
+                                                           : std::nullopt;
+  };
+  pair.run();
+  block_on(pair.executor, pair.journal->accept_failures(record_of(pair).id));
+  REQUIRE(pair.run().outcome == Outcome::complete);
+  pair.source.folder("Box").remove(Uid{5});
+  pair.options.mirror_deletions = true;
+  pair.options.force_deletions = true;
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(ledger.messages().present == 9);
+  CHECK(ledger.messages().accepted == 1);
+  CHECK(ledger.deleted() == 1);
+  CHECK(block_on(pair.executor, pair.journal->failures(record_of(pair).id)).size() == 1);
+}
+
+TEST_CASE("new mail crosses though too many deletions at once are not mirrored") {
+  Pair pair;
+  pair.options.mirror_deletions = true;
+  pair.fill("INBOX", 50);
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  while (inbox.messages.size() > 25) inbox.remove(inbox.messages.front().uid);
+  pair.add("INBOX", letter("new"));
+  const Ledger held = pair.run();
+  CHECK(held.outcome == Outcome::partial);
+  CHECK(held.deleted() == 0);
+  CHECK(held.messages().copied == 1);
+  CHECK(pair.on_target("INBOX") == 51);
+}
