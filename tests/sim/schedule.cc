@@ -38,6 +38,14 @@ void perhaps_rename_uidls(World& world) {
   if (named && world.more.one_in(8)) world.rename_uidls();
 }
 
+/// In quiet times, so that all must be exact after it.
+void perhaps_rebuild(World& world) {
+  if (!world.more.one_in(12)) return;
+  const std::string& name = world.names[world.more.below(world.names.size())];
+  if (!world.from_pop3() && world.more.one_in(2)) return world.rebuild_source(name);
+  world.rebuild_target(name);
+}
+
 class Schedule {
  public:
   Schedule(const Orders& orders, Disk& disk, const Disk::Files& image)
@@ -284,6 +292,7 @@ void calm_runs(World& world, Report& report) {
     for (std::uint64_t n = world.dice.below(4); n > 0; --n)
       somebody_acts(world, world.names[world.dice.below(world.names.size())]);
     perhaps_rename_uidls(world);
+    perhaps_rebuild(world);
     calm_run(world, report, "the run after changes");
   }
   if (report.trouble.empty()) {

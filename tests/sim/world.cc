@@ -187,8 +187,8 @@ void World::restore_target_folder(const std::string& name) {
 }
 
 bool World::delivery_would_hide(const std::string& name) {
-  const bool passed_over =
-      source && source->profile.offers("CONDSTORE") && !source->profile.tracks_nothing;
+  // A volley of flags tells of no change, where HIGHESTMODSEQ does not.
+  const bool passed_over = source != nullptr;
   const auto below = [this](const std::string& each, std::uint32_t rise) {
     const MailFolder* folder = target_folder(each);
     return renamed[each].restored && folder && folder->uid_next + rise < renamed[each].next_before;
