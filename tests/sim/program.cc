@@ -142,6 +142,9 @@ End run_program(Outside& outside, const Start& start) {
       } catch (const Error& error) {
         end.thrown = error.what();
         end.thrown_kind = error.kind();
+      } catch (const std::exception& error) {
+        end.thrown = error.what();
+        end.trouble = std::string("what was thrown is no Error: ") + error.what();
       }
     }
     if (!handle.done()) {
