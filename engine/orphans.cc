@@ -20,11 +20,19 @@ Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
       wanted.push_back(uid);
   std::vector<MessageRow> found;
   if (wanted.empty()) co_return found;
-  const std::map<Uid, Sha256> digests = co_await target_digests(
+  std::map<Uid, Sha256> digests = co_await target_digests(
       target, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
-  for (const auto& [uid, digest] : digests)
-    take(strangers.at(uid).entry, found,
-         [&digest](const MessageRow& orphan) { return orphan.sha256 == digest; });
+  // A row without a date fits every copy of its bytes: it comes after those that have one, and does
+  // not take what may be the copy of another while there is a third.
+  enum class Fit { dated, undisputed, any };
+  for (const Fit fit : {Fit::dated, Fit::undisputed, Fit::any})
+    std::erase_if(digests, [&](const auto& one) {
+      const TargetEntry& entry = strangers.at(one.first).entry;
+      if (fit == Fit::undisputed && may_have_copy(entry)) return false;
+      return take(entry, found, [&](const MessageRow& orphan) {
+        return orphan.sha256 == one.second && (fit != Fit::dated || orphan.date);
+      });
+    });
   co_return found;
 }
 
@@ -54,13 +62,14 @@ const MessageRow* Orphans::find(const TargetEntry& entry, Is is) const {
 }
 
 template <class Is>
-void Orphans::take(const TargetEntry& entry, std::vector<MessageRow>& found, Is is) {
+bool Orphans::take(const TargetEntry& entry, std::vector<MessageRow>& found, Is is) {
   const MessageRow* orphan = find(entry, is);
-  if (!orphan) return;
+  if (!orphan) return false;
   std::vector<MessageRow>& group = by_size_.at(entry.size_bytes);
   found.push_back(*orphan);
   found.back().target_uid = entry.uid;
   group.erase(group.begin() + (orphan - group.data()));
+  return true;
 }
 
 }  // namespace postferry

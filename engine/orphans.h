@@ -30,7 +30,7 @@ class Orphans {
   template <class Is>
   const MessageRow* find(const TargetEntry& entry, Is is) const;
   template <class Is>
-  void take(const TargetEntry& entry, std::vector<MessageRow>& found, Is is);
+  bool take(const TargetEntry& entry, std::vector<MessageRow>& found, Is is);
 
   std::map<std::uint64_t, std::vector<MessageRow>> by_size_;
 };
