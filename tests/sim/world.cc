@@ -200,7 +200,7 @@ bool World::delivery_would_hide(const std::string& name) {
 
 std::uint64_t World::may_come_back() const {
   std::uint64_t count = 0;
-  if (pop3 && pop3->profile.nameless())
+  if (pop3 && !pop3->profile.names_last())
     for (const auto& [name, copies] : taken) count += copies.size();
   return count;
 }
