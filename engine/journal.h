@@ -51,10 +51,11 @@ enum class MessageState : std::uint8_t {
 
 /// A message that has crossed.
 struct MessageRow {
+  /// Of a folder of UIDs a text where the UID is void: the source has the message no longer.
+  MessageKey key;
   /// As listed_bytes: the source's last listing did not have the message.
   static constexpr std::uint64_t kNotListed = 0x7fff'ffff'ffff'ffff;
 
-  MessageKey key;
   std::uint64_t size_bytes = 0;
   std::optional<Sha256> sha256;      // of the bytes sent; none if adopted
   Flags flags;                       // the source's, as last read
@@ -218,7 +219,7 @@ class Journal {
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
   virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                              std::size_t limit) = 0;
-  /// The rows with the highest keys, the highest first.
+  /// The rows with the highest UIDs, the highest first; without any UID, with the last UIDLs.
   virtual Task<std::vector<MessageRow>> newest_rows(FolderId folder, std::size_t limit) = 0;
   /// The rows whose UID is in none of these ranges, which ascend.
   virtual Task<std::vector<MessageRow>> rows_outside(FolderId folder,

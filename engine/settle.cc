@@ -10,6 +10,7 @@
 #include "engine/orphans.h"
 #include "engine/source_likenesses.h"
 #include "engine/twins.h"
+#include "engine/witnesses.h"
 
 namespace postferry {
 
@@ -124,28 +125,6 @@ class Settler {
     return from;
   }
 
-  /// Another size and another date than recorded: another message. Size or date alone some servers
-  /// tell as they please: behind another date, or another size where no date is known (POP3), bytes
-  /// decide, where nothing changes them on the way.
-  Task<bool> any_is_another(const std::vector<TargetEntry>& entries) {
-    const TargetTraits& traits = r_.target.traits();
-    const MessageRow* doubtful = nullptr;
-    for (const MessageRow& row : witnesses_) {
-      const auto at = std::ranges::lower_bound(entries, row.target_uid, {}, &TargetEntry::uid);
-      if (at == entries.end() || at->uid != row.target_uid) continue;
-      const bool same_size = row.size_bytes == at->size_bytes;
-      const bool dated = row.date && at->date;
-      if (dated ? same_instant(row.date, at->date) : same_size) continue;
-      if (dated && !same_size) co_return true;
-      const bool smaller = !doubtful || row.size_bytes < doubtful->size_bytes;
-      if (row.sha256 && !traits.munges_8bit && !traits.adds_received && smaller) doubtful = &row;
-    }
-    if (!doubtful) co_return false;
-    const auto digests = co_await target_digests(
-        r_.target, {doubtful->target_uid}, {.ignore_final_crlf = false, .munged_header = false});
-    co_return !digests.empty() && digests.begin()->second != *doubtful->sha256;
-  }
-
   /// Reads what is new on the target; strangers get their headers read, once.
   Task<void> look() {
     std::vector<Uid> named = co_await r_.journal.named(r_.target_folder.id, look_from());
@@ -160,7 +139,7 @@ class Settler {
     Uid lowest = from;
     for (const MessageRow& row : witnesses_) lowest = std::min(lowest, row.target_uid);
     std::vector<TargetEntry> entries = co_await r_.target.look(lowest);
-    result_.moved = co_await any_is_another(entries);
+    result_.moved = co_await any_is_another(r_.target, witnesses_, entries);
     witnesses_.clear();
     if (result_.moved) co_return;
     std::erase_if(entries, [from](const TargetEntry& entry) { return entry.uid < from; });
@@ -190,11 +169,28 @@ class Settler {
     }
   }
 
-  /// The copy of what we removed from the source, before its names became void: it stands for no
-  /// other message with the same bytes, but for that one, should a backup bring it back.
+  /// The copy of what we removed from the source, for all we know, before its names became void: it
+  /// stands for no other message with the same bytes, but for that one, should it still be there or
+  /// a backup bring it back.
   bool was_removed(Uid uid) const {
     const auto old = r_.former.find(uid);
-    return old != r_.former.end() && old->second.state == MessageState::removed;
+    if (old == r_.former.end()) return false;
+    const MessageState state = old->second.state;
+    return state == MessageState::removed || state == MessageState::leaving;
+  }
+
+  /// Such a row is kept, under a name that no server gives: so it is hereafter, too.
+  void keep_what_was_removed() {
+    for (auto& [uid, row] : r_.former) {
+      if (!was_removed(uid) || !strangers_.contains(uid)) continue;
+      if (row.key.is_uid())
+        row.key =
+            MessageKey("removed-" + std::to_string(r_.target_folder.uid_validity.value_or(0)) +
+                       "-" + std::to_string(uid.value));
+      row.target_uid = uid;
+      row.state = MessageState::removed;
+      rows_.push_back(std::move(row));
+    }
   }
 
   /// A late copy of what has crossed already is told from a member by its date, where they differ.
@@ -426,6 +422,7 @@ class Settler {
     record.source_uid_validity = r_.source_uid_validity;
     for (auto& [uid, row] : claims_)
       if (strangers_.contains(uid)) rows_.push_back(std::move(row));
+    if (r_.void_keys) keep_what_was_removed();
     record.rows = std::move(rows_);
     record.run = r_.run;
     // What was not found again is there no more and comes anew: what was known of its copy is void.

@@ -99,12 +99,17 @@ std::vector<MessageRow> Store::rows(FolderId folder, const MessageKey& after, st
 }
 
 std::vector<MessageRow> Store::newest_rows(FolderId folder, std::size_t limit) {
-  Query query = database_.query("SELECT " ROW_COLUMNS
-                                " FROM message"
-                                " WHERE folder = ? ORDER BY key DESC LIMIT ?");
-  query.bind({folder.value, limit});
   std::vector<MessageRow> rows;
-  while (query.step()) rows.push_back(read_row(query));
+  const auto read = [&](Query query) {
+    query.bind({folder.value, limit});
+    while (query.step()) rows.push_back(read_row(query));
+  };
+  // Numbers sort before text.
+  read(database_.query("SELECT " ROW_COLUMNS " FROM message"
+                       " WHERE folder = ? AND key < '' ORDER BY key DESC LIMIT ?"));
+  if (rows.empty())
+    read(database_.query("SELECT " ROW_COLUMNS " FROM message"
+                         " WHERE folder = ? ORDER BY key DESC LIMIT ?"));
   return rows;
 }
 
@@ -202,7 +207,8 @@ std::vector<MessageRow> Store::last_rows(TargetFolderId folder, std::size_t limi
     while (query.step()) sources.push_back(query.integer(0));
   }
   Query query = database_.query(
-      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
+      "SELECT " ROW_COLUMNS
+      " FROM message"
       " WHERE folder = ? AND target_uid IS NOT NULL ORDER BY target_uid DESC LIMIT ?");
   std::vector<MessageRow> rows;
   for (const std::int64_t source : sources) {
@@ -215,10 +221,11 @@ std::vector<MessageRow> Store::last_rows(TargetFolderId folder, std::size_t limi
 std::vector<MessageRow> Store::rows_sized(TargetFolderId folder,
                                           const std::vector<std::uint64_t>& sizes) {
   if (sizes.empty()) return {};
-  Query query = database_.query(
-      "SELECT key, size, sha256, flags, target_uid, date, zone, run, origin FROM message"
-      " WHERE target_uid IS NOT NULL AND size IN (SELECT value FROM json_each(?2))"
-      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
+  Query query =
+      database_.query("SELECT " ROW_COLUMNS
+                      " FROM message"
+                      " WHERE target_uid IS NOT NULL AND size IN (SELECT value FROM json_each(?2))"
+                      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
   query.bind({folder.value, fmt::format("[{}]", fmt::join(sizes, ","))});
   std::vector<MessageRow> rows;
   while (query.step()) rows.push_back(read_row(query));

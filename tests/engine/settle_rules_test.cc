@@ -478,6 +478,19 @@ TEST_CASE("a flag that a cut line left unset is set, and what a user took away i
   CHECK(pair.target.folder("INBOX").messages[1].flags == Flags{});
 }
 
+TEST_CASE("a restored target that gave a UID again is noticed by the size of what had no date") {
+  MemoryOptions pop, target;
+  pop.uidl_keys = true;
+  target.traits.munges_8bit = GENERATE(true, false);  // then the header tells
+  Pair pair(pop, target);
+  pair.source.folder("INBOX").add(letter("a"));
+  pair.run();
+  restore(pair.target.folder("INBOX"), 0);
+  pair.target.folder("INBOX").add(letter("another"), {}, InternalDate{5, 0});
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
 TEST_CASE("what the target lost and gets again has all its flags set, though the line is cut") {
   Pair pair;
   pair.add("INBOX", letter("a"), "\\Flagged");
@@ -555,6 +568,24 @@ TEST_CASE("a copy of what was removed from the source stands for no other messag
   if (at_source) pair.source.renumber(FolderName::parse("INBOX"), 77);
   if (at_target) pair.target.renumber(FolderName::parse("INBOX"), 78);
   pair.add("INBOX", letter("same"));  // another delivery, with another date
+  pair.run();
+  CHECK(pair.source.folder("INBOX").messages.empty());
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
+TEST_CASE("a copy of what was removed stands for no other after several new UIDVALIDITYs") {
+  const bool adopted = GENERATE(true, false);
+  Pair pair;
+  pair.options.remove_after = std::chrono::days(0);
+  pair.add("INBOX", letter("same"));
+  if (adopted) pair.target.folder("INBOX").add(letter("same"), {}, InternalDate{5, 0});
+  pair.run();
+  for (std::uint32_t validity = 77; validity < 80; ++validity) {
+    if (validity != 78) pair.source.renumber(FolderName::parse("INBOX"), validity);
+    if (validity != 77) pair.target.renumber(FolderName::parse("INBOX"), validity);
+    pair.run();
+  }
+  pair.add("INBOX", letter("same"));
   pair.run();
   CHECK(pair.source.folder("INBOX").messages.empty());
   CHECK(pair.on_target("INBOX") == 2);

@@ -25,8 +25,8 @@ struct Pop3Profile {
   /// A UIDL that was another message's before: then the new one passes for the old one, unless the
   /// old one stays for ever.
   bool reuses() const { return uidl == Uidl::repeated; }
-  /// A message that has a name has no other, and no other message has it.
-  bool names_last() const { return uidl == Uidl::unique; }
+  /// Nothing speaks against it that a name stands for the message it stood for before.
+  bool sure() const { return uidl == Uidl::unique && !shuffles; }
   /// Without any identity that lasts, nobody can tell whether a message has crossed before: each
   /// run may bring all of it once more.
   bool no_identity() const { return uidl == Uidl::renumbered; }

@@ -122,6 +122,9 @@ void World::remove_at_target(const std::string& name) {
   MailFolder* folder = target_folder(name);
   if (!folder || folder->mails.empty()) return;
   const Mail& mail = folder->mails[dice.below(folder->mails.size())];
+  // Nothing else may show that a restored folder gave this UID once more.
+  const Renamed& state = renamed[name];
+  if (state.restored && mail.uid >= state.next_after && mail.uid < state.next_before) return;
   taken[name].push_back(*mail.bytes);
   folder->remove(mail.uid);
 }
@@ -183,6 +186,7 @@ void World::restore_target_folder(const std::string& name) {
   state.next_before = std::max(state.next_before, folder->uid_next);
   state.restored = true;
   folder->restore_backup(dice.below(folder->mails.size() + 1));
+  state.next_after = folder->uid_next;
   rename(name, false);
 }
 
@@ -200,7 +204,7 @@ bool World::delivery_would_hide(const std::string& name) {
 
 std::uint64_t World::may_come_back() const {
   std::uint64_t count = 0;
-  if (pop3 && !pop3->profile.names_last())
+  if (pop3 && !pop3->profile.sure())
     for (const auto& [name, copies] : taken) count += copies.size();
   return count;
 }

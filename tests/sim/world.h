@@ -58,9 +58,9 @@ struct World {
   /// One delivery more to a restored target folder, and nobody can tell: all its numbers are as
   /// they were, and no other folder shows what happened.
   bool delivery_would_hide(const std::string& name);
-  /// Messages that a further run may bring once more: where the source's names do not last, one
-  /// that was found on the target is told from its look-alikes by its copy alone, and that was
-  /// taken.
+  /// Messages that a further run may bring once more: where the source's names or their order do not
+  /// last, one that was found on the target is told from its look-alikes by its copy alone, and that
+  /// was taken.
   std::uint64_t may_come_back() const;
   /// Somebody deletes the journal: from now on a copy of what has gone from the source is a
   /// stranger's, and stands for any other message with the same bytes.
@@ -109,7 +109,8 @@ struct World {
     bool unsettled = false;         // that, and no run has completed since
     std::uint64_t past = 0;         // the age after it
     bool restored = false;          // a backup of the target was put back,
-    std::uint32_t next_before = 0;  // and this was its UIDNEXT
+    std::uint32_t next_before = 0;  // and this was its UIDNEXT,
+    std::uint32_t next_after = 0;   // which is now this
   };
   std::map<std::string, Renamed> renamed;
   bool complete = true;        // the last run was; at first nothing is under way

@@ -44,6 +44,9 @@ TEST_CASE("The newest rows of a folder are those with the highest UIDs, the high
   Recorded recorded;
   CHECK(recorded.newest(2) == "4294967295 9 ");
   CHECK(recorded.newest(10) == "4294967295 9 5 3 2 ");
+  recorded.run(
+      recorded.journal->record(record_of(recorded.ann, {row(MessageKey("removed-1-7"), 7)})));
+  CHECK(recorded.newest(2) == "4294967295 9 ");
 }
 
 TEST_CASE("Rows outside of ranges are those of no range, in the folder alone") {
