@@ -8,7 +8,8 @@
 
 namespace postferry {
 
-Orphans::Orphans(const std::vector<MessageRow>& rows) {
+Orphans::Orphans(const std::vector<MessageRow>& rows, const TargetTraits& traits)
+    : bytes_stay_(!traits.munges_8bit && !traits.adds_received && !traits.rewrites_message_id) {
   for (const MessageRow& row : rows) by_size_[row.size_bytes].push_back(row);
 }
 
@@ -28,7 +29,9 @@ Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
   for (const Fit fit : {Fit::dated, Fit::undisputed, Fit::any})
     std::erase_if(digests, [&](const auto& one) {
       const TargetEntry& entry = strangers.at(one.first).entry;
-      if (fit == Fit::undisputed && may_have_copy(entry)) return false;
+      const bool disputed =
+          find(entry, [](const MessageRow& orphan) { return !orphan.sha256; }) != nullptr;
+      if (fit == Fit::undisputed && disputed) return false;
       return take(entry, found, [&](const MessageRow& orphan) {
         return orphan.sha256 == one.second && (fit != Fit::dated || orphan.date);
       });
@@ -40,15 +43,15 @@ std::vector<MessageRow> Orphans::find_by_look(const Strangers& strangers) {
   std::vector<MessageRow> found;
   for (const auto& [uid, stranger] : strangers) {
     if (stranger.likeness.spoken_for) continue;
-    take(stranger.entry, found, [header = stranger.header](const MessageRow& orphan) {
-      return !orphan.sha256 && (!orphan.header || orphan.header == header);
+    take(stranger.entry, found, [this, header = stranger.header](const MessageRow& orphan) {
+      return !(orphan.sha256 && bytes_stay_) && (!orphan.header || orphan.header == header);
     });
   }
   return found;
 }
 
 bool Orphans::may_have_copy(const TargetEntry& entry) const {
-  return find(entry, [](const MessageRow& orphan) { return !orphan.sha256; });
+  return find(entry, [this](const MessageRow& orphan) { return !(orphan.sha256 && bytes_stay_); });
 }
 
 template <class Is>

@@ -15,15 +15,15 @@ namespace postferry {
 
 class Orphans {
  public:
-  explicit Orphans(const std::vector<MessageRow>& rows);
+  Orphans(const std::vector<MessageRow>& rows, const TargetTraits& traits);
 
   /// Those whose copy is among the strangers, by size, date and bytes, with its UID. They are
   /// orphans no more. Nothing is read where no size and date agree.
   Task<std::vector<MessageRow>> find_by_bytes(TargetSession& target, const Strangers& strangers);
-  /// The same for those whose bytes nobody noted, by size, date and (where it was noted) header;
-  /// what is spoken for is passed over.
+  /// The same for those whose bytes nobody noted, or the target may have changed, by size, date and
+  /// (where it was noted) header; what is spoken for is passed over.
   std::vector<MessageRow> find_by_look(const Strangers& strangers);
-  /// Whether this may be the copy of one whose bytes nobody noted.
+  /// Whether this may be the copy of one of those.
   bool may_have_copy(const TargetEntry& entry) const;
 
  private:
@@ -33,6 +33,7 @@ class Orphans {
   bool take(const TargetEntry& entry, std::vector<MessageRow>& found, Is is);
 
   std::map<std::uint64_t, std::vector<MessageRow>> by_size_;
+  bool bytes_stay_;  // on the way to this target
 };
 
 }  // namespace postferry

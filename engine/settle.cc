@@ -24,7 +24,9 @@ constexpr std::chrono::milliseconds kPoll{200};
 class Settler {
  public:
   explicit Settler(SettleRequest request)
-      : r_(std::move(request)), source_(r_.source, r_.catalogue, r_.target), orphans_(r_.orphans) {}
+      : r_(std::move(request)),
+        source_(r_.source, r_.catalogue, r_.target),
+        orphans_(r_.orphans, r_.target.traits()) {}
 
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;
@@ -175,8 +177,10 @@ class Settler {
   bool was_removed(Uid uid) const {
     const auto old = r_.former.find(uid);
     if (old == r_.former.end()) return false;
-    const MessageState state = old->second.state;
-    return state == MessageState::removed || state == MessageState::leaving;
+    const MessageRow& row = old->second;
+    // What was asked for may not have been done: it is known by its date, if it was sent with it.
+    return row.state == MessageState::removed ||
+           (row.state == MessageState::leaving && row.origin == Origin::appended);
   }
 
   /// Such a row is kept, under a name that no server gives: so it is hereafter, too.

@@ -558,16 +558,20 @@ TEST_CASE("what turns out to be missing while a folder is filled is copied in th
 
 TEST_CASE("a copy of what was removed from the source stands for no other message") {
   const bool at_source = GENERATE(true, false), at_target = GENERATE(true, false);
-  const bool adopted = GENERATE(true, false);
-  Pair pair;
+  const bool adopted = GENERATE(true, false), munged = GENERATE(true, false);
+  MemoryOptions target;
+  target.traits.munges_8bit = munged;
+  Pair pair({}, target);
   pair.options.remove_after = std::chrono::days(0);
-  pair.add("INBOX", letter("same"));
-  if (adopted) pair.target.folder("INBOX").add(letter("same"), {}, InternalDate{5, 0});
+  const std::string same = letter("same \xe4");
+  pair.add("INBOX", same);
+  if (adopted) pair.target.folder("INBOX").add(same, {}, InternalDate{5, 0});
   pair.run();
   REQUIRE(pair.source.folder("INBOX").messages.empty());
+  if (munged) std::ranges::replace(pair.target.folder("INBOX").messages[0].bytes, '\xe4', 'X');
   if (at_source) pair.source.renumber(FolderName::parse("INBOX"), 77);
   if (at_target) pair.target.renumber(FolderName::parse("INBOX"), 78);
-  pair.add("INBOX", letter("same"));  // another delivery, with another date
+  pair.add("INBOX", same);  // another delivery, with another date
   pair.run();
   CHECK(pair.source.folder("INBOX").messages.empty());
   CHECK(pair.on_target("INBOX") == 2);
