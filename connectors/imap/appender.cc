@@ -266,7 +266,12 @@ class Appender {
         if (batch.results[index]) dropped_ += static_cast<std::uint64_t>(keywords);
       }
     }
-    if (!batch.results[index]) batch.results[index] = Rejected{words(refusal.status)};
+    // Where there is no room for it, or for nothing of the folder, that is not its own fault.
+    const bool no_room = std::ranges::any_of(batch.no_room, [index](const Refusal& full) {
+      return full.range.first == index && full.range.count == 1;
+    });
+    if (!batch.results[index] && !no_room && !batch.folder_refused)
+      batch.results[index] = Rejected{words(refusal.status)};
     batch.refused.clear();
   }
 

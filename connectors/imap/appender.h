@@ -13,7 +13,7 @@
 namespace postferry::imap {
 
 /// Appends until the feed ends. Where no literal has to wait (LITERAL+), a writer and a reader work
-/// at the same time, with at most 8 batches or about 8 MiB unanswered; else batch by batch, with
+/// at the same time, with at most 32 batches or about 8 MiB unanswered; else batch by batch, with
 /// one round trip a message. A refused batch is bisected once everything sent before has been
 /// answered; a refused message is tried again without its keywords, and after a BAD with a
 /// synchronising literal. A batch that has no room as a whole is bisected until one message alone

@@ -58,6 +58,8 @@ Task<void> Party::reopened(std::optional<Opening> opening) {
   if (!opening) co_return;
   const auto validity = folder_.numbers.uid_validity;
   co_await end_opening(std::move(*opening));
+  // Some tell it to a STATUS alone, which cannot be asked while answers are due.
+  if (!folder_.numbers.uid_validity) folder_.numbers.uid_validity = validity;
   if (folder_.numbers.uid_validity != validity)
     throw session().error(ErrorKind::transient, "the folder's UIDVALIDITY changed meanwhile");
 }

@@ -199,6 +199,16 @@ TEST_CASE("a message refused for its keywords is stored without them, and they a
   CHECK(outcome.dropped == 2);
 }
 
+TEST_CASE("a quota that is met while a message is repeated is no refusal of the message") {
+  Dialogue d;
+  d.c("A1 APPEND \"Box\" (Odd) {1+}").c("a").s("A1 NO Keyword not allowed");
+  d.c("A2 APPEND \"Box\" {1+}").c("a").s("A2 NO [OVERQUOTA] full");
+  const Outcome outcome = append(d, all_extensions(), {{message("a", "Odd")}});
+  REQUIRE(outcome.error);
+  CHECK(outcome.error->kind() == ErrorKind::quota);
+  CHECK(outcome.told.find('\'') == std::string::npos);
+}
+
 TEST_CASE("a BAD to a literal that did not wait is tried with one that does") {
   Dialogue d;
   d.c("A1 APPEND \"Box\" {1+}").c("a").s("A1 BAD Command Argument Error. 11");
