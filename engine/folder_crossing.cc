@@ -426,7 +426,9 @@ class FolderCrosser {
     if (failure) std::rethrow_exception(failure);
     // What was appended is seen, and the watermark rises. A stopped fetch has left the source
     // session dead: then the next run looks.
-    if (belt.appended() == 0 || result_.stopped) co_return;
+    if (belt.appended() == 0) co_return;
+    unseen_ = result_.stopped;
+    if (unseen_) co_return;
     co_await settle_folder({});
     for (const MessageKey& key : belt.unnamed())
       co_await give_up({key, std::string(kNotFoundAgain)});
@@ -487,7 +489,10 @@ class FolderCrosser {
       open = open || !over;
     }
     co_await r_.ends.journal.record(std::move(record));
-    const bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open;
+    // UIDNEXT behind what was appended must have been seen: a target that is put back to what it
+    // was before would look like the one that was left.
+    const bool whole =
+        tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_;
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
                                       r_.options.selection_hash(), tally.present + tally.copied);
   }
@@ -537,6 +542,7 @@ class FolderCrosser {
   bool void_rows_ = false;
   bool keys_void_ = false;  // and the journal has not been told
   bool anew_ = false;       // the target's messages were matched anew
+  bool unseen_ = false;     // what was appended last has not been looked at
   bool gone_on_ = false;    // after that, though more was due than before
 };
 

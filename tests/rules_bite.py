@@ -97,7 +97,7 @@ RULES = [
         ("connectors/imap/append_batch.cc", "if (validity && told->uid_validity != *validity) {",
          "if (validity && false) {")]),
     ("Without UIDPLUS the UIDs", "no settling behind a batch", [
-        (CROSSING, "    if (belt.appended() == 0 || result_.stopped) co_return;\n", "    co_return;\n")]),
+        (CROSSING, "    if (belt.appended() == 0) co_return;\n", "    co_return;\n")]),
     ("Without UIDPLUS the UIDs", "what is not found is sent again", [
         (CROSSING, "    for (const MessageKey& key : belt.unnamed())\n"
                    "      co_await give_up({key, std::string(kNotFoundAgain)});\n", "")]),

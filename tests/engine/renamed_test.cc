@@ -118,3 +118,25 @@ TEST_CASE("new mail crosses though too many deletions at once are not mirrored")
   CHECK(held.messages().copied == 1);
   CHECK(pair.on_target("INBOX") == 51);
 }
+
+TEST_CASE("what was appended before a stop is not taken for seen by a target put back to before") {
+  MemoryOptions options;
+  options.condstore = true;
+  Pair pair(options);
+  pair.fill("INBOX", 3);
+  StopRequest stop;
+  pair.target.faults.on_call = [&stop](MemoryServer&, std::string_view call) {
+    if (call == "batch") stop.request();
+  };
+  const auto from = make_memory_source(pair.source);
+  const auto to = make_memory_target(pair.target);
+  block_on(pair.executor, cross_account({*from, *to, *pair.journal, pair.observer},
+                                        {"ann", "source", "target"}, pair.options, stop));
+  pair.target.faults.on_call = nullptr;
+  REQUIRE(pair.on_target("INBOX") == 3);
+  MemoryFolder& inbox = pair.target.folder("INBOX");
+  inbox.messages.clear();
+  inbox.uid_next = Uid{1};
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 3);
+}
