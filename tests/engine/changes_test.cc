@@ -6,13 +6,6 @@ using namespace postferry;
 
 namespace {
 
-MemoryOptions telling() {
-  MemoryOptions options;
-  options.condstore = true;
-  options.tells_changes = true;
-  return options;
-}
-
 constexpr std::uint32_t kGap = 6;  // a UID that no message had
 
 /// Twenty-five letters have crossed, of which sixteen are witnesses.

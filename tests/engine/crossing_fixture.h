@@ -37,6 +37,14 @@ inline std::string letter(const std::string& id, const std::string& text = "text
          id + "\r\nTo: bob@example\r\n\r\n" + text + "\r\n";
 }
 
+/// A source that tells what has changed (CONDSTORE).
+inline MemoryOptions telling() {
+  MemoryOptions options;
+  options.condstore = true;
+  options.tells_changes = true;
+  return options;
+}
+
 struct Pair {
   explicit Pair(MemoryOptions source_options = {}, MemoryOptions target_options = {})
       : source(std::move(source_options)), target(std::move(target_options)) {

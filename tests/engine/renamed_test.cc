@@ -7,13 +7,6 @@ using namespace postferry;
 
 namespace {
 
-MemoryOptions telling() {
-  MemoryOptions options;
-  options.condstore = true;
-  options.tells_changes = true;
-  return options;
-}
-
 FolderRecord record_of(Pair& pair) {
   const AccountId account =
       block_on(pair.executor, pair.journal->account("ann", "source", "target"));
