@@ -89,6 +89,13 @@ Task<std::map<MessageKey, Sha256>> source_digests(SourceSession& source,
   return digests_of(source, std::move(wanted), comparison);
 }
 
+Task<bool> source_differs(SourceSession& source, Catalogue::Entry entry, Sha256 bytes) {
+  std::vector<Catalogue::Entry> wanted{std::move(entry)};
+  const auto digests = co_await source_digests(
+      source, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+  co_return !digests.empty() && digests.begin()->second != bytes;
+}
+
 Task<std::map<Uid, Sha256>> target_digests(TargetSession& target, std::vector<Uid> uids,
                                            Comparison comparison) {
   std::map<Uid, Sha256> out;

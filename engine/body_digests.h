@@ -37,6 +37,8 @@ class ForgivingDigest {
 Task<std::map<MessageKey, Sha256>> source_digests(SourceSession& source,
                                                   std::vector<Catalogue::Entry> wanted,
                                                   Comparison comparison);
+/// Whether a message has other bytes than these; false where it cannot be read.
+Task<bool> source_differs(SourceSession& source, Catalogue::Entry entry, Sha256 bytes);
 Task<std::map<Uid, Sha256>> target_digests(TargetSession& target, std::vector<Uid> uids,
                                            Comparison comparison);
 

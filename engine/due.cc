@@ -144,7 +144,7 @@ class Looker {
         if (!at || !row.target_uid) co_return false;
         const Catalogue::Entry entry = listed[*at];
         const bool newest = *at + 1 == listed.size();
-        if (newest && is_another(row, entry)) co_return false;
+        if (newest && (is_another(row, entry) || may_be_another(row, entry))) co_return false;
         if (!(flags_to_follow(row, *entry.flags) == row.flags)) co_return false;
       }
     }

@@ -251,11 +251,16 @@ class FolderCrosser {
 
   /// A source server that was restored from a backup gives its UIDs to other messages.
   Task<void> check_source_keys() {
-    if (!s_.moved || void_rows_) co_return;
+    if (void_rows_) co_return;
+    if (const auto& row = s_.in_question; row && !s_.moved)
+      s_.moved = co_await source_differs(r_.source, s_.catalogue[*s_.catalogue.find(row->key)],
+                                         *row->sha256);
+    if (!s_.moved) co_return;
     note(Level::warning,
          "recorded UIDs name other messages at the source now; its messages are matched anew");
     co_await void_keys();
     if (r_.options.dry_run) co_return;
+    if (changed_) co_await read_whole();
     co_await join_anew();
   }
 
@@ -491,8 +496,7 @@ class FolderCrosser {
     co_await r_.ends.journal.record(std::move(record));
     // UIDNEXT behind what was appended must have been seen: a target that is put back to what it
     // was before would look like the one that was left.
-    const bool whole =
-        tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_;
+    const bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_;
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
                                       r_.options.selection_hash(), tally.present + tally.copied);
   }

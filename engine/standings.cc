@@ -16,6 +16,10 @@ bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
   return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
 }
 
+bool may_be_another(const MessageRow& row, const Catalogue::Entry& entry) {
+  return row.sha256 && !row.repairs && !same_instant(row.date, entry.date);
+}
+
 void Standings::list(Catalogue listed, const FolderNumbers& begun) {
   catalogue = std::move(listed);
   uid_next_ = begun.uid_next;
@@ -34,6 +38,7 @@ void Standings::forget() {
   unlisted = recorded = bytes_before = 0;
   known = 0;
   moved = false;
+  in_question.reset();
 }
 
 Task<void> Standings::join_rows(FolderId folder) {
@@ -69,7 +74,10 @@ void Standings::join(const MessageRow& row, std::optional<std::size_t> index) {
   }
   if (row.repairs) repairs[row.key] = row.repairs;
   const Catalogue::Entry entry = catalogue[*index];
-  if (catalogue.by_uid()) moved = moved || is_another(row, entry);
+  if (catalogue.by_uid()) {
+    moved = moved || is_another(row, entry);
+    if (may_be_another(row, entry)) in_question = row;
+  }
   if (!row.target_uid) {  // its copy must be found again
     unplaced.emplace(*index, row);
     return;

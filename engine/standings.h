@@ -17,6 +17,8 @@ namespace postferry {
 
 /// Another size and another date than recorded; some servers tell one or the other as they please.
 bool is_another(const MessageRow& row, const Catalogue::Entry& entry);
+/// Another date alone: its bytes, which are known, can tell.
+bool may_be_another(const MessageRow& row, const Catalogue::Entry& entry);
 
 /// Of one folder in one attempt. A catalogue is whole, or has only what changed: then `unlisted`
 /// counts the others, each of which has its row and is not looked at.
@@ -67,6 +69,8 @@ class Standings {
   std::uint64_t bytes_before = 0;              // copied by this run in earlier attempts
   std::size_t known = 0;                       // messages that had crossed
   bool moved = false;                          // recorded keys name other messages now
+  /// Of the rows whose message may be another the one with the highest UID: if it is, all are.
+  std::optional<MessageRow> in_question;
   /// With which messages were sent; of those that are due, were sent perhaps.
   std::map<MessageKey, Repairs> repairs;
 
