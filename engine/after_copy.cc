@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "engine/body_digests.h"
 #include "engine/error.h"
+#include "engine/fingerprint.h"
 #include "engine/follow.h"
 
 namespace postferry {
@@ -13,6 +15,7 @@ namespace postferry {
 namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
+constexpr std::size_t kHeadersAtOnce = 500;
 
 class Remover {
  public:
@@ -22,6 +25,7 @@ class Remover {
     co_await collect();
     co_await look_for_copies();
     co_await check_names();
+    co_await hold_back_equals();
     co_await remove();
     co_return result_;
   }
@@ -99,6 +103,40 @@ class Remover {
       note(Level::warning, std::to_string(other) +
                                " messages stay at the source: it has no names for them, and they "
                                "cannot be proved to be those that were copied");
+  }
+
+  /// Of equal messages none leaves before all have crossed: were the answer lost, one that stayed
+  /// would pass for the one that left, under another name, and go without a copy.
+  Task<void> hold_back_equals() {
+    if (r_.catalogue.by_uid()) co_return;
+    std::set<std::uint64_t> sizes;
+    for (const MessageRow& row : due_) sizes.insert(listed_bytes(row));
+    std::vector<MessageKey> waiting;
+    for (std::size_t i = 0; i < r_.standing.size(); ++i) {
+      const bool crossed =
+          r_.standing[i] == Standing::present || r_.standing[i] == Standing::copied;
+      if (!crossed && sizes.contains(r_.catalogue.size_bytes(i)))
+        waiting.push_back(r_.catalogue.key(i));
+    }
+    if (waiting.empty()) co_return;
+    std::set<std::uint64_t> looks;
+    for (std::size_t at = 0; at < waiting.size(); at += kHeadersAtOnce) {
+      const auto end = std::min(at + kHeadersAtOnce, waiting.size());
+      std::vector<MessageKey> part(waiting.begin() + static_cast<std::ptrdiff_t>(at),
+                                   waiting.begin() + static_cast<std::ptrdiff_t>(end));
+      for (const HeaderEntry& header : co_await r_.source.headers(std::move(part)))
+        looks.insert(header_hash(header.fields));
+    }
+    const std::size_t held = std::erase_if(
+        due_, [&](const MessageRow& row) { return row.header && looks.contains(*row.header); });
+    if (held > 0)
+      note(Level::info, std::to_string(held) +
+                            " messages stay at the source until others there that look the same "
+                            "have crossed, too");
+  }
+
+  std::uint64_t listed_bytes(const MessageRow& row) const {
+    return r_.catalogue.size_bytes(*r_.catalogue.find(row.key));
   }
 
   Task<void> remove() {

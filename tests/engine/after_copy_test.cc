@@ -300,6 +300,28 @@ TEST_CASE("a lost or refused answer is looked at again in the next session") {
   for (const MessageRow& row : rows_of(pair)) CHECK(row.state == MessageState::removed);
 }
 
+TEST_CASE("of equal messages none leaves before all have crossed") {
+  Pair pair(pop3());
+  pair.options.remove_after = kAtOnce;
+  pair.add("INBOX", letter("twice"));
+  pair.add("INBOX", letter("twice"));
+  pair.add("INBOX", letter("once"));
+  bool full = false;
+  pair.target.faults.refuse = [&full](const MemoryMessage& message) -> std::optional<std::string> {
+    if (message.bytes != letter("twice")) return std::nullopt;
+    return std::exchange(full, true) ? std::optional("not now") : std::nullopt;
+  };
+  pair.source.faults.removals.push_back(MemoryRemoval::lost_done);
+  pair.run();
+  CHECK(pair.source.folder("INBOX").messages.size() == 2);
+  CHECK(pair.on_target("INBOX") == 2);
+  CHECK(pair.observer.said("look the same"));
+  pair.target.faults.refuse = nullptr;
+  pair.run();
+  CHECK(pair.source.folder("INBOX").messages.empty());
+  CHECK(pair.on_target("INBOX") == 3);
+}
+
 TEST_CASE("without UIDPLUS a source message is only marked, which is said, and never followed") {
   Pair pair(without_uidplus(), modern());
   pair.options.remove_after = kAtOnce;
