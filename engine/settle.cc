@@ -63,7 +63,7 @@ class Settler {
         remember(std::move(row));
         continue;
       }
-      strangers_.erase(row.target_uid);
+      take(row.target_uid);
       rows_.push_back(std::move(row));
     }
     // Those whose bytes nobody noted, as what was there before us: no other message's, at least.
@@ -301,6 +301,12 @@ class Settler {
     r_.standing[index] = ours && run == r_.run ? Standing::copied : Standing::present;
     ++(ours ? result_.recovered : result_.adopted);
     if (r_.standing[index] == Standing::copied) result_.recovered_bytes += target.size_bytes;
+    take(uid);
+  }
+
+  /// Its row names it now.
+  void take(Uid uid) {
+    copies_.know(uid, strangers_.at(uid).likeness.print);
     strangers_.erase(uid);
   }
 

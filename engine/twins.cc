@@ -92,8 +92,9 @@ Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal
   std::set<std::uint64_t> sizes;
   for (const Likeness& stranger : strangers) sizes.insert(stranger.size_bytes);
   std::vector<MessageRow> rows = co_await journal.rows_sized(folder, {sizes.begin(), sizes.end()});
+  // These have just been read, so that a size which is only the store's own hides none of them.
   for (MessageRow& row : fresh)
-    if (row.target_uid && sizes.contains(row.size_bytes)) rows.push_back(std::move(row));
+    if (row.target_uid) rows.push_back(std::move(row));
   // Equal sizes are common, equal headers are not: those are read before any body.
   const auto by_print = co_await copies.by_print(target, std::move(rows));
   std::vector<Suspect> suspects;
@@ -103,7 +104,8 @@ Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal
     Suspect suspect;
     suspect.entry.uid = Uid{static_cast<std::uint32_t>(stranger.index)};
     for (const MessageRow& row : group->second)
-      if (row.size_bytes == stranger.size_bytes && row.target_uid != suspect.entry.uid)
+      if ((stranger.identified || row.size_bytes == stranger.size_bytes) &&
+          row.target_uid != suspect.entry.uid)
         suspect.rows.push_back(row);
     suspects.push_back(std::move(suspect));
   }

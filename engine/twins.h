@@ -20,6 +20,8 @@ struct Suspect {
 /// The headers of target copies, each read once.
 class CopyHeaders {
  public:
+  /// One that need not be read again.
+  void know(Uid uid, const Fingerprint& print) { prints_.emplace(uid, print); }
   /// Rows by what their copies look like; those whose copy is gone are left out.
   Task<std::map<Fingerprint, std::vector<MessageRow>>> by_print(TargetSession& target,
                                                                 std::vector<MessageRow> rows);

@@ -44,7 +44,8 @@ class MemoryTargetSession final : public TargetSession {
     std::vector<TargetEntry> entries;
     for (const MemoryMessage& message : line_.selected().messages) {
       if (message.uid < from) continue;
-      entries.push_back({message.uid, message.bytes.size(), message.date, message.flags});
+      entries.push_back({message.uid, message.listed_bytes.value_or(message.bytes.size()),
+                         message.date, message.flags});
     }
     server_.looked_at += entries.size();
     call.done();

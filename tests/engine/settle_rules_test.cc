@@ -124,6 +124,18 @@ TEST_CASE("a second copy that is not known to be ours is told as a twin, and sta
   CHECK(ledger.messages().copied == 0);
 }
 
+TEST_CASE("a second copy is told though the target's sizes are its own") {
+  Pair pair;
+  pair.add("INBOX", letter("m"));
+  MemoryFolder& there = pair.target.folder("INBOX");
+  for (const std::uint64_t size : {213u, 215u}) {
+    there.add(letter("m"), {}, InternalDate{5, 0});
+    there.messages.back().listed_bytes = size;
+  }
+  CHECK(pair.run().messages().twins == 1);
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
 namespace {
 
 /// Ann and Bob are gathered into one mailbox, with one journal.
