@@ -47,6 +47,7 @@ std::optional<Likeness> take_likest(const Likeness& source, std::vector<Likeness
 /// copied.
 bool recognisable(const Ambiguous& group) {
   if (group.source.size() != 1) return false;
+  if (std::ranges::any_of(group.target, &Likeness::by_bytes)) return false;
   const Likeness& source = group.source[0];
   if (source.identified) return true;
   return source.print.fields >= kStrongFields && group.target.size() == 1 &&
@@ -109,8 +110,8 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
   for (const bool dated : {true, false}) {
     std::erase_if(sources, [&](const Likeness& source) {
       const auto at = std::ranges::find_if(targets, [&](const Likeness& target) {
-        return equal(source, target) &&
-               (same_date(source, target) || !(dated || target.spoken_for));
+        const bool needs_date = dated || (target.spoken_for && !target.by_bytes);
+        return equal(source, target) && (same_date(source, target) || !needs_date);
       });
       if (at == targets.end()) return false;
       pairs.emplace_back(source.index, at->index);

@@ -23,7 +23,8 @@ struct Likeness {
   std::uint64_t size_bytes = 0;
   std::optional<InternalDate> date;
   std::size_t index = 0;    // the caller's own number for it
-  bool spoken_for = false;  // of a target message: it can only be one of its very date
+  bool spoken_for = false;  // of a target message: it can only be one of its very date,
+  bool by_bytes = false;    // or, with this, one of its very bytes
 };
 
 /// `munged`: sizes and bytes of the header are the target's, not ours (see TargetTraits).

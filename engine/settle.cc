@@ -72,11 +72,20 @@ class Settler {
         remember(std::move(row));
         continue;
       }
-      strangers_.at(row.target_uid).likeness.spoken_for = true;
+      Likeness& likeness = strangers_.at(row.target_uid).likeness;
+      likeness.spoken_for = true;
+      // Where names do not last, its message may be there under another.
+      likeness.by_bytes = names_are_made_up() && row.state < MessageState::leaving;
       // A name that is made of the header would make a look-alike that comes later the one that
       // left.
       if (!row.key.is_made_up()) claims_.emplace(row.target_uid, std::move(row));
     }
+  }
+
+  bool names_are_made_up() const {
+    for (std::size_t i = 0; i < r_.catalogue.size(); ++i)
+      if (r_.catalogue.key(i).is_made_up()) return true;
+    return false;
   }
 
   /// Whose copy this is, though its name is void and its message may be gone.
