@@ -242,6 +242,7 @@ class Crossing {
   Task<void> carry(Lane first) {
     const std::size_t lanes = lanes_wanted();
     lanes_alive_ = lanes;
+    room_.emplace(room_for_all(options_.memory_bytes, lanes));
     crew_.allow(at_target());
     co_await with_group([&](TaskGroup& group) -> Task<void> {
       group.spawn(work(std::move(first)));
@@ -249,9 +250,6 @@ class Crossing {
       co_await group.join();
     });
   }
-
-  /// Lanes only come to an end: what is begun later gets no more than what has ended left.
-  std::uint64_t memory_per_lane() const { return options_.memory_bytes / lanes_alive_; }
 
   /// The next folder whose target folder nobody is filling: what several send to one goes there one
   /// after the other, or each would take the others' new mail for a stranger's. Whoever fills it
@@ -278,14 +276,15 @@ class Crossing {
 
   Task<void> work(Lane lane) {
     Permit place = co_await crew_.place();
+    Share share(*room_);
     while (const std::optional<std::size_t> index = next()) {
       if (lane.whole() && small(*index)) {
-        const bool lost = co_await carry_small(lane);
+        const bool lost = co_await carry_small(lane, share);
         if (lost) lane = {};
         continue;
       }
       claim(*index);
-      const bool lane_ends = co_await carry_folder(lane, *index);
+      const bool lane_ends = co_await carry_folder(lane, *index, share);
       release(*index);
       if (lane_ends) {
         crew_.lose(std::move(place));
@@ -304,10 +303,9 @@ class Crossing {
 
   /// Crosses the small folders, several at a time over the lane's two connections. True: a
   /// connection was lost. What was on it is back in the queue, and goes alone from now on.
-  Task<bool> carry_small(Lane& lane) {
-    const std::size_t share = (queue_.size() + lanes_alive_ - 1) / lanes_alive_;
-    const std::size_t room = memory_per_lane() / kHoldLimit;
-    const std::size_t wanted = std::min({kForksAtMost, share, room});
+  Task<bool> carry_small(Lane& lane, Share& share) {
+    const std::size_t of_all = (queue_.size() + lanes_alive_ - 1) / lanes_alive_;
+    const std::size_t wanted = std::min(kForksAtMost, of_all);
     std::vector<Lane> forks;
     while (forks.size() < wanted) {
       Lane fork{lane.source->fork(), lane.target->fork()};
@@ -320,15 +318,14 @@ class Crossing {
     }
     bool lost = false;
     co_await with_group([&](TaskGroup& group) -> Task<void> {
-      const std::uint64_t memory = memory_per_lane() / forks.size();
       for (Lane& fork : std::exchange(forks, {}))
-        group.spawn(work_on_fork(std::move(fork), memory, lost));
+        group.spawn(work_on_fork(std::move(fork), share, lost));
       co_await group.join();
     });
     co_return lost;
   }
 
-  Task<void> work_on_fork(Lane fork, std::uint64_t memory, bool& lost) {
+  Task<void> work_on_fork(Lane fork, Share& share, bool& lost) {
     Windows windows;                       // neither of them has work here
     PoisonHunt hunt(condemned_in_a_row_);  // what fails goes alone
     while (const auto first = next()) {
@@ -339,7 +336,7 @@ class Crossing {
       ends_.observer.folder_begun(tally.source, tally.target);
       FolderCrossingResult result;
       const std::optional<Error> failure =
-          co_await cross(fork, index, memory, hunt, windows, result);
+          co_await cross(fork, index, share, hunt, windows, result);
       release(index);
       if (failure && remedy_for(*failure) == Remedy::again) {
         lost = true;
@@ -360,7 +357,7 @@ class Crossing {
   }
 
   /// One attempt at one folder.
-  Task<std::optional<Error>> cross(Lane& lane, std::size_t index, std::uint64_t memory,
+  Task<std::optional<Error>> cross(Lane& lane, std::size_t index, Share& share,
                                    const PoisonHunt& hunt, Windows& windows,
                                    FolderCrossingResult& result) {
     std::optional<Error> failure;
@@ -373,7 +370,7 @@ class Crossing {
                                     run_,
                                     identity_.source_identity,
                                     folders_[index],
-                                    memory,
+                                    share,
                                     slowest_batch_,
                                     hunt.at_once(),
                                     hunt.condemned(),
@@ -393,7 +390,7 @@ class Crossing {
 
   /// Crosses one folder, again and again while that may help. True: this lane has no place at the
   /// server, and the folder is back in the queue for another lane.
-  Task<bool> carry_folder(Lane& lane, std::size_t index) {
+  Task<bool> carry_folder(Lane& lane, std::size_t index, Share& share) {
     MappedFolder& folder = folders_[index];
     FolderTally& tally = ledger_.folders[index];
     ends_.observer.folder_begun(folder.source.name, folder.target);
@@ -410,7 +407,7 @@ class Crossing {
       } catch (const Error& error) {
         failure = error;
       }
-      if (!failure) failure = co_await cross(lane, index, memory_per_lane(), hunt, windows, result);
+      if (!failure) failure = co_await cross(lane, index, share, hunt, windows, result);
       if (failure || result.stopped) lane = {};
       if (result.source_over || result.more_windows) co_await leave_source(lane);
       if (result.more_windows && !halted_ && !stop_.requested()) {
@@ -494,6 +491,7 @@ class Crossing {
   std::set<std::size_t> tried_;
   std::set<std::size_t> alone_;  // small folders that share no connection, for good reasons
   std::size_t lanes_alive_ = 0;
+  std::optional<Room> room_;  // for messages
   Crew crew_;
   bool crew_helps_ = false;
   Duration slowest_batch_{};

@@ -401,7 +401,7 @@ class FolderCrosser {
         std::max(target_folder_.watermark, Uid{target_numbers_.uid_next.value_or(0)}),
         cautious_traits(wanted.size()),
         r_.run,
-        r_.memory_bytes,
+        r_.share,
         r_.stop,
         r_.give_up,
         [this](const Message& message) { return r_.options.wants(0, message.date); },
@@ -422,6 +422,7 @@ class FolderCrosser {
     } catch (const Error&) {
       failure = std::current_exception();
     }
+    belt.over();
     result_.progressed = result_.progressed || belt.progressed();
     result_.slowest_batch = std::max(result_.slowest_batch, belt.slowest_batch());
     bytes_copied_ += belt.bytes_copied();
@@ -453,12 +454,18 @@ class FolderCrosser {
   }
 
   Task<void> repair() {
-    RepairRequest request{r_.source,           r_.ends.journal,
-                          r_.ends.observer,    *r_.ends.originals,
-                          s_.catalogue,        s_.standing,
-                          s_.repairs,          record_,
-                          target_folder_.id,   r_.run,
-                          r_.memory_bytes / 2, r_.target.traits().append_limit_bytes};
+    RepairRequest request{r_.source,
+                          r_.ends.journal,
+                          r_.ends.observer,
+                          *r_.ends.originals,
+                          s_.catalogue,
+                          s_.standing,
+                          s_.repairs,
+                          record_,
+                          target_folder_.id,
+                          r_.run,
+                          r_.options.memory_bytes / 2,
+                          r_.target.traits().append_limit_bytes};
     co_await repair_refused(std::move(request), [this] { return send_all(); });
   }
 

@@ -12,6 +12,7 @@
 #include "engine/crossing.h"
 #include "engine/mapping.h"
 #include "engine/poison.h"
+#include "engine/room.h"
 #include "engine/settle.h"
 #include "engine/windows.h"
 
@@ -26,7 +27,7 @@ struct FolderCrossingRequest {
   RunId run;
   const std::string& source_identity;
   MappedFolder& folder;  // `exists` becomes true when the folder has been made
-  std::uint64_t memory_bytes = 0;
+  Share& share;          // of the room for messages
   Duration slowest_batch{};             // of this run so far
   std::size_t at_once = 0;              // most messages to ask for together, to begin with
   std::optional<Condemned> condemned;   // to be given up if it is not on the target

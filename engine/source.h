@@ -12,6 +12,7 @@
 #include "engine/catalogue.h"
 #include "engine/error.h"
 #include "engine/model.h"
+#include "engine/room.h"
 
 namespace postferry {
 
@@ -34,9 +35,10 @@ class MessageSink {
   /// that it is no longer listed either (it was expunged meanwhile); else it cannot be read, and
   /// `reason` has the server's words.
   virtual Task<void> missing(MessageKey key, bool gone, std::string reason) = 0;
-  /// How many bytes the source may hold of messages that came before their turn; so many it may
-  /// ask for in advance.
-  virtual std::uint64_t read_ahead_bytes() const { return 2 << 20; }
+  /// Where the source takes room for what it asks for in advance, and may have to hold because it
+  /// comes before its turn; a message's is given back before message() is called. Null: it may be
+  /// about 2 MiB.
+  virtual Share* share() { return nullptr; }
 };
 
 /// One message's recognisable header fields.
@@ -98,8 +100,8 @@ class SourceSession {
     (void)since;
     return open_with_catalogue(std::move(folder));
   }
-  /// Each of these folders as open_with_catalogue() shows it, but size and date need be there of the
-  /// newest message only; one that is refused may be left out. Where the connector can, all are
+  /// Each of these folders as open_with_catalogue() shows it, but size and date need be there of
+  /// the newest message only; one that is refused may be left out. Where the connector can, all are
   /// asked for at once.
   virtual Task<void> glance(std::vector<FolderName> folders,
                             std::function<Task<void>(FolderName, Opened)> take) {

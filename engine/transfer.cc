@@ -12,8 +12,6 @@ namespace {
 
 /// What a streamed body holds at a time: its pipe's chunks.
 constexpr std::uint64_t kStreamWeight = 512 << 10;
-/// What a message costs besides its body.
-constexpr std::uint64_t kMessageWeight = 512;
 /// A batch that is not full goes out when nothing has come for so long.
 constexpr std::chrono::milliseconds kPatience{500};
 
@@ -39,13 +37,11 @@ Task<void> Transfer::message(Message message) {
     if (message.body.streamed()) message.body.pipe().close();
     co_return;
   }
-  // The head of the line always has its share: with nothing held, any message is let in.
-  while (held_ > 0 && held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {
+  if (!r_.share.admits(weight(message))) {
     source_waits_ = true;
     arrived_.set();
-    room_.reset();
-    co_await room_.wait();
   }
+  co_await r_.share.admit(weight(message));
   source_waits_ = false;
   held_ += weight(message);
   belt_.push_back(std::move(message));
@@ -167,10 +163,12 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
   if (uids_known) record.close_batches.push_back(batch.id);
   co_await r_.journal.record(std::move(record));
   for (const auto& [index, standing] : decided) r_.standing[index] = standing;
-  for (const Message& message : batch.messages) held_ -= weight(message);
+  std::uint64_t gone = 0;
+  for (const Message& message : batch.messages) gone += weight(message);
+  held_ -= gone;
+  r_.share.leave(gone);
   appended_ += copied;
   bytes_copied_ += bytes;
-  room_.set();
   r_.observer.copied(r_.folder.source, batch.messages.size(), batch.bytes);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/async/event.h"
@@ -16,6 +17,7 @@
 #include "engine/journal.h"
 #include "engine/observer.h"
 #include "engine/pace.h"
+#include "engine/room.h"
 #include "engine/settle.h"
 #include "engine/source.h"
 #include "engine/target.h"
@@ -33,9 +35,9 @@ struct TransferRequest {
   Uid target_uid_next;  // when the transfer began
   TargetTraits traits;
   RunId run;
-  std::uint64_t memory_bytes = 0;  // of bodies that are here at once, read ahead or on the belt
-  std::function<bool()> stop;      // asked for each message: nothing more is fetched
-  std::function<bool()> give_up;   // and before each batch: nothing more is sent
+  Share& share;                   // of the room for bodies, asked for in advance or on the belt
+  std::function<bool()> stop;     // asked for each message: nothing more is fetched
+  std::function<bool()> give_up;  // and before each batch: nothing more is sent
   std::function<bool(const Message&)> wanted;    // for sources whose catalogue has no dates
   Pace* pace = nullptr;                          // of messages, if there is a limit
   const std::map<MessageKey, Repairs>& repairs;  // with which messages come
@@ -57,11 +59,14 @@ struct StopTransfer {};
 class Transfer final : public MessageSink, public AppendFeed {
  public:
   explicit Transfer(TransferRequest request);
+  ~Transfer() { r_.share.give_up(held_); }
+  /// It is over, for better or worse: what is still here is given up.
+  void over() { r_.share.leave(std::exchange(held_, 0)); }
 
   // From the source.
   Task<void> message(Message message) override;
   Task<void> missing(MessageKey key, bool gone, std::string reason) override;
-  std::uint64_t read_ahead_bytes() const override { return r_.memory_bytes / 3; }
+  Share* share() override { return &r_.share; }
   /// No more will come.
   void close() { closed_ = true, arrived_.set(); }
 
@@ -86,7 +91,6 @@ class Transfer final : public MessageSink, public AppendFeed {
   TransferRequest r_;
   std::deque<Message> belt_;
   bool closed_ = false;
-  Event room_;              // a batch was answered
   Event arrived_;           // something came onto the belt, or nothing will before there is room
   std::uint64_t held_ = 0;  // bytes on the belt and in unanswered batches
   bool source_waits_ = false;

@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kMinInFlight = 2;            // windows, whatever their size
 constexpr std::size_t kMaxInFlight = 16;           // windows, while there is room for their bytes
 constexpr std::uint64_t kMaxReadyBytes = 1 << 20;  // of messages that came before their turn
+constexpr std::uint64_t kOwnRoom = 2 << 20;        // for what comes before its turn
 constexpr std::uint64_t kNearlyThere = 256 << 10;  // what a server has long put on the line
 constexpr std::size_t kChunkBytes = 128 << 10;
 constexpr std::size_t kMaxStubBytes = 16 << 10;
@@ -50,15 +51,20 @@ class Fetcher {
         session_(party.session()),
         wanted_(std::move(wanted)),
         sink_(sink),
-        read_ahead_(sink.read_ahead_bytes()),
+        own_share_(own_room_),
+        share_(sink.share() ? *sink.share() : own_share_),
         meter_(session_),
         received_(session_.received()) {}
+  Fetcher(const Fetcher&) = delete;
+  Fetcher& operator=(const Fetcher&) = delete;
+  ~Fetcher() { share_.unreserve(reserved_bytes_); }
 
   Task<void> run() {
     std::vector<std::size_t> all;
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       const bool repeated = !pending_.emplace(uid(i), i).second;
       settled_.push_back(repeated);
+      reserved_.push_back(false);
       if (!repeated) all.push_back(i);
     }
     Scope& scope = co_await current_scope();
@@ -85,6 +91,7 @@ class Fetcher {
   struct InFlight {
     std::string tag;
     Window window;
+    bool cannot_wait = false;  // its one body has to be in turn
   };
   struct Leftover {
     std::size_t index;
@@ -113,7 +120,9 @@ class Fetcher {
       if (!in_flight_.empty()) co_return;  // its answers come first
       co_await compress(session_);
     }
-    while (!windows_.empty() && may_send(windows_.front())) {
+    while (!windows_.empty() && in_flight_.size() < kMaxInFlight) {
+      const bool reserved = reserve(windows_.front());
+      if (!reserved && !may_do_without(windows_.front())) break;
       InFlight next;
       next.window = std::move(windows_.front());
       windows_.pop_front();
@@ -123,30 +132,48 @@ class Fetcher {
                             .finish();
       next.tag = command.tag;
       bytes_in_flight_ += next.window.bytes;
-      stream_awaited_ = cannot_wait(next.window);
+      next.cannot_wait = next.window.streams() && !reserved;
+      stream_awaited_ = next.cannot_wait;
       in_flight_.push_back(std::move(next));
       co_await session_.send(std::move(command));
     }
     if (windows_.empty() && speaking_) std::exchange(speaking_, nullptr)->spoken();
   }
 
-  bool may_send(const Window& window) const {
+  // Whatever is in flight may come before its turn, and is held then.
+  bool reserve(const Window& window) {
+    if (stream_awaited_ || !share_.reserve(weight(window))) return false;
+    reserved_bytes_ += weight(window);
+    for (const std::size_t index : window.members) reserved_[index] = true;
+    return true;
+  }
+
+  bool may_do_without(const Window& window) const {
     if (in_flight_.empty()) return true;
     if (stream_awaited_) return false;
-    // It is asked for when those before it are nearly all here, and nothing is asked for behind it
-    // until it has begun.
-    if (cannot_wait(window))
+    // If its one body came before its turn, there would be no room to hold it: it is asked for when
+    // those before it are nearly all here, and nothing is asked for behind it until it has begun.
+    if (window.streams())
       return streaming_ ? in_flight_.size() == 1 : bytes_in_flight_ < kNearlyThere;
-    // Whatever is in flight may come before its turn.
-    if (ready_bytes_ + bytes_in_flight_ + window.bytes <= read_ahead_)
-      return in_flight_.size() < kMaxInFlight;
     return in_flight_.size() < kMinInFlight && ready_bytes_ <= kMaxReadyBytes &&
            window.bytes <= WindowLimits().bytes;
   }
 
-  // If its one body comes before its turn, there is no room to hold it.
-  bool cannot_wait(const Window& window) const {
-    return window.streams() && window.bytes > read_ahead_;
+  std::uint64_t weight(const Window& window) const {
+    std::uint64_t sum = 0;
+    for (const std::size_t index : window.members) sum += weight(index);
+    return sum;
+  }
+  std::uint64_t weight(std::size_t index) const {
+    return wanted_[index].size_bytes + kMessageWeight;
+  }
+
+  // It is handed over, or will not come.
+  void give_room_back(std::size_t index) {
+    if (!reserved_[index]) return;
+    reserved_[index] = false;
+    reserved_bytes_ -= weight(index);
+    share_.unreserve(weight(index));
   }
 
   bool in_turn(std::size_t index) {
@@ -185,7 +212,8 @@ class Fetcher {
     const auto index = wanted_index(begin.head);
     // Not known whose it is: passed over now, and asked for alone later.
     if (!index) co_return;
-    if (!in_turn(*index) && ready_bytes_ + begin.size_bytes <= read_ahead_) {
+    const bool room = reserved_[*index] && begin.size_bytes <= wanted_[*index].size_bytes;
+    if (!in_turn(*index) && room) {
       const auto size = static_cast<std::size_t>(begin.size_bytes);
       held_ = co_await session_.take_body(size, size);
     } else {
@@ -203,6 +231,7 @@ class Fetcher {
     settled_[index] = true;
     stream_awaited_ = false;
     streaming_ = true;
+    give_room_back(index);
     co_await send_windows();
     co_await sink_.message(std::move(message));
     while (!chunk.empty()) {
@@ -262,10 +291,12 @@ class Fetcher {
     for (;;) {
       const auto ready = alone_ ? ready_.begin() : ready_.find(next_);
       if (ready != ready_.end()) {
-        settled_[ready->first] = true;
+        const std::size_t index = ready->first;
+        settled_[index] = true;
         Message message = std::move(ready->second);
         ready_.erase(ready);
         ready_bytes_ -= message.body.size_bytes();
+        give_room_back(index);
         co_await sink_.message(std::move(message));
       } else if (!alone_ && next_ < wanted_.size() && settled_[next_]) {
         ++next_;
@@ -309,9 +340,10 @@ class Fetcher {
       if (!pending_.contains(uid(index))) continue;
       leftovers_.push_back({index, status.status == Status::kOk ? "" : words(status)});
       settled_[index] = true;
+      give_room_back(index);
       bytes_in_flight_ -= std::min(bytes_in_flight_, wanted_[index].size_bytes);
     }
-    if (cannot_wait(ended->window)) stream_awaited_ = false;
+    if (ended->cannot_wait) stream_awaited_ = false;
     in_flight_.erase(ended);
     if (in_flight_.empty()) bytes_in_flight_ = 0;
   }
@@ -350,7 +382,9 @@ class Fetcher {
   Session& session_;
   std::vector<Catalogue::Entry> wanted_;
   MessageSink& sink_;
-  const std::uint64_t read_ahead_;
+  Room own_room_{kOwnRoom};
+  Share own_share_;
+  Share& share_;
   LineMeter meter_;
   Traffic received_;           // so far
   bool may_compress_ = false;  // the line has no other user, and no answer is due to one
@@ -367,6 +401,8 @@ class Fetcher {
   std::optional<std::string> held_;                         // the body of the FETCH under way
   std::map<std::size_t, Message> ready_;                    // came before their turn
   std::uint64_t ready_bytes_ = 0;
+  std::vector<bool> reserved_;  // room has been made for it
+  std::uint64_t reserved_bytes_ = 0;
   std::vector<bool> settled_;  // handed over, or left over
   std::size_t next_ = 0;       // the first that is not settled
   std::vector<Leftover> leftovers_;

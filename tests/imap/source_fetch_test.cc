@@ -12,9 +12,9 @@ namespace {
 
 class Recorder final : public MessageSink {
  public:
-  Recorder(TaskGroup& group, std::uint64_t read_ahead) : group_(group), read_ahead_(read_ahead) {}
+  Recorder(TaskGroup& group, std::uint64_t read_ahead) : group_(group), room_(read_ahead) {}
 
-  std::uint64_t read_ahead_bytes() const override { return read_ahead_; }
+  Share* share() override { return &share_; }
 
   Task<void> message(Message message) override {
     told += fmt::format("{}({}){} ", message.key.uid().value, message.flags.to_string(),
@@ -42,7 +42,8 @@ class Recorder final : public MessageSink {
 
  private:
   TaskGroup& group_;
-  const std::uint64_t read_ahead_;
+  Room room_;
+  Share share_{room_};
 };
 
 struct Fetched {

@@ -1,0 +1,66 @@
+// Room for message data: how many bytes may be here at once, or be asked for, for all of an
+// account's lanes together. Who needs much gets it from those who need little.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/async/event.h"
+#include "engine/async/task.h"
+
+namespace postferry {
+
+/// What a message costs besides its body.
+constexpr std::uint64_t kMessageWeight = 512;
+
+/// What every lane needs to go on whatever the others do (a window that it asks for, a message at
+/// the head of its line) is set aside, but not more than half; the rest is room for all.
+std::uint64_t room_for_all(std::uint64_t memory_bytes, std::size_t lanes);
+
+class Room {
+ public:
+  explicit Room(std::uint64_t bytes) : bytes_(bytes) {}
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+
+ private:
+  friend class Share;
+  /// So that a lane whose target is slow does not hold all of it.
+  std::uint64_t most_of_one() const { return shares_ > 1 ? bytes_ / 2 : bytes_; }
+
+  const std::uint64_t bytes_;
+  std::uint64_t taken_ = 0;
+  std::size_t shares_ = 0;
+  Event given_back_;
+};
+
+/// One lane's part. Room outlives it.
+class Share {
+ public:
+  explicit Share(Room& room) : room_(room) { ++room_.shares_; }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+  ~Share() { --room_.shares_; }
+
+  /// Takes room for what is to be asked for in advance, if it is there.
+  bool reserve(std::uint64_t bytes);
+  /// Wakes nobody: what was asked for comes now, and needs the room.
+  void unreserve(std::uint64_t bytes);
+
+  /// Whether admit() would not wait. The lane's only message is always let in.
+  bool admits(std::uint64_t bytes) const;
+  /// Takes room for a message that is here, when admits() says so.
+  Task<void> admit(std::uint64_t bytes);
+  /// A message has gone: whoever waits looks again.
+  void leave(std::uint64_t bytes);
+  /// The same where nobody goes on, as in a destructor: nobody is woken.
+  void give_up(std::uint64_t bytes);
+
+ private:
+  bool fits(std::uint64_t bytes) const;
+
+  Room& room_;
+  std::uint64_t reserved_ = 0, admitted_ = 0;
+};
+
+}  // namespace postferry
