@@ -115,7 +115,7 @@ class FolderCrosser {
     begun_ = opened.numbers;
     if (!opened.catalogue.remark.empty()) note(Level::warning, opened.catalogue.remark);
     if (opened.changes_only) {
-      changed_ = std::move(opened.catalogue);
+      changed_ = std::move(opened);
     } else {
       list(std::move(opened.catalogue));
     }
@@ -146,14 +146,18 @@ class FolderCrosser {
     for (const MessageRow& row : co_await r_.ends.journal.newest_rows(record_.id, kWitnesses))
       if (row.key.is_uid()) since.witnesses.push_back(row.key.uid());
     std::ranges::reverse(since.witnesses);
+    // As many as were there and have come: then nothing vanished.
+    const FolderNumbers& now = r_.folder.source.numbers;
+    since.all_uids = options.mirror_deletions &&
+                     !(now.messages && now.uid_next &&
+                       *now.messages + *then.uid_next == *then.messages + *now.uid_next);
     co_return since;
   }
 
   /// Anything that is not as the journal has it takes a whole catalogue.
   Task<void> join_changes() {
     const bool known = record_.matched && !void_rows_;
-    const bool sure =
-        known && co_await s_.join_changes(record_, *std::move(changed_), begun_, r_.source);
+    const bool sure = known && co_await s_.join_changes(record_, *std::move(changed_), r_.source);
     bytes_copied_ = r_.windows.bytes_copied() + s_.bytes_before;
     if (sure) {
       count();
@@ -544,8 +548,8 @@ class FolderCrosser {
   TargetFolderRecord target_folder_;
   FolderNumbers begun_, target_numbers_;
   Standings s_;
-  RepairingSession sent_;             // the source's messages as they are, or were, sent
-  std::optional<Catalogue> changed_;  // where the source told no more than that
+  RepairingSession sent_;          // the source's messages as they are, or were, sent
+  std::optional<Opened> changed_;  // where the source told no more than that
   std::vector<OpenBatch> batches_;
   FormerRows former_;
   std::uint64_t bytes_copied_ = 0;

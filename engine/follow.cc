@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "engine/async/task_group.h"
 #include "engine/error.h"
 
 namespace postferry {
@@ -60,12 +61,14 @@ Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, Folder
     group_by_change(lost, change.before.minus(change.now), change.target_uid);
     ++touched;
   }
+  std::vector<FlagStore> stores;
   for (bool add : {true, false}) {
     for (auto& [flags, uids] : add ? gained : lost) {
       std::ranges::sort(uids);
-      co_await target.store(uids, Flags::parse(flags), add);
+      stores.push_back({std::move(uids), Flags::parse(flags), add});
     }
   }
+  if (!stores.empty()) co_await target.store_all(std::move(stores));
   co_await journal.update_flags(folder, std::move(base));
   co_return touched;
 }
@@ -83,15 +86,21 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
                     "that is right, "
                     "run again with --force-deletions",
                 "folder " + r.folder.source.to_string());
+  std::vector<Uid> copies;
+  for (const MessageRow& row : r.gone) copies.push_back(row.target_uid);
   // Looked for twice: a listing that came short must not cost mail.
-  const std::vector<UidRange> again = co_await r.source.uids();
+  std::vector<UidRange> again;
+  std::vector<TargetEntry> there;
+  co_await with_group([&](TaskGroup& group) -> Task<void> {
+    group.spawn([&]() -> Task<void> { again = co_await r.source.uids(); });
+    group.spawn([&]() -> Task<void> { there = co_await r.target.look_at(std::move(copies)); });
+    co_await group.join();
+  });
   for (std::vector<MessageRow>* rows : {&r.gone, &all})
     std::erase_if(*rows, [&](const MessageRow& row) { return holds(again, row.key.uid()); });
   if (r.gone.empty()) co_return 0;
   const std::set<Uid> shared =
       co_await still_named(r.journal, r.folder.target_folder, std::move(all));
-  std::ranges::sort(r.gone, {}, &MessageRow::target_uid);
-  const std::vector<TargetEntry> there = co_await r.target.look(r.gone.front().target_uid);
   std::vector<Uid> uids;
   std::vector<MessageKey> keys;
   std::uint64_t changed = 0;

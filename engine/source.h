@@ -63,13 +63,15 @@ struct Removal {
 struct Opened {
   FolderNumbers numbers;  // of the beginning
   Catalogue catalogue;
-  bool changes_only = false;  // the catalogue leaves out what is as it was
+  bool changes_only = false;                  // the catalogue leaves out what is as it was
+  std::optional<std::vector<UidRange>> uids;  // of all messages, where that was wanted and is known
 };
 
 /// What is known of a folder from a former time: all numbers but the size are there.
 struct Since {
   FolderNumbers numbers;       // as they were
   std::vector<Uid> witnesses;  // messages of then, ascending; the last is the highest that was
+  bool all_uids = false;       // what vanished is to be told, too
 };
 
 /// One logged-in connection. Not reentrant: one call at a time. After any Error but `rejected` the

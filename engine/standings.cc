@@ -91,9 +91,10 @@ void Standings::join(const MessageRow& row, std::optional<std::size_t> index) {
   if (!(now == row.flags)) flag_changes.push_back({row.key, row.target_uid, row.flags, now});
 }
 
-Task<bool> Standings::join_changes(const FolderRecord& record, Catalogue changed,
-                                   const FolderNumbers& begun, SourceSession& source) {
-  list(std::move(changed), begun);
+Task<bool> Standings::join_changes(const FolderRecord& record, Opened changed,
+                                   SourceSession& source) {
+  const FolderNumbers& begun = changed.numbers;
+  list(std::move(changed.catalogue), begun);
   const FolderNumbers& then = *record.completed;
   const bool forward = begun.uid_validity == then.uid_validity && begun.messages &&
                        begun.uid_next >= then.uid_next &&
@@ -127,12 +128,12 @@ Task<bool> Standings::join_changes(const FolderRecord& record, Catalogue changed
   recorded = record.completed_present;
   const std::uint64_t vanished = record.completed_present - still_there;
   if (!options_.mirror_deletions || vanished == 0) co_return true;
-  co_return co_await find_gone(record, source);
+  if (!changed.uids) changed.uids = co_await source.uids();
+  co_return co_await find_gone(record, *changed.uids);
 }
 
 /// Only the whole list of UIDs tells which they are.
-Task<bool> Standings::find_gone(const FolderRecord& record, SourceSession& source) {
-  const std::vector<UidRange> there = co_await source.uids();
+Task<bool> Standings::find_gone(const FolderRecord& record, const std::vector<UidRange>& there) {
   for (std::size_t i = 0; i < catalogue.size(); ++i)
     if (!holds(there, catalogue.uid(i))) co_return false;
   gone = co_await journal_.rows_outside(record.id, there);

@@ -38,8 +38,7 @@ class Standings {
 
   /// What changed and arrived since `record`'s last crossing. False where it does not add up with
   /// the journal, so that only a whole catalogue can tell: nothing may be done then.
-  Task<bool> join_changes(const FolderRecord& record, Catalogue changed, const FolderNumbers& begun,
-                          SourceSession& source);
+  Task<bool> join_changes(const FolderRecord& record, Opened changed, SourceSession& source);
 
   /// What the user settled is not tried again, nor in this run what failed in it, however often the
   /// line is lost; what failed in an earlier one is. What is no longer at the source failed
@@ -76,7 +75,7 @@ class Standings {
 
  private:
   void join(const MessageRow& row, std::optional<std::size_t> index);
-  Task<bool> find_gone(const FolderRecord& record, SourceSession& source);
+  Task<bool> find_gone(const FolderRecord& record, const std::vector<UidRange>& there);
 
   Journal& journal_;
   const CrossingOptions& options_;

@@ -1,6 +1,7 @@
 // The port to where mail goes. Implemented by connectors; the engine owns the contract.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,13 @@ struct TargetEntry {
   std::uint64_t size_bytes = 0;
   std::optional<InternalDate> date;
   Flags flags;
+};
+
+/// +FLAGS (add) or -FLAGS (!add) of some messages.
+struct FlagStore {
+  std::vector<Uid> uids;
+  Flags flags;
+  bool add = true;
 };
 
 /// One limit of a server, which several folders may share, and how much of it is used.
@@ -106,6 +114,16 @@ class TargetSession {
   virtual Task<Uid> uid_next() = 0;
   /// Messages of the selected folder with UID >= from, ascending, other sessions' doing included.
   virtual Task<std::vector<TargetEntry>> look(Uid from) = 0;
+  /// Those of these messages of the selected folder that are there, ascending.
+  virtual Task<std::vector<TargetEntry>> look_at(std::vector<Uid> uids) {
+    if (uids.empty()) co_return std::vector<TargetEntry>{};
+    std::ranges::sort(uids);
+    std::vector<TargetEntry> entries = co_await look(uids.front());
+    std::erase_if(entries, [&uids](const TargetEntry& entry) {
+      return !std::ranges::binary_search(uids, entry.uid);
+    });
+    co_return entries;
+  }
   virtual Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) = 0;
   /// Whole messages of the selected folder, in order, to the sink, as Source::fetch does.
   virtual Task<void> fetch(std::vector<Uid> uids, MessageSink& sink) = 0;
@@ -118,6 +136,11 @@ class TargetSession {
   virtual std::uint64_t flags_dropped() const = 0;
   /// +FLAGS (add) or -FLAGS (!add) by UID, in the selected folder (RFC 9051 §6.4.6).
   virtual Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) = 0;
+  /// All of these, in order; where the connector can, in one round trip.
+  virtual Task<void> store_all(std::vector<FlagStore> changes) {
+    for (FlagStore& change : changes)
+      co_await store(std::move(change.uids), change.flags, change.add);
+  }
   /// Removes just these by UID EXPUNGE; without UIDPLUS only marks them \Deleted.
   virtual Task<void> expunge(std::vector<Uid> uids) = 0;
   /// As SourceSession::fork().

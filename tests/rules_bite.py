@@ -174,8 +174,8 @@ RULES = [
     ("More than a tenth of a folder", "unforced", [
         (FOLLOW, "if (!r.force && r.gone.size() > kMassFloor", "if (false && r.gone.size() > kMassFloor")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [
-        (IMAP_TARGET, 'return store_in_sets(session_, numbers, "+FLAGS.SILENT", "\\\\Deleted", traits_.uidplus);',
-         'return store_in_sets(session_, numbers, "+FLAGS.SILENT", "\\\\Deleted", true);')]),
+        (IMAP_TARGET, "return expunge_all(party_, std::move(uids), traits_.uidplus);",
+         "return expunge_all(party_, std::move(uids), true);")]),
     ("Without UIDPLUS what is gone", "and not said", [
         (FOLLOW, "if (!uids.empty() && !r.target.traits().uidplus)", "if (false)")]),
     ("A UIDL given to another message", "names are believed", [
@@ -206,7 +206,7 @@ RULES = [
     ("Throttling is waited for", "always as long", [
         ("engine/retry.cc", "milliseconds(1000) * (1 << doublings)", "milliseconds(1000) * (1 + 0 * doublings)")]),
     ("Fewer connections than sessions", "a failure", [
-        ("engine/crossing.cc", "if ((connecting || crowded) && lanes_alive_ > 1 &&", "if (false && (connecting || crowded) &&")]),
+        ("engine/lanes.cc", "if ((connecting || crowded) && lanes_alive_ > 1 &&", "if (false && (connecting || crowded) &&")]),
     ("A full target stops the account", "the next folder is tried", [
         ("engine/retry.cc", "    case ErrorKind::auth:\n    case ErrorKind::quota:\n", "    case ErrorKind::auth:\n"),
         ("engine/retry.cc", "    case ErrorKind::rejected:\n", "    case ErrorKind::rejected:\n    case ErrorKind::quota:\n")]),

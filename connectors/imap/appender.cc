@@ -19,38 +19,14 @@ constexpr std::size_t kMaxUnansweredBatches = 32;
 
 class Appender {
  public:
-  Appender(Session& session, const Selected& folder, AppendTraits traits, AppendFeed& feed,
-           std::uint64_t& dropped)
-      : session_(session),
-        folder_(folder),
+  Appender(Party& party, AppendTraits traits, AppendFeed& feed, std::uint64_t& dropped)
+      : party_(party),
+        session_(party.session()),
+        folder_(party.folder()),
         traits_(traits),
         feed_(feed),
         dropped_(dropped),
-        meter_(session) {}
-
-  /// Batch by batch, each in a turn: the folder need not be open for it.
-  Task<void> run_in_turns(Party& party) {
-    while (!folder_refused_ && !full_) {
-      std::optional<Batch> batch = co_await feed_.next();
-      if (!batch) break;
-      std::unique_ptr<Under> under;
-      const auto send = [&](Turn& turn) -> Task<void> {
-        under = take_up(std::move(*batch));
-        if (traits_.literals != LiteralMode::kLiteralPlus) co_await turn.listen();
-        co_await under->commands.transmit();
-        turn.spoken();
-        co_await turn.listen();
-        co_await under->commands.collect(under->batch);
-      };
-      co_await party.in_turn(send);
-      if (needs_repair(under->batch)) {
-        const auto mend = [&]() { return repair(under->batch); };
-        co_await party.in_folder(mend);
-      }
-      co_await hand_over(under->batch);
-    }
-    throw_if_over();
-  }
+        meter_(session_) {}
 
   Task<void> run() {
     if (traits_.literals == LiteralMode::kLiteralPlus) {
@@ -73,33 +49,54 @@ class Appender {
     if (full_) throw session_.refused(*full_, "APPEND");
   }
 
-  struct Under {  // a batch under way
-    Under(AppendBatch prepared, Session& session, const Selected& folder,
+  /// A batch under way, in a turn of its own: the folder need not be open for it.
+  struct Under {
+    Under(AppendBatch prepared, std::unique_ptr<Turn> its_turn, Party& party,
           const AppendTraits& traits)
-        : batch(std::move(prepared)), commands(session, folder, traits) {
+        : batch(std::move(prepared)),
+          commands(party.session(), party.folder(), traits),
+          turn(std::move(its_turn)) {
       for (const Range range : unanswered(batch)) commands.add(batch, range);
     }
     AppendBatch batch;
     AppendCommands commands;
+    std::unique_ptr<Turn> turn;
+    bool written = false;
   };
 
-  std::unique_ptr<Under> take_up(Batch batch) {
+  /// When it is the turn to speak.
+  std::unique_ptr<Under> take_up(Batch batch, std::unique_ptr<Turn> turn) {
     return std::make_unique<Under>(prepare_batch(std::move(batch), folder_, traits_, dropped_),
-                                   session_, folder_, traits_);
+                                   std::move(turn), party_, traits_);
+  }
+
+  Task<void> turn_to_compression() {
+    const auto alone = [this]() { return compress(session_); };
+    awaiting_turn_ = true;
+    co_await party_.alone_on_line(alone);
+    awaiting_turn_ = false;
+    wrote_.set();
   }
 
   // One batch after the other: the literals wait for the server anyway.
   Task<void> lockstep() {
-    while (!full_) {
+    while (!over()) {
       std::optional<Batch> batch = co_await feed_.next();
       if (!batch) break;
-      if (compression_due(session_)) co_await compress(session_);
-      const std::unique_ptr<Under> under = take_up(std::move(*batch));
+      if (compression_due(session_)) co_await turn_to_compression();
+      auto turn = std::make_unique<Turn>(*party_.line());
+      co_await turn->speak();
+      co_await turn->listen();
+      const std::unique_ptr<Under> under = take_up(std::move(*batch), std::move(turn));
       co_await under->commands.transmit();
+      under->turn->spoken();
       co_await under->commands.collect(under->batch);
-      co_await repair(under->batch);
+      under->turn->over();
+      if (needs_repair(under->batch)) {
+        const auto mend = [&]() { return repair(under->batch); };
+        co_await party_.in_folder(mend);
+      }
       co_await hand_over(under->batch);
-      if (folder_refused_) break;
     }
   }
 
@@ -118,73 +115,104 @@ class Appender {
         room_.reset();
         co_await room_.wait();
       }
-      // While the reader repairs, the line is his.
-      while (repairing_) {
-        repaired_.reset();
-        co_await repaired_.wait();
-      }
-      if (turning) co_await compress(session_);
-      writing_ = true;
+      if (over()) break;
+      if (turning) co_await turn_to_compression();
+      std::unique_ptr<Turn> turn = co_await turn_to_speak();
+      if (!turn) break;
       unanswered_bytes_ += waiting_->bytes;
-      under_way_.push_back(take_up(*std::exchange(waiting_, std::nullopt)));
+      under_way_.push_back(take_up(*std::exchange(waiting_, std::nullopt), std::move(turn)));
       arrived_.set();
       // The reader may be done with it, and it be gone, before the last write has returned.
       const std::shared_ptr<Under> under = under_way_.back();
       co_await under->commands.transmit();
-      writing_ = false;
+      under->turn->spoken();
+      under->written = true;
       wrote_.set();
     }
     ended_ = true;
     arrived_.set();
   }
 
+  /// What was refused goes again before anything new. Null: nothing more is to be said.
+  Task<std::unique_ptr<Turn>> turn_to_speak() {
+    for (;;) {
+      while (repairing_) {
+        repaired_.reset();
+        co_await repaired_.wait();
+      }
+      auto turn = std::make_unique<Turn>(*party_.line());
+      awaiting_turn_ = true;
+      co_await turn->speak();
+      const bool speaks = !over() && !repairing_;
+      if (!speaks) {
+        turn->spoken();
+        co_await turn->listen();
+        turn->over();
+      }
+      awaiting_turn_ = false;
+      wrote_.set();
+      if (speaks) co_return turn;
+      if (over()) co_return nullptr;
+    }
+  }
+
   Task<void> read_answers() {
     Executor& executor = (co_await current_scope()).executor();
     std::optional<TimePoint> busy_since;  // with what has not been answered yet
-    std::size_t answered = 0;             // at the front of under_way_, kept while a repair is due
     for (;;) {
-      while (answered == under_way_.size()) {
+      while (answered_ == under_way_.size()) {
         if (ended_) co_return;
         arrived_.reset();
         co_await arrived_.wait();
       }
-      AppendBatch& batch = under_way_[answered]->batch;
-      co_await under_way_[answered]->commands.collect(batch);
-      ++answered;
+      AppendBatch& batch = under_way_[answered_]->batch;
+      co_await hear(*under_way_[answered_]);
+      ++answered_;
       const TimePoint now = executor.now();
       if (busy_since) meter_.moved(batch.batch.bytes, now - *busy_since);
-      busy_since = answered < under_way_.size() ? std::optional(now) : std::nullopt;
+      busy_since = answered_ < under_way_.size() ? std::optional(now) : std::nullopt;
       if (needs_repair(batch)) repairing_ = true;
       if (repairing_) {
-        if (answered < under_way_.size()) continue;
-        co_await repair_all();
+        if (answered_ < under_way_.size()) continue;
+        const auto mend = [this]() { return repair_all(); };
+        co_await party_.in_folder(mend);
       }
-      while (answered > 0) {
+      while (answered_ > 0) {
         AppendBatch& front = under_way_.front()->batch;
         const std::uint64_t bytes = front.batch.bytes;
         co_await hand_over(front);
         unanswered_bytes_ -= bytes;
         under_way_.pop_front();
-        --answered;
+        --answered_;
         room_.set();
       }
       if (!over()) continue;
       if (waiting_) co_await hand_back(*std::exchange(waiting_, std::nullopt));
+      // A turn that is given up before it is over would cost the line.
+      while (awaiting_turn_) {
+        wrote_.reset();
+        co_await wrote_.wait();
+      }
       // Ends the writer too, which may wait for a batch that will not come any more.
       throw_if_over();
     }
   }
 
-  // Everything sent is answered: the line is free as soon as the writer's last write has returned.
-  Task<void> repair_all() {
-    while (writing_) {
+  Task<void> hear(Under& under) {
+    co_await under.turn->listen();
+    co_await under.commands.collect(under.batch);
+    // A server may refuse before it has heard all of it.
+    while (!under.written) {
       wrote_.reset();
       co_await wrote_.wait();
     }
-    for (const std::shared_ptr<Under>& under : under_way_) {
-      co_await repair(under->batch);
-      if (folder_refused_) break;
-    }
+    under.turn->over();
+  }
+
+  // Everything sent is answered.
+  Task<void> repair_all() {
+    for (std::size_t i = 0; i < answered_ && !folder_refused_; ++i)
+      co_await repair(under_way_[i]->batch);
     if (over()) co_return;  // the writer has nothing more to say
     repairing_ = false;
     repaired_.set();
@@ -321,6 +349,7 @@ class Appender {
     co_await feed_.done(std::move(answered), std::move(results));
   }
 
+  Party& party_;
   Session& session_;
   const Selected& folder_;
   const AppendTraits traits_;
@@ -329,36 +358,26 @@ class Appender {
   LineMeter meter_;
 
   std::deque<std::shared_ptr<Under>> under_way_;
+  std::size_t answered_ = 0;  // at its front, kept while a repair is due
   std::uint64_t unanswered_bytes_ = 0;
   std::optional<Batch> waiting_;  // taken from the feed, nothing of it sent
   std::optional<StatusResponse> folder_refused_;
   std::optional<StatusResponse> full_;  // why one message alone had no room
-  bool writing_ = false;
+  bool awaiting_turn_ = false;  // with nothing of a batch said
   bool repairing_ = false;
   bool ended_ = false;
   Event arrived_;   // a batch came under way, or none will any more
   Event room_;      // a batch was answered
-  Event wrote_;     // the writer's last write has returned
+  Event wrote_;     // the writer's last write has returned, or its turn has come
   Event repaired_;  // the line is the writer's again
 };
 
 }  // namespace
 
-Task<void> append_feed(Session& session, const Selected& folder, AppendTraits traits,
-                       AppendFeed& feed, std::uint64_t& dropped) {
-  Appender appender(session, folder, traits, feed, dropped);
-  co_await appender.run();
-}
-
 Task<void> append_feed(Party& party, AppendTraits traits, AppendFeed& feed,
                        std::uint64_t& dropped) {
-  Appender appender(party.session(), party.folder(), traits, feed, dropped);
-  if (party.alone()) {
-    const auto all = [&appender]() { return appender.run(); };
-    co_await party.in_folder(all);
-  } else {
-    co_await appender.run_in_turns(party);
-  }
+  Appender appender(party, traits, feed, dropped);
+  co_await appender.run();
 }
 
 }  // namespace postferry::imap

@@ -12,20 +12,15 @@
 
 namespace postferry::imap {
 
-/// Appends until the feed ends. Where no literal has to wait (LITERAL+), a writer and a reader work
-/// at the same time, with at most 32 batches or about 8 MiB unanswered; else batch by batch, with
-/// one round trip a message. A refused batch is bisected once everything sent before has been
-/// answered; a refused message is tried again without its keywords, and after a BAD with a
-/// synchronising literal. A batch that has no room as a whole is bisected until one message alone
-/// has none: then Error{quota}, and done() has been told of all that was stored, as also where the
-/// folder is refused: Error{rejected}. Else throws as
-/// AppendCommands::collect, and Error{rejected} when the folder takes nothing more; then the
-/// session lives on. `dropped` counts flags left out.
-Task<void> append_feed(Session& session, const Selected& folder, AppendTraits traits,
-                       AppendFeed& feed, std::uint64_t& dropped);
-
-/// The same into a party's folder. Where the line has other users, batch by batch, each in a turn
-/// of its own, so that none is waited for by the others.
+/// Appends to the party's folder until the feed ends, each batch in a turn of its own on the
+/// party's line. Where no literal has to wait (LITERAL+), a writer and a reader work at the same
+/// time, with some batches or about 8 MiB unanswered; else batch by batch, with one round trip a
+/// message. A refused batch is bisected once everything sent before has been answered; a refused
+/// message is tried again without its keywords, and after a BAD with a synchronising literal. A
+/// batch that has no room as a whole is bisected until one message alone has none: then
+/// Error{quota}, and done() has been told of all that was stored, as also where the folder is
+/// refused: Error{rejected}. Else throws as AppendCommands::collect, and Error{rejected} when the
+/// folder takes nothing more; then the session lives on. `dropped` counts flags left out.
 Task<void> append_feed(Party& party, AppendTraits traits, AppendFeed& feed, std::uint64_t& dropped);
 
 }  // namespace postferry::imap

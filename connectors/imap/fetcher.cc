@@ -78,7 +78,7 @@ class Fetcher {
       co_await send_windows();
       co_await turn.listen();
       co_await party_.reopened(std::move(opening));
-      may_compress_ = party_.alone();
+      may_compress_ = true;
       co_await pump();
     };
     co_await party_.in_turn(once);
@@ -387,7 +387,7 @@ class Fetcher {
   Share& share_;
   LineMeter meter_;
   Traffic received_;           // so far
-  bool may_compress_ = false;  // the line has no other user, and no answer is due to one
+  bool may_compress_ = false;  // no answer is due to anybody else
   std::int64_t now_ = 0;
 
   Turn* speaking_ = nullptr;    // until the last of them is asked for

@@ -10,11 +10,13 @@
 #include <utility>
 
 #include "connectors/imap/scan.h"
+#include "connectors/imap/store.h"
 
 namespace postferry::imap {
 namespace {
 
-constexpr int kMaxPages = 100'000;  // of a server that cuts its answers short
+constexpr int kMaxPages = 100'000;    // of a server that cuts its answers short
+constexpr std::size_t kInFlight = 4;  // commands
 constexpr const char* kLookItems = " (UID FLAGS INTERNALDATE RFC822.SIZE)";
 
 // Collects what a target folder holds from a UID on.
@@ -97,6 +99,29 @@ Task<std::vector<TargetEntry>> look_from(Party& party, Uid from) {
     if (range) co_await party.in_folder(rest);
   }
   co_return look.entries();
+}
+
+Task<std::vector<TargetEntry>> look_at(Party& party, std::vector<Uid> uids) {
+  Session& session = party.session();
+  const std::vector<std::uint32_t> wanted = sorted(std::move(uids));
+  std::vector<Command> commands;
+  for (const std::string& set : split_set(wanted, session.quirks.command_octets / 2))
+    commands.push_back(session.command("UID FETCH").raw(set + kLookItems).finish());
+  Look look(Uid{1});
+  for (std::size_t at = 0; at < commands.size(); at += kInFlight) {
+    std::vector<Command> part;
+    for (std::size_t i = at; i < std::min(at + kInFlight, commands.size()); ++i)
+      part.push_back(std::move(commands[i]));
+    const auto take = [&look](Response& response) { look.take(response); };
+    for (const StatusResponse& status : co_await party.ask_all(std::move(part), take))
+      if (status.status != Status::kOk) throw session.refused(status, "FETCH");
+  }
+  std::vector<TargetEntry> entries = look.entries();
+  // Servers tell of other messages, too, as their flags change.
+  std::erase_if(entries, [&wanted](const TargetEntry& entry) {
+    return !std::ranges::binary_search(wanted, entry.uid.value);
+  });
+  co_return entries;
 }
 
 }  // namespace postferry::imap

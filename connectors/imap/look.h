@@ -12,5 +12,7 @@ namespace postferry::imap {
 /// Messages of the party's folder with UID >= from, ascending: other sessions' doing included,
 /// after a NOOP, or after opening it again where the line has other users.
 Task<std::vector<TargetEntry>> look_from(Party& party, Uid from);
+/// Those of these messages that are there, ascending.
+Task<std::vector<TargetEntry>> look_at(Party& party, std::vector<Uid> uids);
 
 }  // namespace postferry::imap

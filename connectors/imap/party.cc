@@ -64,4 +64,57 @@ Task<void> Party::reopened(std::optional<Opening> opening) {
     throw session().error(ErrorKind::transient, "the folder's UIDVALIDITY changed meanwhile");
 }
 
+Task<std::vector<StatusResponse>> Party::ask_all(std::vector<Command> commands, Handler handler) {
+  std::vector<StatusResponse> answers;
+  const auto volley = [&](Turn& turn) -> Task<void> {
+    std::optional<Opening> opening = co_await reopen(turn);
+    std::vector<std::string> tags = co_await say_all(turn, std::move(commands));
+    turn.spoken();
+    co_await turn.listen();
+    std::exception_ptr refused;
+    try {
+      co_await reopened(std::move(opening));
+    } catch (const Error& failure) {
+      if (failure.kind() != ErrorKind::rejected) throw;
+      refused = std::current_exception();
+    }
+    answers = co_await hear_all(std::move(tags), std::move(handler));
+    if (refused) std::rethrow_exception(refused);
+  };
+  co_await in_turn(volley);
+  co_return answers;
+}
+
+Task<std::vector<StatusResponse>> Party::change_all(std::vector<Command> commands) {
+  std::vector<StatusResponse> answers;
+  const auto volley = [&](Turn& turn) -> Task<void> {
+    std::optional<Opening> opening = co_await reopen(turn);
+    if (opening) {
+      co_await turn.listen();
+      co_await reopened(std::move(opening));
+    }
+    std::vector<std::string> tags = co_await say_all(turn, std::move(commands));
+    turn.spoken();
+    co_await turn.listen();
+    answers = co_await hear_all(std::move(tags), {});
+  };
+  co_await in_turn(volley);
+  co_return answers;
+}
+
+Task<std::vector<std::string>> Party::say_all(Turn& turn, std::vector<Command> commands) {
+  std::vector<std::string> tags;
+  tags.reserve(commands.size());
+  for (Command& command : commands) tags.push_back(co_await say(turn, std::move(command)));
+  co_return tags;
+}
+
+Task<std::vector<StatusResponse>> Party::hear_all(std::vector<std::string> tags, Handler handler) {
+  std::vector<StatusResponse> answers;
+  answers.reserve(tags.size());
+  for (std::string& tag : tags)
+    answers.push_back(co_await session().finish(std::move(tag), handler));
+  co_return answers;
+}
+
 }  // namespace postferry::imap

@@ -7,6 +7,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "connectors/imap/line.h"
 #include "connectors/imap/selected.h"
@@ -49,19 +50,27 @@ class Party {
     co_await turn.listen();
     co_return co_await guarded(turn, work);
   }
-  /// The same, with the party's folder open.
+  /// The same, with the party's folder open. What opens it goes out while the answers to others are
+  /// on their way.
   template <class F>
   auto in_folder(F work) -> std::invoke_result_t<F&> {
     Turn turn(*line_);
     co_await turn.speak();
-    co_await turn.listen();
     const auto all = [this, &work, &turn]() -> std::invoke_result_t<F&> {
-      const auto opening = co_await reopen(turn);
-      co_await reopened(opening);
+      std::optional<Opening> opening = co_await reopen(turn);
+      co_await turn.listen();
+      co_await reopened(std::move(opening));
       co_return co_await work();
     };
     co_return co_await guarded(turn, all);
   }
+  /// Commands that only read the party's folder, one behind the other, and behind what opens it:
+  /// others speak while the answers are on their way. `handler` sees all untagged ones. Yields the
+  /// tagged ones.
+  Task<std::vector<StatusResponse>> ask_all(std::vector<Command> commands, Handler handler);
+  /// Commands that change it, one behind the other, once it is certain that the folder that is open
+  /// is the one that was opened first: another may have come under its name.
+  Task<std::vector<StatusResponse>> change_all(std::vector<Command> commands);
   /// `work(turn)` when it is the turn to speak: for what listens later than it speaks.
   template <class F>
   auto in_turn(F work) -> std::invoke_result_t<F&, Turn&> {
@@ -103,6 +112,9 @@ class Party {
       throw;
     }
   }
+
+  Task<std::vector<std::string>> say_all(Turn& turn, std::vector<Command> commands);
+  Task<std::vector<StatusResponse>> hear_all(std::vector<std::string> tags, Handler handler);
 
   std::shared_ptr<Line> line_;
   const Access access_;

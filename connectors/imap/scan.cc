@@ -283,8 +283,8 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
     tags.push_back(co_await party.say(turn, changed()));
     tags.push_back(co_await party.say(
         turn, ask_for(session, fmt::format("{}{}:*", witnesses, fresh.value), builder)));
-    tags.push_back(
-        co_await party.say(turn, search_for(session, fmt::format("UID {}:*", fresh.value))));
+    const std::string uids = since.all_uids ? "ALL" : fmt::format("UID {}:*", fresh.value);
+    tags.push_back(co_await party.say(turn, search_for(session, uids)));
     turn.spoken();
     co_await turn.listen();
     std::exception_ptr refused;
@@ -306,6 +306,7 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
     }
     if (refused) std::rethrow_exception(refused);
     opened.changes_only = whole && builder.has_all(found, fresh);
+    if (since.all_uids && found.count() == session.exists()) opened.uids = found.ranges();
   };
   co_await party.in_turn(volley);
   if (lacks_numbers(party.folder())) co_await party.learn_numbers();
@@ -319,10 +320,21 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
   co_return opened;
 }
 
-Task<std::vector<UidRange>> list_uids(Session& session, const Selected& folder) {
-  Found found = co_await search_all(session);
-  if (found.count() == session.exists()) co_return found.ranges();
-  const Catalogue all = co_await read_catalogue(session, folder);
+Task<std::vector<UidRange>> list_uids(Party& party) {
+  Session& session = party.session();
+  std::uint64_t there = 0;
+  Found found;
+  const auto take = [&](Response& response) {
+    found.take(response);
+    there = session.exists();
+  };
+  std::vector<Command> search;
+  search.push_back(search_for(session, "ALL"));
+  const auto answers = co_await party.ask_all(std::move(search), take);
+  if (answers.front().status != Status::kOk) throw session.refused(answers.front(), "SEARCH");
+  if (found.count() == there) co_return found.ranges();
+  const auto again = [&]() { return read_catalogue(session, party.folder()); };
+  const Catalogue all = co_await party.in_folder(again);
   std::vector<UidRange> ranges;
   for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
   co_return ranges;

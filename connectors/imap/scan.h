@@ -21,7 +21,7 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
                                    const Since& since);
 
 /// The UIDs of the party's open folder, by SEARCH; by a catalogue where that comes short.
-Task<std::vector<UidRange>> list_uids(Session& session, const Selected& folder);
+Task<std::vector<UidRange>> list_uids(Party& party);
 
 /// Every message of the open folder, ascending. Repeats the question where the server cuts its
 /// answer short ([MESSAGELIMIT], RFC 9738) or gives fewer messages than EXISTS; what UID SEARCH

@@ -121,10 +121,7 @@ class ImapSourceSession final : public SourceSession {
     co_return co_await open_and_read_changes(party_, std::move(folder), std::move(wire), since);
   }
 
-  Task<std::vector<UidRange>> read_uids() {
-    const auto all = [this]() { return list_uids(party_.session(), party_.folder()); };
-    co_return co_await party_.in_folder(all);
-  }
+  Task<std::vector<UidRange>> read_uids() { co_return co_await list_uids(party_); }
 
   Task<Catalogue> read() {
     const auto all = [this]() {

@@ -1,13 +1,17 @@
 #include "connectors/imap/store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
+
+#include "connectors/imap/codec/append.h"
 
 namespace postferry::imap {
 namespace {
 
 constexpr std::size_t kStoresInFlight = 4;
+constexpr std::size_t kSilentInFlight = 16;  // that are answered by a line
 
 Task<void> succeed_all(Session& session, std::vector<std::string>& tags) {
   std::optional<StatusResponse> refused;
@@ -16,6 +20,29 @@ Task<void> succeed_all(Session& session, std::vector<std::string>& tags) {
     if (status.status != Status::kOk && !refused) refused = status;
   }
   if (refused) throw session.refused(*refused, "STORE");
+}
+
+/// One of each set, with an EXPUNGE behind it if that is wanted.
+void add_commands(std::vector<Command>& commands, Session& session,
+                  const std::vector<std::uint32_t>& uids, const std::string& change,
+                  bool then_expunge) {
+  for (const std::string& set : split_set(uids, session.quirks.command_octets / 2)) {
+    commands.push_back(session.command("UID STORE").raw(set).raw(change).finish());
+    if (then_expunge) commands.push_back(session.command("UID EXPUNGE").raw(set).finish());
+  }
+}
+
+Task<void> change_in_parts(Party& party, std::vector<Command> commands, std::size_t at_once) {
+  std::optional<StatusResponse> refused;
+  for (std::size_t at = 0; at < commands.size(); at += at_once) {
+    const auto begin = commands.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::size_t count = std::min(at_once, commands.size() - at);
+    std::vector<Command> part(std::make_move_iterator(begin),
+                              std::make_move_iterator(begin + static_cast<std::ptrdiff_t>(count)));
+    for (StatusResponse& status : co_await party.change_all(std::move(part)))
+      if (status.status != Status::kOk && !refused) refused = std::move(status);
+    if (refused) throw party.session().refused(*refused, "STORE");
+  }
 }
 
 }  // namespace
@@ -42,6 +69,28 @@ Task<void> store_in_sets(Session& session, std::vector<std::uint32_t> uids, std:
     if (tags.size() >= kStoresInFlight) co_await succeed_all(session, tags);
   }
   co_await succeed_all(session, tags);
+}
+
+Task<void> store_all(Party& party, std::vector<FlagStore> changes) {
+  std::vector<Command> commands;
+  for (FlagStore& change : changes) {
+    std::uint64_t dropped = 0;
+    const Flags storable = party.folder().storable(change.flags, dropped);
+    std::string names;
+    for (const std::string& flag : check_flags(storable.names()).sendable)
+      names += (names.empty() ? "" : " ") + flag;
+    if (names.empty()) continue;
+    add_commands(commands, party.session(), sorted(std::move(change.uids)),
+                 (change.add ? "+FLAGS.SILENT (" : "-FLAGS.SILENT (") + names + ")", false);
+  }
+  co_await change_in_parts(party, std::move(commands), kSilentInFlight);
+}
+
+Task<void> expunge_all(Party& party, std::vector<Uid> uids, bool expunges) {
+  std::vector<Command> commands;
+  add_commands(commands, party.session(), sorted(std::move(uids)), "+FLAGS.SILENT (\\Deleted)",
+               expunges);
+  co_await change_in_parts(party, std::move(commands), kStoresInFlight);
 }
 
 }  // namespace postferry::imap

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "connectors/imap/party.h"
 #include "connectors/imap/session.h"
 #include "engine/model.h"
+#include "engine/target.h"
 
 namespace postferry::imap {
 
@@ -19,5 +21,11 @@ std::vector<std::uint32_t> sorted(std::vector<Uid> uids);
 /// flight. Every answer is taken before the first refusal is thrown, so the session lives on.
 Task<void> store_in_sets(Session& session, std::vector<std::uint32_t> uids, std::string item,
                          std::string flags, bool then_expunge);
+
+/// The changes in the party's folder, in order, as many in flight as is wise. What the folder does
+/// not keep is left out. A refusal as above.
+Task<void> store_all(Party& party, std::vector<FlagStore> changes);
+/// Marks messages of the party's folder \\Deleted, and expunges just them where `expunges`.
+Task<void> expunge_all(Party& party, std::vector<Uid> uids, bool expunges);
 
 }  // namespace postferry::imap

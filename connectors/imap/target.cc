@@ -109,6 +109,10 @@ class ImapTargetSession final : public TargetSession {
 
   Task<std::vector<TargetEntry>> look(Uid from) override { return look_from(party_, from); }
 
+  Task<std::vector<TargetEntry>> look_at(std::vector<Uid> uids) override {
+    return imap::look_at(party_, std::move(uids));
+  }
+
   Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) override {
     return in_folder([this, uids = std::move(uids)]() { return read_headers(session_, uids); });
   }
@@ -137,22 +141,17 @@ class ImapTargetSession final : public TargetSession {
   std::uint64_t flags_dropped() const override { return flags_dropped_; }
 
   Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) override {
-    std::uint64_t dropped = 0;
-    const Flags storable = party_.folder().storable(flags, dropped);
-    std::string names;
-    for (const std::string& flag : check_flags(storable.names()).sendable) {
-      names += (names.empty() ? "" : " ") + flag;
-    }
-    return in_folder([this, numbers = sorted(std::move(uids)), names, add]() {
-      return store_in_sets(session_, numbers, add ? "+FLAGS.SILENT" : "-FLAGS.SILENT", names,
-                           false);
-    });
+    std::vector<FlagStore> one;
+    one.push_back({std::move(uids), flags, add});
+    return store_all(std::move(one));
+  }
+
+  Task<void> store_all(std::vector<FlagStore> changes) override {
+    return imap::store_all(party_, std::move(changes));
   }
 
   Task<void> expunge(std::vector<Uid> uids) override {
-    return in_folder([this, numbers = sorted(std::move(uids))]() {
-      return store_in_sets(session_, numbers, "+FLAGS.SILENT", "\\Deleted", traits_.uidplus);
-    });
+    return expunge_all(party_, std::move(uids), traits_.uidplus);
   }
 
   std::unique_ptr<TargetSession> fork() override {

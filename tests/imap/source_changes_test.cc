@@ -134,10 +134,9 @@ TEST_CASE("the list of UIDs is a SEARCH, or a catalogue where that comes short")
     d.s(line(1, 2)).s(line(2, 3)).s(line(3, 9)).s("A3 OK");
   }
   std::vector<UidRange> uids;
-  converse(d, logged_in({}, [&](Session& session) -> Task<void> {
-             Selected folder =
-                 co_await open_folder(session, FolderName({"Box"}), "Box", Access::read);
-             uids = co_await list_uids(session, folder);
+  converse(d, in_open_folder([&](Party& party) -> Task<void> {
+             co_await party.open(FolderName({"Box"}), "Box");
+             uids = co_await list_uids(party);
            }));
   CHECK(holds(uids, Uid{2}));
   CHECK(holds(uids, Uid{3}));

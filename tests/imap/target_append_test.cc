@@ -68,6 +68,13 @@ AppendTraits all_extensions() {
   return traits;
 }
 
+Client in_box(std::function<Task<void>(std::shared_ptr<Line>)> talk) {
+  return [talk = std::move(talk)](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    auto session = std::make_unique<Session>(std::move(stream), "target imaps://ann@new.example");
+    co_await talk(std::make_shared<Line>(std::move(session)));
+  };
+}
+
 struct Outcome {
   std::string told;
   int answered = 0;
@@ -81,14 +88,15 @@ Outcome append(const Dialogue& dialogue, AppendTraits traits,
                const std::function<void(Selected&, Session&)>& prepare = {},
                bool never_ends = false) {
   Outcome outcome;
-  converse(dialogue, logged_in({}, [&](Session& session) -> Task<void> {
+  converse(dialogue, in_box([&](std::shared_ptr<Line> line) -> Task<void> {
              ListFeed feed(batches);
              if (never_ends) feed.never_end();
              Selected folder = folder_selected("Box");
-             if (prepare) prepare(folder, session);
+             if (prepare) prepare(folder, line->session());
+             Party party(line, Access::write, folder);
              outcome = {};
              try {
-               co_await append_feed(session, folder, traits, feed, outcome.dropped);
+               co_await append_feed(party, traits, feed, outcome.dropped);
              } catch (const Error& error) {
                outcome.error = error;
              }
@@ -219,11 +227,11 @@ TEST_CASE("a BAD to a literal that did not wait is tried with one that does") {
 TEST_CASE("flags that the folder does not keep are left out and counted") {
   Dialogue d;
   d.c("A1 APPEND \"Box\" (\\Seen WORK) {1+}").c("a").s("A1 OK [APPENDUID 7 6] done");
-  const Outcome outcome = append(d, all_extensions(), {{message("a", "\\Seen \\Draft WORK Other")}},
-                                 [](Selected& folder, Session&) {
-                                   folder.permanent_flags =
-                                       std::vector<std::string>{"\\Seen", "work"};
-                                 });
+  const Outcome outcome =
+      append(d, all_extensions(), {{message("a", "\\Seen \\Draft WORK Other")}},
+             [](Selected& folder, Session&) {
+               folder.permanent_flags = std::vector<std::string>{"\\Seen", "work"};
+             });
   CHECK(outcome.dropped == 2);
 }
 
@@ -373,19 +381,19 @@ TEST_CASE("a streamed body goes out alone, with its exact length, as it comes") 
   Dialogue d;
   d.c("A1 APPEND \"Box\" {8+}").c("firstsec").s("A1 OK [APPENDUID 7 1] done");
   Outcome outcome;
-  converse(d, logged_in({}, [&](Session& session) -> Task<void> {
+  converse(d, in_box([&](std::shared_ptr<Line> line) -> Task<void> {
              const auto pipe = std::make_shared<BodyPipe>(8);
              Message streamed;
              streamed.body = Body(pipe);
              ListFeed feed({{streamed}});
-             const Selected folder = folder_selected("Box");
+             Party party(line, Access::write, folder_selected("Box"));
              co_await with_group([&](TaskGroup& group) -> Task<void> {
                group.spawn([pipe]() -> Task<void> {
                  co_await pipe->push("first");
                  co_await pipe->push("sec");
                  pipe->close();
                });
-               co_await append_feed(session, folder, all_extensions(), feed, outcome.dropped);
+               co_await append_feed(party, all_extensions(), feed, outcome.dropped);
              });
              outcome.told = feed.told;
            }));
@@ -396,17 +404,16 @@ TEST_CASE("a source that dies in the middle of a streamed body ends the append")
   Dialogue d;
   d.c("A1 APPEND \"Box\" {8+}").bytes("first");
   std::optional<Error> error;
-  converse(d, logged_in({}, [&](Session& session) -> Task<void> {
+  converse(d, in_box([&](std::shared_ptr<Line> line) -> Task<void> {
              const auto pipe = std::make_shared<BodyPipe>(8);
              Message streamed;
              streamed.body = Body(pipe);
              ListFeed feed({{streamed}});
-             const Selected folder = folder_selected("Box");
+             Party party(line, Access::write, folder_selected("Box"));
              std::uint64_t dropped = 0;
              co_await pipe->push("first");
              pipe->close();
-             error =
-                 co_await failure_of(append_feed(session, folder, all_extensions(), feed, dropped));
+             error = co_await failure_of(append_feed(party, all_extensions(), feed, dropped));
            }));
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::transient);

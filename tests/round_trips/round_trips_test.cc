@@ -95,6 +95,61 @@ TEST_CASE("a first crossing of a small folder takes few round trips") {
   CHECK(trips <= 18);
 }
 
+TEST_CASE("a first crossing of many folders takes few round trips more than that of one") {
+  Voyage voyage;
+  voyage.fill(40, 5);
+  const int trips = voyage.run();
+  CHECK(voyage.messages.copied == 200);
+  CHECK(trips <= 40);
+}
+
+TEST_CASE("a first crossing of large folders on one line is a stream, not a dialogue") {
+  Voyage voyage;
+  voyage.fill(4, 300);
+  const int trips = voyage.run();
+  CHECK(voyage.messages.copied == 1200);
+  CHECK(trips <= 40);
+}
+
+TEST_CASE("new mail, changed flags and deletions are followed in few round trips") {
+  Voyage voyage;
+  voyage.fill(1, 60);
+  voyage.run();
+  for (int i = 0; i < 5; ++i) {
+    voyage.world.deliver("INBOX", voyage.world.letters.letter());
+    voyage.world.reflag_at_source("INBOX");
+    voyage.world.remove_at_source("INBOX");
+  }
+  voyage.world.options.mirror_deletions = true;
+  voyage.run();  // under other options every folder is looked at whole
+  for (int i = 0; i < 5; ++i) {
+    voyage.world.deliver("INBOX", voyage.world.letters.letter());
+    voyage.world.reflag_at_source("INBOX");
+    voyage.world.remove_at_source("INBOX");
+  }
+  const int trips = voyage.run();
+  CHECK(voyage.messages.copied > 0);
+  CHECK(voyage.flags_updated > 0);
+  CHECK(trips <= 18);
+}
+
+TEST_CASE("what changed in ten folders of one line is followed side by side") {
+  Voyage voyage;
+  voyage.world.options.mirror_deletions = true;
+  voyage.fill(10, 10);
+  voyage.run();
+  for (int i = 1; i < 10; ++i) {
+    const std::string name = fmt::format("Folder {}", i);
+    voyage.world.deliver(name, voyage.world.letters.letter());
+    voyage.world.reflag_at_source(name);
+    voyage.world.remove_at_source(name);
+  }
+  const int trips = voyage.run();
+  CHECK(voyage.messages.copied > 0);
+  CHECK(voyage.flags_updated > 0);
+  CHECK(trips <= 40);
+}
+
 TEST_CASE("where nothing is tracked a volley of STATUS and one of flags tell all") {
   const int folders = GENERATE(40, 1000);
   Voyage voyage(old_server(), old_server());

@@ -23,7 +23,7 @@ class WatchedSink final : public MessageSink {
   Task<void> missing(MessageKey key, bool gone, std::string reason) override {
     return inner_.missing(std::move(key), gone, std::move(reason));
   }
-  std::uint64_t read_ahead_bytes() const override { return inner_.read_ahead_bytes(); }
+  Share* share() override { return inner_.share(); }
 
  private:
   MessageSink& inner_;
@@ -115,6 +115,9 @@ class WatchedTarget final : public TargetSession {
   }
   Task<Uid> uid_next() override { return inner_->uid_next(); }
   Task<std::vector<TargetEntry>> look(Uid from) override { return inner_->look(from); }
+  Task<std::vector<TargetEntry>> look_at(std::vector<Uid> uids) override {
+    return inner_->look_at(std::move(uids));
+  }
   Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) override {
     return inner_->headers(std::move(uids));
   }
@@ -128,6 +131,9 @@ class WatchedTarget final : public TargetSession {
   std::uint64_t flags_dropped() const override { return inner_->flags_dropped(); }
   Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) override {
     return inner_->store(std::move(uids), flags, add);
+  }
+  Task<void> store_all(std::vector<FlagStore> changes) override {
+    return inner_->store_all(std::move(changes));
   }
   Task<void> expunge(std::vector<Uid> uids) override { return inner_->expunge(std::move(uids)); }
   std::unique_ptr<TargetSession> fork() override {

@@ -91,16 +91,14 @@ MUTATIONS = {
         ("engine/follow.cc", "return row.origin != Origin::appended || !row.target_uid || !row.key.is_uid();",
          "return !row.target_uid || !row.key.is_uid();")],
     "flags are replaced": [
-        ("connectors/imap/target.cc", 'add ? "+FLAGS.SILENT" : "-FLAGS.SILENT"',
-         'add ? "FLAGS.SILENT" : "-FLAGS.SILENT"')],
+        ("connectors/imap/store.cc", 'change.add ? "+FLAGS.SILENT (" : "-FLAGS.SILENT ("',
+         'change.add ? "FLAGS.SILENT (" : "-FLAGS.SILENT ("')],
     "DELE before the row is durable": [
         ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n", "")],
     "no share for the head of the line": [
-        (TRANSFER, "while (held_ > 0 && held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {",
-         "while (held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {")],
+        ("engine/room.cc", "return admitted_ == 0 || fits(bytes);", "return fits(bytes);")],
     "message data without bound": [
-        (TRANSFER, "while (held_ > 0 && held_ + weight(message) > r_.memory_bytes - read_ahead_bytes()) {",
-         "while (false) {")],
+        ("engine/room.cc", "return admitted_ == 0 || fits(bytes);", "return bytes > 0;")],
     "rows are void before their copies are found": [
         (CROSSING, """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
         co_await void_keys();

@@ -1,0 +1,38 @@
+// The lanes of an account: its sessions, two by two, and which folders cross on which. Several
+// share a lane, so that the next are open while one's mail is on its way.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/crossing.h"
+#include "engine/lane.h"
+#include "engine/mapping.h"
+
+namespace postferry {
+
+struct LanesRequest {
+  Ends ends;  // with turns
+  const CrossingOptions& options;
+  const StopRequest& stop;
+  AccountId account;
+  RunId run;
+  const std::string& source_identity;
+  bool first_run = false;   // the journal knew nothing of this account before
+  bool far = false;         // one of the servers is
+  bool crew_helps = false;  // several sessions are to fill a folder
+  std::vector<MappedFolder>& folders;
+  const std::map<FolderName, FolderRecord>& records;
+  std::deque<std::size_t> queue;  // those that are due, in order
+  Ledger& ledger;                 // one tally a folder; where there is an error nothing is begun
+};
+
+/// Crosses what is due, and more of it at a time than there are lanes: `first`, and as many others
+/// as the work is worth. What fails is in the ledger. False where something was not come to. Throws
+/// as cross_account().
+Task<bool> carry(LanesRequest request, Lane first);
+
+}  // namespace postferry
