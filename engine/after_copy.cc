@@ -93,7 +93,7 @@ class Remover {
       if (row.key.is_made_up()) wanted.push_back(r_.catalogue[*r_.catalogue.find(row.key)]);
     if (wanted.empty()) co_return;
     const auto digests = co_await source_digests(
-        r_.source, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+        r_.source, std::move(wanted), {.forgiving = false, .munged_header = false});
     const std::size_t other = std::erase_if(due_, [&](const MessageRow& row) {
       if (!row.key.is_made_up()) return false;
       const auto digest = digests.find(row.key);

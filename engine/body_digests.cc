@@ -1,38 +1,67 @@
 #include "engine/body_digests.h"
 
+#include <algorithm>
+
 #include "engine/async/task_group.h"
 
 namespace postferry {
 
+namespace {
+
+constexpr std::string_view kTuid = "X-TUID: ";
+constexpr std::size_t kTuidLine = kTuid.size() + 12 + 2;  // and its twelve letters
+
+}  // namespace
+
 void ForgivingDigest::update(std::string_view bytes) {
-  if (!comparison_.ignore_final_crlf) return take(bytes);
+  if (!comparison_.forgiving) return take(bytes);
   held_back_ += bytes;
   if (held_back_.size() <= 2) return;
   const std::string last = held_back_.substr(held_back_.size() - 2);
   held_back_.resize(held_back_.size() - 2);
+  std::ranges::replace(held_back_, '\0', '\x80');
   take(held_back_);
   held_back_ = last;
 }
 
 void ForgivingDigest::take(std::string_view bytes) {
-  if (!comparison_.munged_header || !in_header_) return digest_.update(bytes);
-  std::string munged(bytes);
-  for (std::size_t i = 0; i < munged.size(); ++i) {
-    if (munged[i] == '\n') {
-      if (++line_ends_ == 2) {
-        in_header_ = false;
-        break;
-      }
-    } else if (munged[i] != '\r') {
-      line_ends_ = 0;
-      if (static_cast<unsigned char>(munged[i]) >= 0x80) munged[i] = 'X';
+  if (in_header_ && (comparison_.munged_header || comparison_.without_tuid))
+    bytes.remove_prefix(take_header(bytes));
+  digest_.update(bytes);
+}
+
+/// How many of the bytes belong to the header, its empty line among them.
+std::size_t ForgivingDigest::take_header(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (in_header_ && taken < bytes.size()) {
+    const char byte = bytes[taken++];
+    const bool munged = comparison_.munged_header && static_cast<unsigned char>(byte) >= 0x80;
+    piece_ += munged ? 'X' : byte;
+    if (byte == '\n') {
+      in_header_ = !(at_line_start_ && (piece_ == "\r\n" || piece_ == "\n"));
+      end_piece();
+      at_line_start_ = true;
+    } else if (piece_.size() > kTuidLine) {
+      end_piece();
+      at_line_start_ = false;
     }
   }
-  digest_.update(munged);
+  return taken;
+}
+
+void ForgivingDigest::end_piece() {
+  const bool tuid = comparison_.without_tuid && at_line_start_ && piece_.size() == kTuidLine &&
+                    piece_.starts_with(kTuid) && piece_.ends_with("\r\n");
+  if (!tuid) digest_.update(piece_);
+  piece_.clear();
 }
 
 Sha256 ForgivingDigest::finish() {
-  if (held_back_ != "\r\n") take(held_back_);
+  if (held_back_ != "\r\n") {
+    std::ranges::replace(held_back_, '\0', '\x80');
+    take(held_back_);
+  }
+  end_piece();
   return digest_.finish();
 }
 
@@ -91,8 +120,8 @@ Task<std::map<MessageKey, Sha256>> source_digests(SourceSession& source,
 
 Task<bool> source_differs(SourceSession& source, Catalogue::Entry entry, Sha256 bytes) {
   std::vector<Catalogue::Entry> wanted{std::move(entry)};
-  const auto digests = co_await source_digests(
-      source, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+  const auto digests = co_await source_digests(source, std::move(wanted),
+                                               {.forgiving = false, .munged_header = false});
   co_return !digests.empty() && digests.begin()->second != bytes;
 }
 

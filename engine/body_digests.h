@@ -10,10 +10,12 @@
 
 namespace postferry {
 
-/// How two copies are compared: exact, or forgiving what servers do to a message on the way in.
+/// How two copies are compared: exact, or forgiving what servers do to a message on the way in and
+/// out.
 struct Comparison {
-  bool ignore_final_crlf = true;
+  bool forgiving = true;       // a CRLF more or less at the end, and a NUL that is told as 0x80
   bool munged_header = false;  // 8-bit bytes in the header read as `X`
+  bool without_tuid = false;   // the line `X-TUID: ` that mbsync adds to a header is left out
 };
 
 /// Takes a message in pieces.
@@ -25,12 +27,15 @@ class ForgivingDigest {
 
  private:
   void take(std::string_view bytes);
+  std::size_t take_header(std::string_view bytes);
+  void end_piece();
 
   Comparison comparison_;
   Digest digest_;
   std::string held_back_;  // the last two bytes, which may be the final CRLF
+  std::string piece_;      // of a header line, from its start as long as it may be one to leave out
   bool in_header_ = true;
-  int line_ends_ = 0;  // in a row, to see the header's end
+  bool at_line_start_ = true;  // where piece_ begins
 };
 
 /// Messages that are gone or unreadable have no digest.

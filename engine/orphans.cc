@@ -22,7 +22,7 @@ Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
   std::vector<MessageRow> found;
   if (wanted.empty()) co_return found;
   std::map<Uid, Sha256> digests = co_await target_digests(
-      target, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+      target, std::move(wanted), {.forgiving = false, .munged_header = false});
   // A row without a date fits every copy of its bytes: it comes after those that have one, and does
   // not take what may be the copy of another while there is a third.
   enum class Fit { dated, undisputed, any };

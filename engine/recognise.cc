@@ -168,7 +168,7 @@ class Recogniser {
     std::map<MessageKey, Sha256> none;
     if (wanted.empty()) co_return none;
     co_return co_await source_digests(r_.source, std::move(wanted),
-                                      {.ignore_final_crlf = false, .munged_header = false});
+                                      {.forgiving = false, .munged_header = false});
   }
 
   /// Headers of what is listed, in parts.
@@ -286,9 +286,9 @@ class Recogniser {
   /// Whether a listed message has the bytes that were sent, or those that were found.
   Task<bool> has_bytes_of(const MessageRow& row, std::size_t index) {
     if (!row.sha256 && !(r_.target && row.target_uid)) co_return false;
-    Comparison comparison{.ignore_final_crlf = false, .munged_header = false};
+    Comparison comparison{.forgiving = false, .munged_header = false};
     if (!row.sha256)
-      comparison = {.ignore_final_crlf = true, .munged_header = r_.target->traits().munges_8bit};
+      comparison = {.forgiving = true, .munged_header = r_.target->traits().munges_8bit};
     std::vector<Catalogue::Entry> wanted{r_.catalogue[index]};
     const auto here = co_await source_digests(r_.source, std::move(wanted), comparison);
     if (here.empty() || row.sha256) co_return !here.empty() && here.begin()->second == *row.sha256;

@@ -101,7 +101,7 @@ Task<void> RelayFates::move_rows(std::vector<MessageRow> rows) {
       if (sizes.contains(catalogue.size_bytes(i)) == as_listed) wanted.push_back(catalogue[i]);
     if (wanted.empty()) continue;
     const std::map<MessageKey, Sha256> digests = co_await source_digests(
-        source_, std::move(wanted), {.ignore_final_crlf = false, .munged_header = false});
+        source_, std::move(wanted), {.forgiving = false, .munged_header = false});
     for (const auto& [key, digest] : digests) {
       const auto at = by_bytes.find(digest);
       if (at == by_bytes.end()) continue;

@@ -219,7 +219,9 @@ class Settler {
   }
 
   Comparison comparison() const {
-    return {.ignore_final_crlf = true, .munged_header = r_.target.traits().munges_8bit};
+    return {.forgiving = true,
+            .munged_header = r_.target.traits().munges_8bit,
+            .without_tuid = true};
   }
 
   Task<void> match(std::vector<std::size_t> indices) {

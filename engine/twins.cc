@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kHeadersAtOnce = 500;
 
-constexpr Comparison kExact{.ignore_final_crlf = false, .munged_header = false};
+constexpr Comparison kExact{.forgiving = false, .munged_header = false};
 
 Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect> suspects) {
   std::set<Uid> wanted;

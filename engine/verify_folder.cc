@@ -211,7 +211,9 @@ class FolderVerifier {
   // --- messages that no row names
 
   Comparison forgiving() const {
-    return {.ignore_final_crlf = true, .munged_header = r_.target.traits().munges_8bit};
+    return {.forgiving = true,
+            .munged_header = r_.target.traits().munges_8bit,
+            .without_tuid = true};
   }
 
   Task<void> place_the_rest(bool rows_known) {
@@ -387,7 +389,7 @@ class FolderVerifier {
       std::ranges::sort(uids);
       look_for_stop();
       const auto digests = co_await target_digests(
-          r_.target, std::move(uids), {.ignore_final_crlf = false, .munged_header = false});
+          r_.target, std::move(uids), {.forgiving = false, .munged_header = false});
       const auto own = digests.find(entries_[one.index].uid);
       if (own == digests.end()) continue;
       for (const auto& [uid, digest] : digests)

@@ -172,7 +172,7 @@ class PairVerifier {
   }
 
   Comparison forgiving() const {
-    return {.ignore_final_crlf = true, .munged_header = r_.target.traits().munges_8bit};
+    return {.forgiving = true, .munged_header = r_.target.traits().munges_8bit};
   }
 
   /// The target's bytes against what the journal says was sent. What is not equal goes to
@@ -181,7 +181,7 @@ class PairVerifier {
                              std::vector<const VerifyPair*>& undecided) {
     if (pairs.empty()) co_return;
     const auto digests = co_await target_digests(
-        r_.target, uids_of(pairs), {.ignore_final_crlf = false, .munged_header = false});
+        r_.target, uids_of(pairs), {.forgiving = false, .munged_header = false});
     for (const VerifyPair* pair : pairs) {
       const auto digest = digests.find(r_.entries[pair->target].uid);
       if (digest == digests.end()) {

@@ -8,7 +8,7 @@ import threading
 import time
 
 import mailbox as mailboxes
-from harness import Endpoint, Skipped, expect, expect_appended_once, expect_equal, fill, test, url
+from harness import Endpoint, Skipped, expect, expect_appended_once, expect_equal, fill, logged_in, test, url
 from verify import Account
 from wire import Imap, ImapError, quoted
 
@@ -71,6 +71,26 @@ def served_as_is(world):
     again.expect_counts(copied=0, present=report.source_messages)
     expect_equal(Endpoint.of(source, user), look(target, user))
     return f"{report.source_messages} messages"
+
+
+@test("mail with NULs, which Dovecot shows as 0x80, is known again: by verify, and when the journal is lost")
+def nuls(world):
+    place, target = world.file("with-nuls"), world.target()
+    user = world.user(target)
+    for name in ("cur", "new", "tmp"):
+        (place / name).mkdir(parents=True)
+    for number in range(4):
+        message_id = f"Message-ID: <nul{number}@example.org>\r\n" if number % 2 else ""
+        (place / "cur" / f"{number}.m:2,S").write_bytes(
+            f"From: a@example.org\r\nDate: Sun, 09 Sep 2001 01:46:4{number} +0000\r\n"
+            f"{message_id}Subject: s\r\n\r\na\0b\r\n".encode())
+    ends, journal = (f"maildir:{place}", url(target, user)), world.journal()
+    copy(world, *ends, journal=journal).expect_code(0).expect_counts(copied=4)
+    with logged_in(Endpoint.of(target, user)) as imap:
+        imap.command("SELECT INBOX")
+        expect("a\0b" not in str(imap.command("FETCH 1:* BODY.PEEK[]")), "Dovecot shows NULs: nothing was tested")
+    copy(world, *ends, "--level", "bytes", command="verify", journal=journal).expect_code(0)
+    copy(world, *ends, journal=world.journal()).expect_code(0).expect_counts(copied=0, present=4)
 
 
 def round_trip(world, query):

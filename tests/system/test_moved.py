@@ -35,9 +35,12 @@ def as_mbsync(messages):
 
 
 def everyday(seed):
-    """Ordinary mail, true copies among it."""
+    """Ordinary mail, true copies among it, and mail without a Message-ID."""
     mail = mailboxes.mixed(60, 1, seed=seed, largest=30_000).folders[0].messages
-    return mail + mail[3:5]
+    maker = mailboxes.Maker(seed + " unnamed")
+    unnamed = [maker.message(f"m{i}", maker.head(subject=f"Report {i}", message_id=False) + b"\r\nas ever\r\n")
+               for i in range(6)]
+    return unnamed + mail + mail[3:5]
 
 
 def _left_by(name, made):
