@@ -24,6 +24,7 @@ class Remover {
   Task<RemovalResult> run() {
     co_await collect();
     co_await look_for_copies();
+    leave_unproved();
     co_await check_names();
     co_await hold_back_equals();
     co_await remove();
@@ -83,6 +84,15 @@ class Remover {
       note(Level::warning, std::to_string(missing) +
                                " messages stay at the source: their copies are not on the target "
                                "as they were copied");
+  }
+
+  void leave_unproved() {
+    const std::size_t unproved = std::erase_if(
+        due_, [this](const MessageRow& row) { return r_.unproved.contains(row.key); });
+    if (unproved > 0)
+      note(Level::warning, std::to_string(unproved) +
+                               " messages stay at the source: it does not give their headers, so "
+                               "that they cannot be proved to be those that were copied");
   }
 
   /// A name that the server did not give may belong to another message with the same header: then

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "engine/async/task.h"
@@ -24,6 +25,7 @@ struct RemovalRequest {
   const std::vector<Standing>& standing;  // one for each of its entries
   FolderRecord folder;
   std::int64_t copied_until = 0;  // those copied then or before are due; seconds since 1970 UTC
+  const std::set<MessageKey>& unproved;  // which may not be what their rows say: these stay
 };
 
 struct RemovalResult {

@@ -46,6 +46,7 @@ class FolderCrosser {
     r_.tally.messages = r_.windows.messages();
     if (r_.windows.first()) r_.tally.messages.seen = r_.tally.messages.pending = known_size;
     bytes_copied_ = r_.windows.bytes_copied();
+    begun_at_ = unix_time((co_await current_scope()).executor());
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
     const Permit turn = co_await r_.ends.turns->take(record_.target_folder);
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
@@ -61,8 +62,8 @@ class FolderCrosser {
     if (changed_) co_await join_changes();
     if (!s_.catalogue.by_uid()) {
       TargetSession* target = r_.options.dry_run ? nullptr : &r_.target;
-      co_await recognise(
-          {r_.source, target, r_.ends.journal, r_.ends.observer, s_.catalogue, record_});
+      unproved_ = co_await recognise({r_.source, target, r_.ends.journal, r_.ends.observer,
+                                      s_.catalogue, record_, leaves_if_copied_by()});
     }
     if (!changed_) co_await join_anew();
     co_await check_source_keys();
@@ -527,12 +528,21 @@ class FolderCrosser {
     co_await source_digests(r_.source, std::move(stuck), {});
   }
 
-  Task<void> remove() {
+  /// Of what had crossed when this attempt began.
+  std::optional<std::int64_t> leaves_if_copied_by() const {
+    if (!r_.options.remove_after || r_.options.dry_run) return std::nullopt;
     const std::chrono::seconds age = *r_.options.remove_after;
-    const std::int64_t now = unix_time((co_await current_scope()).executor());
+    return begun_at_ - age.count();
+  }
+
+  Task<void> remove() {
+    // What became due since then has not been looked at, unless it has only just been fetched.
+    const bool at_once = r_.options.remove_after->count() == 0;
+    const std::int64_t until =
+        at_once ? unix_time((co_await current_scope()).executor()) : leaves_if_copied_by().value();
     const RemovalResult removal =
         co_await remove_what_crossed({r_.source, r_.target, r_.ends.journal, r_.ends.observer,
-                                      s_.catalogue, s_.standing, record_, now - age.count()});
+                                      s_.catalogue, s_.standing, record_, until, unproved_});
     r_.tally.removed += removal.removed;
     result_.source_over = removal.session_over;
   }
@@ -553,6 +563,8 @@ class FolderCrosser {
   std::vector<OpenBatch> batches_;
   FormerRows former_;
   std::uint64_t bytes_copied_ = 0;
+  std::int64_t begun_at_ = 0;  // seconds since 1970 UTC
+  std::set<MessageKey> unproved_;
   std::size_t handled_ = 0;  // messages that were due and no longer are
   bool void_rows_ = false;
   bool keys_void_ = false;  // and the journal has not been told

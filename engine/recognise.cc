@@ -41,7 +41,7 @@ class Recogniser {
  public:
   explicit Recogniser(RecogniseRequest request) : r_(std::move(request)) {}
 
-  Task<void> run() {
+  Task<std::set<MessageKey>> run() {
     named_.assign(r_.catalogue.size(), false);
     places_.assign(r_.catalogue.size(), Uid{});
     co_await for_each_row([this](const MessageRow& row) { sort(row); });
@@ -57,6 +57,7 @@ class Recogniser {
     co_await find_moved();
     co_await record();
     if (missing_ > 0 && !r_.source.windowed()) co_await note_who_left();
+    co_return std::move(unproved_);
   }
 
  private:
@@ -99,12 +100,20 @@ class Recogniser {
     }
     named_[*index] = true;
     places_[*index] = row.target_uid;
-    if (sent_away(row) || was_away(row) || listed_bytes(row) != listed_bytes(*index))
+    if (sent_away(row) || was_away(row) || listed_bytes(row) != listed_bytes(*index) ||
+        may_leave(row))
       doubtful_.push_back(row);
+  }
+
+  /// A made-up name is made of the header that would be read.
+  bool may_leave(const MessageRow& row) const {
+    return r_.leaves_if_copied_by && row.copied_at <= *r_.leaves_if_copied_by &&
+           row.state < MessageState::leaving && !row.repairs && !row.key.is_made_up();
   }
 
   /// Mail was copied in the order of the listing. What is listed behind mail that was copied after
   /// it may be a new message under the name, and by chance of the size, of one that has gone since.
+  /// New mail is listed last: if any such is there, the last message with a recorded name is one.
   Task<void> doubt_who_is_out_of_order() {
     std::vector<MessageKey> keys;
     Uid highest;
@@ -113,7 +122,14 @@ class Recogniser {
       highest = std::max(highest, places_[i]);
     }
     std::vector<Uid>().swap(places_);
-    if (keys.empty() || keys.size() > kFewOutOfOrder) co_return;
+    if (keys.size() > kFewOutOfOrder) keys.clear();
+    const auto last = std::ranges::find(named_.rbegin(), named_.rend(), true);
+    if (last != named_.rend()) {
+      MessageKey key = r_.catalogue.key(static_cast<std::size_t>(named_.rend() - last) - 1);
+      if (!key.is_made_up() && std::ranges::find(keys, key) == keys.end())
+        keys.push_back(std::move(key));
+    }
+    if (keys.empty()) co_return;
     for (const MessageRow& row : doubtful_) std::erase(keys, row.key);
     for (MessageRow& row : co_await r_.journal.rows_for(r_.folder.id, std::move(keys)))
       doubtful_.push_back(std::move(row));
@@ -133,7 +149,10 @@ class Recogniser {
     for (MessageRow& row : rows) {
       const std::size_t index = *r_.catalogue.find(row.key);
       const auto look = looks_.find(index);
-      if (look == looks_.end()) continue;  // its header is not to be had, nor would its body be
+      if (look == looks_.end()) {  // its header is not to be had, nor would its body be
+        unproved_.insert(row.key);
+        continue;
+      }
       const bool equal = row.header == look->second.hash;
       if (equal && look->second.strong && !(row.key.is_made_up() && sent_away(row))) {
         keep(std::move(row), index);
@@ -206,9 +225,13 @@ class Recogniser {
   /// The row is that of the message at `index`, and says so from now on.
   void keep(MessageRow row, std::size_t index) {
     named_[index] = true;
+    const auto read = looks_.find(index);
+    if (row.key == r_.catalogue.key(index) && row.listed_bytes == listed_bytes(index) &&
+        !sent_away(row) && read != looks_.end() && row.header == read->second.hash)
+      return;
     row.key = r_.catalogue.key(index);
     row.listed_bytes = listed_bytes(index);
-    if (const auto look = looks_.find(index); look != looks_.end()) row.header = look->second.hash;
+    if (read != looks_.end()) row.header = read->second.hash;
     // It has not gone, or came back: its copy must be seen again before it may go.
     if (sent_away(row)) row.state = MessageState::copied;
     record_.rows.push_back(std::move(row));
@@ -344,7 +367,7 @@ class Recogniser {
   std::set<std::uint64_t> missing_sizes_;
   std::vector<MessageRow> doubtful_, displaced_;
   std::vector<MessageKey> displaced_keys_;
-  std::set<MessageKey> examined_;
+  std::set<MessageKey> examined_, unproved_;
   std::map<std::size_t, Look> looks_;                        // by entry
   std::map<std::uint64_t, std::vector<std::size_t>> fresh_;  // entries without a row, by header
   Record record_;
@@ -353,9 +376,9 @@ class Recogniser {
 
 }  // namespace
 
-Task<void> recognise(RecogniseRequest request) {
+Task<std::set<MessageKey>> recognise(RecogniseRequest request) {
   Recogniser recogniser(std::move(request));
-  co_await recogniser.run();
+  co_return co_await recogniser.run();
 }
 
 }  // namespace postferry

@@ -3,6 +3,10 @@
 // that, and no new one be taken for an old.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <set>
+
 #include "engine/async/task.h"
 #include "engine/catalogue.h"
 #include "engine/journal.h"
@@ -19,21 +23,23 @@ struct RecogniseRequest {
   Observer& observer;
   const Catalogue& catalogue;  // whose keys are UIDLs
   FolderRecord folder;
+  /// What was copied then or before may be removed from the source in this session.
+  std::optional<std::int64_t> leaves_if_copied_by = {};
 };
 
 /// When it returns, each row of the folder whose key is listed belongs to the message that is
 /// listed, as far as headers and bytes tell.
 ///
-/// Nothing is read from the servers while the listing has the recorded keys with the recorded
-/// sizes, in the recorded order. What is listed with another size, out of its order, though an
-/// earlier listing did not have it, or though we removed it, is known by its header, or by its bytes
-/// where that says too little; a server that is caught reusing a UIDL is believed none. Where more
-/// than twenty are out of their order the order says nothing, or all mail would be looked at each
-/// time: a UIDL given to a message of the very same size between two runs then hides it, until
-/// another is caught (`verify` at level header finds it).
-/// What is listed under a new key, with the size of a message whose key is missing (or any, where
-/// most are), is looked for among these by its header: the row then moves to the new key, and
-/// nothing is fetched.
-Task<void> recognise(RecogniseRequest request);
+/// While the listing has the recorded keys with the recorded sizes, in the recorded order, one
+/// header is read: that of the last of them. New mail is listed behind old, so that where any
+/// recorded UIDL was given to a new message, the last one was. What is listed with another size,
+/// out of its order (unless more than twenty are: then it is no order), though an earlier listing
+/// did not have it, or though we removed it, and what may leave the source in this session, is
+/// known by its header, or by its bytes where that says too little; a server that is caught reusing
+/// a UIDL is believed none. What is listed under a new key, with the size of a message whose key is
+/// missing (or any, where most are), is looked for among these by its header: the row then moves to
+/// the new key, and nothing is fetched. Returns the keys of those of which the source gives no
+/// header: they are not proved to be what their rows say.
+Task<std::set<MessageKey>> recognise(RecogniseRequest request);
 
 }  // namespace postferry

@@ -179,8 +179,13 @@ RULES = [
     ("Without UIDPLUS what is gone", "and not said", [
         (FOLLOW, "if (!uids.empty() && !r.target.traits().uidplus)", "if (false)")]),
     ("A UIDL given to another message", "names are believed", [
-        (RECOGNISE, "    if (sent_away(row) || was_away(row) || listed_bytes(row) != listed_bytes(*index))\n",
+        (RECOGNISE, "    if (sent_away(row) || was_away(row) || listed_bytes(row) != listed_bytes(*index) ||\n"
+         "        may_leave(row))\n",
          "    if (false)\n")]),
+    ("A UIDL given to another message", "what leaves is not looked at", [
+        (RECOGNISE, " ||\n        may_leave(row))\n", ")\n")]),
+    ("A UIDL given to another message", "the last name is believed", [
+        (RECOGNISE, "    if (last != named_.rend()) {\n", "    if (false) {\n")]),
     ("A UIDL given to another message", "names that were away", [
         (RECOGNISE, "    if (missing_ > 0 && !r_.source.windowed()) co_await note_who_left();\n", "")]),
     ("A UIDL given to another message", "order means nothing", [

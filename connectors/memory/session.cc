@@ -159,7 +159,8 @@ Task<std::vector<HeaderEntry>> MemoryLine::headers(std::vector<MessageKey> keys)
   co_await call.travel();
   std::vector<HeaderEntry> entries;
   for (const MessageKey& key : keys) {
-    if (const MemoryMessage* message = find(key)) {
+    const MemoryMessage* message = find(key);
+    if (message && !server_.faults.unreadable.contains({selected().name, message->uid})) {
       entries.push_back({key, memory_header_fields(message->bytes)});
     }
   }
