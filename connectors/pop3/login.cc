@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "connectors/dial.h"
 #include "connectors/pop3/authenticate.h"
@@ -43,6 +44,20 @@ Task<void> turn_to_tls(Session& session, const Endpoint& endpoint) {
   co_await session.start_tls(tls_options(endpoint));
 }
 
+/// The capabilities of who is logged in, and what there is: in one round trip, where that may be.
+Task<void> look_around(Session& session) {
+  if (!session.capabilities.pipelining) {
+    co_await session.ask_capabilities();
+    co_return;
+  }
+  std::vector<Command> both;
+  both.push_back(capa());
+  both.push_back(stat());
+  co_await session.send_all(std::move(both));
+  co_await session.take_capabilities();
+  session.stat = co_await session.status();
+}
+
 }  // namespace
 
 Task<std::unique_ptr<Session>> log_in(Account& account) {
@@ -57,7 +72,7 @@ Task<std::unique_ptr<Session>> log_in(Account& account) {
   }
   co_await authenticate(*session, account);
   const Capabilities before = session->capabilities;
-  co_await session->ask_capabilities();
+  co_await look_around(*session);
   if (!session->capabilities.known) session->capabilities = before;
   if (account.without_top) {
     session->capabilities.known = true;

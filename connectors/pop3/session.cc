@@ -162,7 +162,12 @@ Task<void> Session::check_end(const DotDecoder& decoder) {
 }
 
 Task<void> Session::ask_capabilities() {
-  const StatusLine answer = co_await ask(capa(), Reply::multi);
+  co_await send(capa());
+  co_await take_capabilities();
+}
+
+Task<void> Session::take_capabilities() {
+  const StatusLine answer = co_await status(Reply::multi);
   capabilities = {};
   if (!answer.ok()) co_return;
   capabilities.known = true;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,7 +48,12 @@ class Session {
 
   /// Asks for what the server offers; an answer of -ERR leaves `capabilities` unknown.
   Task<void> ask_capabilities();
+  /// Takes the answer to a CAPA that was sent.
+  Task<void> take_capabilities();
   Capabilities capabilities;
+  /// What STAT said, once it has been asked: nothing comes or goes while a session lasts (RFC 1939
+  /// 5).
+  std::optional<StatusLine> stat;
   /// It shows about 250 conversations that no session has fetched yet, and no others (Gmail).
   bool windowed = false;
   /// The line fell silent after a dot that TOP glued to its last line: it will do so every time.

@@ -96,10 +96,10 @@ class Pop3SourceSession final : public SourceSession {
  private:
   /// What STAT tells; nothing, where it is refused.
   Task<FolderNumbers> numbers() {
-    const StatusLine answer = co_await session_->ask(stat());
+    if (!session_->stat) session_->stat = co_await session_->ask(stat());
     FolderNumbers numbers;
-    if (!answer.ok()) co_return numbers;
-    if (const auto told = parse_stat(answer)) {
+    if (!session_->stat->ok()) co_return numbers;
+    if (const auto told = parse_stat(*session_->stat)) {
       numbers.messages = told->messages;
       numbers.size_bytes = told->size_bytes;
     }

@@ -40,6 +40,22 @@ TEST_CASE("a login by SASL goes in two steps, and capabilities are asked for aga
   dialogue.run(kUrl, connect);
 }
 
+TEST_CASE("what there is, and to whom, is asked for in one piece where PIPELINING is offered") {
+  Dialogue dialogue(
+      {"S: +OK ready\n"
+       "C: CAPA\nS: +OK\nS: PIPELINING\nS: USER\nS: .\n"
+       "C: USER ann\nS: +OK\nC: PASS pa$$word\nS: +OK\n"
+       "C: CAPA\nC: STAT\nS: +OK\nS: PIPELINING\nS: UIDL\nS: .\nS: +OK 3 4096\n"
+       "C: QUIT\nS: +OK\n"});
+  dialogue.pipe.read_chunk = GENERATE(std::size_t{1}, std::size_t{1000});
+  std::vector<FolderInfo> folders;
+  dialogue.run_session(kUrl, [&](SourceSession& session) -> Task<void> {
+    folders = co_await session.list();
+    co_await session.logout();
+  });
+  CHECK(folders.at(0).numbers.messages == 3);
+}
+
 TEST_CASE("STLS comes before anything secret, and what was offered in the clear is forgotten") {
   Dialogue dialogue(
       {"S: +OK ready\n"

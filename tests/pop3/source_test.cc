@@ -38,9 +38,8 @@ std::string header(const std::string& id) {
 
 }  // namespace
 
-TEST_CASE("the account has one folder, INBOX, with the numbers of STAT") {
-  Dialogue dialogue(
-      {logged_in("", "C: STAT\nS: +OK 3 4096\nC: STAT\nS: -ERR no\nC: QUIT\nS: +OK\n")});
+TEST_CASE("the account has one folder, INBOX, with the numbers of STAT, which is asked once") {
+  Dialogue dialogue({logged_in("", "C: STAT\nS: +OK 3 4096\nC: QUIT\nS: +OK\n")});
   std::vector<FolderInfo> folders;
   std::optional<FolderNumbers> numbers;
   dialogue.run_session(kUrl, [&](SourceSession& session) -> Task<void> {
@@ -55,6 +54,16 @@ TEST_CASE("the account has one folder, INBOX, with the numbers of STAT") {
   CHECK(folders[0].numbers.messages == 3);
   CHECK(folders[0].numbers.size_bytes == 4096);
   CHECK_FALSE(folders[0].numbers.uid_validity);
+  CHECK(numbers == folders[0].numbers);
+}
+
+TEST_CASE("where STAT is refused nothing is known of the maildrop") {
+  Dialogue dialogue({logged_in("", "C: STAT\nS: -ERR no\nC: QUIT\nS: +OK\n")});
+  std::optional<FolderNumbers> numbers;
+  dialogue.run_session(kUrl, [&](SourceSession& session) -> Task<void> {
+    numbers = co_await session.select(FolderName::parse("INBOX"));
+    co_await session.logout();
+  });
   CHECK(numbers == FolderNumbers{});
 }
 
