@@ -63,41 +63,22 @@ Task<std::vector<TargetEntry>> look_from(Party& party, Uid from) {
   Session& session = party.session();
   Look look(from);
   const auto take = [&look](Response& response) { look.take(response); };
-  const auto ask = [&](std::string range) {
+  const auto ask = [&](const std::string& range) {
     return session.command("UID FETCH").raw(range + kLookItems).finish();
   };
-  std::optional<std::string> range = fmt::format("{}:*", look.from());
+  std::vector<Command> first;
+  first.push_back(ask(fmt::format("{}:*", look.from())));
+  const StatusResponse status = (co_await party.ask_anew(std::move(first), take)).front();
+  // Some servers do not like `n:*` where there is nothing.
+  if (status.status != Status::kOk && session.exists() > 0) throw session.refused(status, "FETCH");
+  std::optional<std::string> range = look.rest_after(status);
   const auto rest = [&]() -> Task<void> {
     for (int page = 0; range && page < kMaxPages; ++page) {
       std::string tag = co_await session.send(ask(*range));
       range = look.rest_after(co_await session.succeed(tag, "FETCH", take));
     }
   };
-  const auto after_noop = [&]() -> Task<void> {
-    // Not pipelined: Dovecot puts the sync off when it sees another command behind the NOOP.
-    std::string tag = co_await session.send(session.command("NOOP").finish());
-    co_await session.succeed(tag, "NOOP");
-    co_await rest();
-  };
-  const auto opened_again = [&](Turn& turn) -> Task<void> {
-    Opening opening = co_await party.begin_opening(turn, party.folder().name, party.folder().wire);
-    std::string tag = co_await party.say(turn, ask(*range));
-    turn.spoken();
-    co_await turn.listen();
-    co_await party.reopened(std::move(opening));
-    const StatusResponse status = co_await session.finish(tag, take);
-    range.reset();
-    // Some servers do not like `n:*` where there is nothing.
-    if (status.status != Status::kOk && session.exists() > 0)
-      throw session.refused(status, "FETCH");
-    range = look.rest_after(status);
-  };
-  if (party.alone()) {
-    co_await party.in_folder(after_noop);
-  } else {
-    co_await party.in_turn(opened_again);
-    if (range) co_await party.in_folder(rest);
-  }
+  if (range) co_await party.in_folder(rest);
   co_return look.entries();
 }
 

@@ -65,8 +65,18 @@ Task<void> Party::reopened(std::optional<Opening> opening) {
 }
 
 Task<std::vector<StatusResponse>> Party::ask_all(std::vector<Command> commands, Handler handler) {
+  return ask(std::move(commands), std::move(handler), false);
+}
+
+Task<std::vector<StatusResponse>> Party::ask_anew(std::vector<Command> commands, Handler handler) {
+  return ask(std::move(commands), std::move(handler), true);
+}
+
+Task<std::vector<StatusResponse>> Party::ask(std::vector<Command> commands, Handler handler,
+                                             bool anew) {
   std::vector<StatusResponse> answers;
   const auto volley = [&](Turn& turn) -> Task<void> {
+    if (anew && line_->open_for == this) line_->open_for = nullptr;
     std::optional<Opening> opening = co_await reopen(turn);
     std::vector<std::string> tags = co_await say_all(turn, std::move(commands));
     turn.spoken();

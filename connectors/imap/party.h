@@ -68,6 +68,8 @@ class Party {
   /// others speak while the answers are on their way. `handler` sees all untagged ones. Yields the
   /// tagged ones.
   Task<std::vector<StatusResponse>> ask_all(std::vector<Command> commands, Handler handler);
+  /// The same, and the folder is opened again in any case: what others did meanwhile is seen.
+  Task<std::vector<StatusResponse>> ask_anew(std::vector<Command> commands, Handler handler);
   /// Commands that change it, one behind the other, once it is certain that the folder that is open
   /// is the one that was opened first: another may have come under its name.
   Task<std::vector<StatusResponse>> change_all(std::vector<Command> commands);
@@ -113,6 +115,7 @@ class Party {
     }
   }
 
+  Task<std::vector<StatusResponse>> ask(std::vector<Command> commands, Handler handler, bool anew);
   Task<std::vector<std::string>> say_all(Turn& turn, std::vector<Command> commands);
   Task<std::vector<StatusResponse>> hear_all(std::vector<std::string> tags, Handler handler);
 

@@ -144,14 +144,14 @@ TEST_CASE("an answer cut short by MESSAGELIMIT is continued below") {
 
 TEST_CASE("looking at a target from a UID ignores the last message below it") {
   Dialogue d;
-  d.c("A1 NOOP").s("* 2 EXISTS").s("A1 OK");
-  d.c("A2 UID FETCH 50:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
-  d.s("* 2 FETCH (UID 49 RFC822.SIZE 3 FLAGS ())").s("A2 OK");
-  d.c("A3 NOOP").s("* 3 EXISTS").s("A3 OK");
-  d.c("A4 UID FETCH 50:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+  d.c("A2 EXAMINE \"INBOX\"").c("A1 UID FETCH 50:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+  d.s("* 2 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("A2 OK");
+  d.s("* 2 FETCH (UID 49 RFC822.SIZE 3 FLAGS ())").s("A1 OK");
+  d.c("A4 EXAMINE \"INBOX\"").c("A3 UID FETCH 50:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+  d.s("* 3 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("A4 OK");
   d.s("* 3 FETCH (UID 50 RFC822.SIZE 3 FLAGS (\\Seen) INTERNALDATE \" 1-Jan-1970 01:00:10 "
       "+0100\")");
-  d.s("A4 OK");
+  d.s("A3 OK");
   std::vector<TargetEntry> first, second;
   converse(d, in_open_folder([&](Party& party) -> Task<void> {
              first = co_await look_from(party, Uid{50});
