@@ -20,8 +20,13 @@ Task<void> Party::open(FolderName name, std::string wire) {
 }
 
 Task<void> Party::learn_numbers() {
+  FolderNumbers begun = folder_.numbers;
   const auto ask = [this]() { return ask_missing(session(), folder_); };
   co_await in_folder(ask);
+  // If it had to be opened again for that, there may be more mail now than has been listed.
+  if (!begun.uid_next) begun.uid_next = folder_.numbers.uid_next;
+  if (!begun.uid_validity) begun.uid_validity = folder_.numbers.uid_validity;
+  folder_.numbers = begun;
 }
 
 Task<std::string> Party::say(Turn& turn, Command command) {

@@ -38,7 +38,7 @@ class Party {
 
   /// Opens a folder; from then on it is the party's. Throws as finish_opening().
   Task<void> open(FolderName name, std::string wire);
-  /// Asks for UIDNEXT and UIDVALIDITY, where opening did not tell them.
+  /// Asks for UIDNEXT and UIDVALIDITY, where opening did not tell them; what it told stays.
   Task<void> learn_numbers();
 
   /// `work` alone on the line: it may speak and listen as it likes. Error{rejected} leaves the

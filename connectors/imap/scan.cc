@@ -245,11 +245,11 @@ Task<Catalogue> open_and_read(Party& party, FolderName name, std::string wire,
   };
   co_await party.in_turn(both);
   if (lacks_numbers(party.folder())) co_await party.learn_numbers();
-  const std::uint64_t began_with = party.folder().numbers.messages.value_or(0);
-  if (began_with == 0) co_return Catalogue();
-  if (whole) co_return remarked(builder.finish(), session, began_with);
+  const std::uint64_t messages = party.folder().numbers.messages.value_or(0);
+  if (messages == 0) co_return Catalogue();
+  if (whole) co_return remarked(builder.finish(), session, messages);
   // Something is odd: more slowly, and alone.
-  const auto again = [&]() { return read_catalogue(session, party.folder(), elsewhere); };
+  const auto again = [&]() { return read_catalogue(session, began_with(session), elsewhere); };
   co_return co_await party.in_folder(again);
 }
 
@@ -315,7 +315,7 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
     opened.catalogue = remarked(builder.finish(), session, opened.numbers.messages.value_or(0));
     co_return opened;
   }
-  const auto again = [&]() { return read_catalogue(session, party.folder()); };
+  const auto again = [&]() { return read_catalogue(session, began_with(session)); };
   opened.catalogue = co_await party.in_folder(again);
   co_return opened;
 }
@@ -333,18 +333,18 @@ Task<std::vector<UidRange>> list_uids(Party& party) {
   const auto answers = co_await party.ask_all(std::move(search), take);
   if (answers.front().status != Status::kOk) throw session.refused(answers.front(), "SEARCH");
   if (found.count() == there) co_return found.ranges();
-  const auto again = [&]() { return read_catalogue(session, party.folder()); };
+  const auto again = [&]() { return read_catalogue(session, began_with(session)); };
   const Catalogue all = co_await party.in_folder(again);
   std::vector<UidRange> ranges;
   for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
   co_return ranges;
 }
 
-Task<Catalogue> read_catalogue(Session& session, const Selected& folder, const Labels* elsewhere) {
+Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,
+                               const Labels* elsewhere) {
   Scope& scope = co_await current_scope();
   CatalogueBuilder builder(std::chrono::system_clock::to_time_t(scope.executor().wall_clock()),
                            elsewhere);
-  const std::uint64_t began_with = folder.numbers.messages.value_or(0);
   if (began_with == 0) co_return builder.finish();
   co_await fetch_all(session, builder);
   if (builder.count() < expected(session, began_with)) {

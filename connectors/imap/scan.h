@@ -23,11 +23,17 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
 /// The UIDs of the party's open folder, by SEARCH; by a catalogue where that comes short.
 Task<std::vector<UidRange>> list_uids(Party& party);
 
-/// Every message of the open folder, ascending. Repeats the question where the server cuts its
-/// answer short ([MESSAGELIMIT], RFC 9738) or gives fewer messages than EXISTS; what UID SEARCH
-/// alone names is listed with size 0. Throws Error{protocol} if some stay unlisted. A date at which
-/// no mail can have come is none. With `elsewhere` it leaves out what has one of these labels.
-Task<Catalogue> read_catalogue(Session& session, const Selected& folder,
+/// How many messages the open folder had when it was opened last.
+inline std::uint64_t began_with(const Session& session) {
+  return session.exists() + session.expunged();
+}
+
+/// Every message of the open folder, which had `began_with` when it was opened, ascending. Repeats
+/// the question where the server cuts its answer short ([MESSAGELIMIT], RFC 9738) or gives fewer
+/// messages than EXISTS; what UID SEARCH alone names is listed with size 0. Throws Error{protocol}
+/// if some stay unlisted. A date at which no mail can have come is none. With `elsewhere` it leaves
+/// out what has one of these labels.
+Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,
                                const Labels* elsewhere = nullptr);
 
 /// Recognisable header fields of the given messages; those that are gone are left out.

@@ -125,7 +125,8 @@ class ImapSourceSession final : public SourceSession {
 
   Task<Catalogue> read() {
     const auto all = [this]() {
-      return read_catalogue(party_.session(), party_.folder(), elsewhere(party_.folder().name));
+      return read_catalogue(party_.session(), began_with(party_.session()),
+                            elsewhere(party_.folder().name));
     };
     co_return co_await party_.in_folder(all);
   }

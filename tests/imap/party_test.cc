@@ -41,6 +41,7 @@ Task<void> read_into(Party& party, const char* name, std::optional<Catalogue>& c
 struct BothRead {
   std::optional<Catalogue> a, b;
   std::optional<Error> a_error, b_error;
+  FolderNumbers a_numbers;
 };
 
 BothRead read_both(const Dialogue& dialogue) {
@@ -53,6 +54,7 @@ BothRead read_both(const Dialogue& dialogue) {
       group.spawn(read_into(two.second, "B", both.b, both.b_error));
       co_await group.join();
     });
+    both.a_numbers = two.first.folder().numbers;
   });
   return both;
 }
@@ -119,6 +121,20 @@ TEST_CASE("a listing that comes short is asked for again, with its own folder op
   const BothRead both = read_both(d);
   REQUIRE(both.a);
   CHECK(both.a->size() == 1);
+}
+
+TEST_CASE("mail that comes before UIDNEXT has been asked for does not pass for listed") {
+  Dialogue d = both_asked();
+  d.s("* 1 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("A1 OK");
+  d.s("* 1 FETCH (UID 5 FLAGS () RFC822.SIZE 10)").s("A2 OK");
+  opened(d, 3, 0).s("A4 OK");
+  d.c("A5 EXAMINE \"A\"").s("* 2 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("A5 OK");
+  d.c("A6 STATUS \"A\" (UIDNEXT UIDVALIDITY)").s("* STATUS A (UIDNEXT 9 UIDVALIDITY 7)").s("A6 OK");
+  const BothRead both = read_both(d);
+  REQUIRE(both.a);
+  CHECK(both.a->size() == 1);
+  CHECK(both.a_numbers.messages == 1);
+  CHECK(both.a_numbers.uid_next == 9);
 }
 
 TEST_CASE("who comes back to a folder opens it again, and notes if it is another one") {

@@ -26,10 +26,8 @@ std::string catalogue_by(const Dialogue& dialogue, std::uint64_t exists,
                          std::optional<Error>* error = nullptr) {
   std::string text;
   converse(dialogue, logged_in({}, [&](Session& session) -> Task<void> {
-             Selected folder = folder_selected("Box");
-             folder.numbers.messages = exists;
              try {
-               const Catalogue catalogue = co_await read_catalogue(session, folder);
+               const Catalogue catalogue = co_await read_catalogue(session, exists);
                text = shown(catalogue);
              } catch (const Error& failure) {
                if (!error) throw;
