@@ -18,7 +18,7 @@
 namespace postferry::imap {
 namespace {
 
-constexpr std::size_t kMultiappendMessages = 100;
+constexpr std::size_t kMultiappendMessages = 1000;
 constexpr std::size_t kPipelinedMessages = 50;
 constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr std::size_t kMaxQuotas = 100;  // of one folder
