@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
 constexpr std::size_t kHeadersAtOnce = 500;
+constexpr std::size_t kBodiesAtOnce = 200;
 
 class Remover {
  public:
@@ -24,6 +26,7 @@ class Remover {
   Task<RemovalResult> run() {
     co_await collect();
     co_await look_for_copies();
+    co_await compare_what_was_there();
     leave_unproved();
     co_await check_names();
     co_await hold_back_equals();
@@ -67,18 +70,20 @@ class Remover {
     if (!unseen_.empty()) {
       std::ranges::sort(unseen_, {}, &MessageRow::target_uid);
       const std::vector<TargetEntry> there = co_await r_.target.look(unseen_.front().target_uid);
-      std::vector<MessageKey> seen;
+      std::vector<MessageRow> seen;
       for (MessageRow& row : unseen_) {
         const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
         if (at == there.end() || at->uid != row.target_uid || !is_copy_of(row, *at)) {
           ++missing;
-          continue;
+        } else if (row.origin == Origin::appended) {
+          seen.push_back(std::move(row));
+        } else if (may_have_bytes(*at, listed_bytes(row))) {
+          found_there_.push_back(std::move(row));
+        } else {
+          ++others_;
         }
-        seen.push_back(row.key);
-        if (row.copied_at <= r_.copied_until) due_.push_back(std::move(row));
       }
-      if (!seen.empty())
-        co_await r_.journal.set_state(r_.folder.id, std::move(seen), MessageState::seen);
+      co_await saw(std::move(seen));
     }
     if (missing > 0)
       note(Level::warning, std::to_string(missing) +
@@ -95,24 +100,113 @@ class Remover {
                                "that they cannot be proved to be those that were copied");
   }
 
-  /// A name that the server did not give may belong to another message with the same header: then
-  /// only its bytes prove that it is the one that was copied.
+  /// But for a final CRLF and mbsync's line, no copy that passes for equal has another size.
+  static bool may_have_bytes(const TargetEntry& copy, std::uint64_t listed) {
+    constexpr std::uint64_t kForgiven = 40;
+    return std::max(copy.size_bytes, listed) - std::min(copy.size_bytes, listed) <= kForgiven;
+  }
+
+  /// A copy that we did not append was recognised by its header, or so the server says: only its
+  /// bytes prove that the original is not the last of them.
+  Task<void> compare_what_was_there() {
+    const Comparison comparison{
+        .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
+    for (std::size_t at = 0; at < found_there_.size() && !r_.stop(); at += kBodiesAtOnce) {
+      const auto begin = found_there_.begin() + static_cast<std::ptrdiff_t>(at);
+      const std::size_t count = std::min(kBodiesAtOnce, found_there_.size() - at);
+      std::vector<MessageRow> part(begin, begin + static_cast<std::ptrdiff_t>(count));
+      std::vector<Catalogue::Entry> wanted;
+      std::vector<Uid> copies;
+      for (const MessageRow& row : part) {
+        wanted.push_back(entry_of(row));
+        if (copies.empty() || copies.back() != row.target_uid) copies.push_back(row.target_uid);
+      }
+      const auto here = co_await source_digests(r_.source, std::move(wanted), comparison);
+      const auto there = co_await target_digests(r_.target, std::move(copies), comparison);
+      others_ += std::erase_if(part, [&](const MessageRow& row) {
+        const auto original = here.find(row.key);
+        const auto copy = there.find(row.target_uid);
+        return original == here.end() || copy == there.end() || original->second != copy->second;
+      });
+      for (const MessageRow& row : part) compared_.insert(row.key);
+      co_await saw(std::move(part));
+    }
+    if (others_ > 0)
+      note(Level::warning, std::to_string(others_) +
+                               " messages stay at the source: what the target had in their place "
+                               "has the same header, but is not the same byte for byte");
+  }
+
+  /// Their copies are there.
+  Task<void> saw(std::vector<MessageRow> rows) {
+    if (rows.empty()) co_return;
+    std::vector<MessageKey> keys;
+    for (MessageRow& row : rows) {
+      keys.push_back(row.key);
+      if (row.copied_at <= r_.copied_until) due_.push_back(std::move(row));
+    }
+    co_await r_.journal.set_state(r_.folder.id, std::move(keys), MessageState::seen);
+  }
+
+  /// What bears the row's name now may be another message: a name that the server did not give
+  /// belongs to any with the same header, a UID is given again after a backup was put back. By size
+  /// and date together a UID is known, all else by its bytes, or by its header where nobody noted
+  /// these.
   Task<void> check_names() {
-    std::vector<Catalogue::Entry> wanted;
-    for (const MessageRow& row : due_)
-      if (row.key.is_made_up()) wanted.push_back(r_.catalogue[*r_.catalogue.find(row.key)]);
-    if (wanted.empty()) co_return;
-    const auto digests = co_await source_digests(
-        r_.source, std::move(wanted), {.forgiving = false, .munged_header = false});
+    std::vector<Catalogue::Entry> by_bytes;
+    std::vector<MessageKey> by_header;
+    std::set<MessageKey> doubtful;
+    for (const MessageRow& row : due_) {
+      if (!may_be_another(row)) continue;
+      doubtful.insert(row.key);
+      if (row.sha256) {
+        by_bytes.push_back(entry_of(row));
+      } else if (!row.key.is_made_up() && row.header) {
+        by_header.push_back(row.key);
+      }
+    }
+    if (doubtful.empty()) co_return;
+    std::map<MessageKey, Sha256> digests;
+    if (!by_bytes.empty())
+      digests = co_await source_digests(r_.source, std::move(by_bytes),
+                                        {.forgiving = false, .munged_header = false});
+    std::map<MessageKey, std::uint64_t> headers;
+    if (!by_header.empty()) headers = co_await read_headers(std::move(by_header));
     const std::size_t other = std::erase_if(due_, [&](const MessageRow& row) {
-      if (!row.key.is_made_up()) return false;
+      if (!doubtful.contains(row.key)) return false;
       const auto digest = digests.find(row.key);
-      return digest == digests.end() || row.sha256 != digest->second;
+      const auto header = headers.find(row.key);
+      const bool same_bytes = digest != digests.end() && row.sha256 == digest->second;
+      const bool same_header = header != headers.end() && row.header == header->second &&
+                               row.listed_bytes == listed_bytes(row);
+      return !same_bytes && !same_header;
     });
     if (other > 0)
       note(Level::warning, std::to_string(other) +
-                               " messages stay at the source: it has no names for them, and they "
-                               "cannot be proved to be those that were copied");
+                               " messages stay at the source: they cannot be proved to be those "
+                               "that were copied under their names");
+  }
+
+  bool may_be_another(const MessageRow& row) const {
+    if (compared_.contains(row.key)) return false;
+    if (row.key.is_made_up()) return true;
+    if (!row.key.is_uid()) return false;
+    const std::optional<InternalDate> date = entry_of(row).date;
+    const bool same_date = row.date && date && row.date->seconds == date->seconds;
+    return row.listed_bytes != listed_bytes(row) || !same_date;
+  }
+
+  /// In parts.
+  Task<std::map<MessageKey, std::uint64_t>> read_headers(std::vector<MessageKey> keys) {
+    std::map<MessageKey, std::uint64_t> hashes;
+    for (std::size_t at = 0; at < keys.size(); at += kHeadersAtOnce) {
+      const auto end = std::min(at + kHeadersAtOnce, keys.size());
+      std::vector<MessageKey> part(keys.begin() + static_cast<std::ptrdiff_t>(at),
+                                   keys.begin() + static_cast<std::ptrdiff_t>(end));
+      for (const HeaderEntry& header : co_await r_.source.headers(std::move(part)))
+        hashes[header.key] = header_hash(header.fields);
+    }
+    co_return hashes;
   }
 
   /// Of equal messages none leaves before all have crossed: were the answer lost, one that stayed
@@ -130,13 +224,7 @@ class Remover {
     }
     if (waiting.empty()) co_return;
     std::set<std::uint64_t> looks;
-    for (std::size_t at = 0; at < waiting.size(); at += kHeadersAtOnce) {
-      const auto end = std::min(at + kHeadersAtOnce, waiting.size());
-      std::vector<MessageKey> part(waiting.begin() + static_cast<std::ptrdiff_t>(at),
-                                   waiting.begin() + static_cast<std::ptrdiff_t>(end));
-      for (const HeaderEntry& header : co_await r_.source.headers(std::move(part)))
-        looks.insert(header_hash(header.fields));
-    }
+    for (const auto& [key, hash] : co_await read_headers(std::move(waiting))) looks.insert(hash);
     const std::size_t held = std::erase_if(
         due_, [&](const MessageRow& row) { return row.header && looks.contains(*row.header); });
     if (held > 0)
@@ -145,9 +233,10 @@ class Remover {
                             "have crossed, too");
   }
 
-  std::uint64_t listed_bytes(const MessageRow& row) const {
-    return r_.catalogue.size_bytes(*r_.catalogue.find(row.key));
+  Catalogue::Entry entry_of(const MessageRow& row) const {
+    return r_.catalogue[*r_.catalogue.find(row.key)];
   }
+  std::uint64_t listed_bytes(const MessageRow& row) const { return entry_of(row).size_bytes; }
 
   Task<void> remove() {
     if (due_.empty()) co_return;
@@ -187,6 +276,9 @@ class Remover {
   RemovalRequest r_;
   RemovalResult result_;
   std::vector<MessageRow> unseen_, due_;
+  std::vector<MessageRow> found_there_;  // their copies are not ours
+  std::set<MessageKey> compared_;        // with such copies, byte for byte, just now
+  std::uint64_t others_ = 0;             // of these, that have other bytes
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct RemovalRequest {
   const std::vector<Standing>& standing;  // one for each of its entries
   FolderRecord folder;
   std::int64_t copied_until = 0;  // those copied then or before are due; seconds since 1970 UTC
+  std::function<bool()> stop;     // asked between parts: nothing more is compared
   const std::set<MessageKey>& unproved;  // which may not be what their rows say: these stay
 };
 
@@ -34,8 +36,9 @@ struct RemovalResult {
 };
 
 /// Notes for every copied message whether its copy is there, and removes from the source those that
-/// are due. Before the source is asked, the rows say so and are fsynced: what a crash leaves is
-/// looked at in the next session.
+/// are due. A copy that we did not append must have the original's bytes, and what bears a row's
+/// name must be what was copied. Before the source is asked, the rows say so and are fsynced: what
+/// a crash leaves is looked at in the next session.
 ///
 /// Throws Error{transient} when the server's answer is not known or is a refusal of all: then a new
 /// session must look.

@@ -9,6 +9,7 @@
 #include "engine/after_copy.h"
 #include "engine/async/task_group.h"
 #include "engine/body_digests.h"
+#include "engine/fingerprint.h"
 #include "engine/follow.h"
 #include "engine/former_rows.h"
 #include "engine/recognise.h"
@@ -73,11 +74,9 @@ class FolderCrosser {
     plan();
     if (r_.options.dry_run) co_return;
     co_await settle_folder(target_numbers_);
-    s_.forget_repairs_of_due();
+    s_.hold_back();
     if (r_.condemned) co_await give_up(*r_.condemned);
-    if (!s_.flag_changes.empty())
-      r_.tally.flags_updated +=
-          co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(s_.flag_changes));
+    co_await follow(std::move(s_.flag_changes));
     if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {
       note(Level::info,
            "the target folder is not empty, and the journal has no earlier run: what users deleted "
@@ -257,9 +256,7 @@ class FolderCrosser {
   /// A source server that was restored from a backup gives its UIDs to other messages.
   Task<void> check_source_keys() {
     if (void_rows_) co_return;
-    if (const auto& row = s_.in_question; row && !s_.moved)
-      s_.moved = co_await source_differs(r_.source, s_.catalogue[*s_.catalogue.find(row->key)],
-                                         *row->sha256);
+    if (s_.in_question && !s_.moved) s_.moved = co_await is_another(*s_.in_question);
     if (!s_.moved) co_return;
     note(Level::warning,
          "recorded UIDs name other messages at the source now; its messages are matched anew");
@@ -267,6 +264,15 @@ class FolderCrosser {
     if (r_.options.dry_run) co_return;
     if (changed_) co_await read_whole();
     co_await join_anew();
+  }
+
+  /// By its bytes, as it was sent; of a copy that was there before us, by its header.
+  Task<bool> is_another(const MessageRow& row) {
+    if (row.sha256)
+      co_return co_await source_differs(sent_, s_.catalogue[*s_.catalogue.find(row.key)],
+                                        *row.sha256);
+    const std::vector<HeaderEntry> headers = co_await r_.source.headers({row.key});
+    co_return !headers.empty() && header_hash(headers.front().fields) != row.header;
   }
 
   void plan() const {
@@ -308,14 +314,19 @@ class FolderCrosser {
     if (std::exchange(keys_void_, false)) former_.clear();
     s_.orphans.clear();
     record_.matched = record_.matched || settled.looked;
-    if (!settled.flags.empty()) {
-      r_.tally.flags_updated +=
-          co_await follow_flags(r_.target, r_.ends.journal, record_.id, settled.flags);
-    }
+    co_await follow(settled.flags);
     result_.progressed = result_.progressed || settled.adopted + settled.recovered > 0;
     r_.tally.messages.twins += settled.twins;
     bytes_copied_ += settled.recovered_bytes;
     count();
+  }
+
+  Task<void> follow(std::vector<FlagChange> changes) {
+    if (changes.empty()) co_return;
+    const std::uint64_t dropped = r_.target.flags_dropped();
+    r_.tally.flags_updated +=
+        co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(changes));
+    r_.tally.flags_dropped += r_.target.flags_dropped() - dropped;
   }
 
   Duration still() const {
@@ -441,8 +452,9 @@ class FolderCrosser {
     unseen_ = result_.stopped;
     if (unseen_) co_return;
     co_await settle_folder({});
+    const bool folds = r_.target.traits().folds_duplicates;
     for (const MessageKey& key : belt.unnamed())
-      co_await give_up({key, std::string(kNotFoundAgain)});
+      co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});
   }
 
   /// What was fetched before the source failed still goes out.
@@ -540,9 +552,9 @@ class FolderCrosser {
     const bool at_once = r_.options.remove_after->count() == 0;
     const std::int64_t until =
         at_once ? unix_time((co_await current_scope()).executor()) : leaves_if_copied_by().value();
-    const RemovalResult removal =
-        co_await remove_what_crossed({r_.source, r_.target, r_.ends.journal, r_.ends.observer,
-                                      s_.catalogue, s_.standing, record_, until, unproved_});
+    const RemovalResult removal = co_await remove_what_crossed(
+        {r_.source, r_.target, r_.ends.journal, r_.ends.observer, s_.catalogue, s_.standing,
+         record_, until, r_.stop, unproved_});
     r_.tally.removed += removal.removed;
     result_.source_over = removal.session_over;
   }

@@ -39,10 +39,10 @@ struct TargetFolderId {
 enum class Origin : std::uint8_t { appended = 1, adopted = 2, folded = 3 };
 
 /// How far a message has come that --after-copy may take from the source. Only ever rises, but when
-/// the source shows again what was taken away.
+/// the source shows again what was taken away, or the target has lost the copy that was seen.
 enum class MessageState : std::uint8_t {
   copied = 0,   // the target said so
-  seen = 1,     // its copy was seen on the target
+  seen = 1,     // its copy was seen on the target; one that was not ours, to have its bytes
   leaving = 2,  // the source was asked to remove it; what it did is not known
   marked = 3,   // the source could only be told to mark it \Deleted
   removed = 4,  // removed from the source by us
@@ -67,7 +67,7 @@ struct MessageRow {
   MessageState state = MessageState::copied;
   // By these a key is checked, and a UIDL found again under another name.
   std::optional<std::uint64_t> listed_bytes;  // the size that the source's listing told
-  std::optional<std::uint64_t> header;        // header_hash() of what the source has; of UIDLs only
+  std::optional<std::uint64_t> header;        // header_hash() of what the source has, if it was read
   Repairs repairs = {};                       // with which it was sent: not the source's bytes
 };
 

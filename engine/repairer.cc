@@ -40,7 +40,8 @@ class Repairer {
     for (FailureRow& row : co_await r_.journal.failures(r_.folder.id)) {
       const auto index = r_.catalogue.find(row.key);
       const bool refused = index && r_.standing[*index] == Standing::rejected &&
-                           row.run == r_.run && !row.text.starts_with(kSourceFailed);
+                           row.run == r_.run && !row.text.starts_with(kSourceFailed) &&
+                           row.text != kNotFoundAgain;
       if (!refused || given_up_.contains(*index)) continue;
       if (row.repairs && !r_.repairs.contains(row.key)) {
         // Tried once more in this run, it could break the line again and again.

@@ -52,8 +52,8 @@ class SourceCheck {
       ++sample.found;
       if (row.sha256 && !row.repairs && row.size_bytes <= kReadAtMost) to_read.push_back(entry);
     }
-    const auto digests = co_await source_digests(
-        session_, std::move(to_read), {.forgiving = false, .munged_header = false});
+    const auto digests = co_await source_digests(session_, std::move(to_read),
+                                                 {.forgiving = false, .munged_header = false});
     for (const MessageRow& row : rows)
       if (const auto digest = digests.find(row.key);
           digest != digests.end() && digest->second != *row.sha256)
@@ -95,8 +95,8 @@ class TargetCheck {
     if (traits.munges_8bit || traits.adds_received || traits.rewrites_message_id) co_return;
     std::ranges::sort(to_read);
     to_read.erase(std::unique(to_read.begin(), to_read.end()), to_read.end());
-    const auto digests = co_await target_digests(
-        session_, std::move(to_read), {.forgiving = false, .munged_header = false});
+    const auto digests = co_await target_digests(session_, std::move(to_read),
+                                                 {.forgiving = false, .munged_header = false});
     const auto differs = [&](const MessageRow& row) {
       const auto digest = digests.find(row.target_uid);
       return digest != digests.end() && row.sha256 && digest->second != *row.sha256;

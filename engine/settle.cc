@@ -105,8 +105,8 @@ class Settler {
         // One that is filtered now was sent, too, and keeps its copy from its equals.
         const Standing standing = r_.standing[*at];
         if (standing != Standing::due && standing != Standing::filtered) continue;
-        sent_[*at] = {batch.run,
-                      i < batch.flags.size() ? batch.flags[i] : *r_.catalogue[*at].flags};
+        sent_[*at] = {batch.run, i < batch.flags.size() ? batch.flags[i] : *r_.catalogue[*at].flags,
+                      batch.uid_next};
         if (!batch.settled) members_.push_back(*at);
       }
     }
@@ -219,9 +219,8 @@ class Settler {
   }
 
   Comparison comparison() const {
-    return {.forgiving = true,
-            .munged_header = r_.target.traits().munges_8bit,
-            .without_tuid = true};
+    return {
+        .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
   }
 
   Task<void> match(std::vector<std::size_t> indices) {
@@ -266,7 +265,11 @@ class Settler {
 
   /// A member of an open batch is ours; a row that lost its UID keeps its history.
   MessageRow row_of(std::size_t index, const TargetEntry& target) {
-    if (const auto old = r_.unplaced.find(index); old != r_.unplaced.end()) return old->second;
+    if (const auto old = r_.unplaced.find(index); old != r_.unplaced.end()) {
+      MessageRow row = old->second;
+      row.state = seen_again(row.state);
+      return row;
+    }
     const Catalogue::Entry source = r_.catalogue[index];
     if (const auto old = r_.former.find(target.uid); old != r_.former.end()) {
       MessageRow row = old->second;
@@ -275,8 +278,9 @@ class Settler {
       if (row.state == MessageState::removed) row.state = MessageState::copied;  // it is back
       return row;
     }
+    // What was there before the batch went out is not of it.
     const auto member = sent_.find(index);
-    const bool ours = member != sent_.end();
+    const bool ours = member != sent_.end() && target.uid >= member->second.uid_next;
     MessageRow row;
     row.key = source.key;
     row.size_bytes = target.size_bytes;
@@ -288,6 +292,11 @@ class Settler {
     row.repairs = repairs_of(row.key);
     row.header = source_.header(index);
     return row;
+  }
+
+  /// The copy that was seen is there no more: this one has to be.
+  static MessageState seen_again(MessageState state) {
+    return state == MessageState::seen ? MessageState::copied : state;
   }
 
   Repairs repairs_of(const MessageKey& key) const {
@@ -479,6 +488,7 @@ class Settler {
   struct Sent {
     RunId run;
     Flags flags;
+    Uid uid_next;  // of the target before
   };
   std::map<std::size_t, Sent> sent_;  // members of open batches, and of those given up
   std::set<Uid> known_;

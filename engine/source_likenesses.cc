@@ -24,7 +24,7 @@ Task<std::vector<Likeness>> SourceLikenesses::likenesses(std::vector<std::size_t
     for (HeaderEntry& header : co_await source_.headers(std::move(part))) {
       const auto index = catalogue_.find(header.key);
       if (!index) continue;
-      if (!catalogue_.by_uid()) header_[*index] = header_hash(header.fields);
+      header_[*index] = header_hash(header.fields);
       const Catalogue::Entry entry = catalogue_[*index];
       likeness_[*index] = likeness(as_target_tells(std::move(header.fields), target_.traits()),
                                    entry.size_bytes, entry.date, *index);

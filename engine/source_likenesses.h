@@ -23,7 +23,7 @@ class SourceLikenesses {
   /// Of these catalogue entries, in their order, as the target would tell them; what has gone
   /// meanwhile is left out. Headers are read in parts.
   Task<std::vector<Likeness>> likenesses(std::vector<std::size_t> indices);
-  /// header_hash() of one that was read, where keys are UIDLs.
+  /// header_hash() of one that was read.
   std::optional<std::uint64_t> header(std::size_t index) const;
 
  private:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/transfer.h"
+
 namespace postferry {
 
 namespace {
@@ -17,7 +19,9 @@ bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
 }
 
 bool may_be_another(const MessageRow& row, const Catalogue::Entry& entry) {
-  return row.sha256 && !row.repairs && !same_instant(row.date, entry.date);
+  const bool same_size = row.listed_bytes.value_or(entry.size_bytes) == entry.size_bytes;
+  const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
+  return (row.sha256 || row.header) && !(same_size && same_date);
 }
 
 void Standings::list(Catalogue listed, const FolderNumbers& begun) {
@@ -33,7 +37,7 @@ void Standings::forget() {
   unplaced.clear();
   orphans.clear();
   failed_before_.clear();
-  in_doubt_.clear();
+  held_.clear();
   repairs.clear();
   unlisted = recorded = bytes_before = 0;
   known = 0;
@@ -157,9 +161,10 @@ Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_ho
       standing[*index] = Standing::rejected;
     } else {
       failed_before_.insert(*index);
+      if (row.text == kNotFoundAgain && !options_.only_failed) held_.insert(*index);
       if (!row.repairs) continue;
       repairs[row.key] = row.repairs;
-      if (row.run == run_) in_doubt_.insert(*index);
+      if (row.run == run_) held_.insert(*index);
     }
   }
   if (!over.empty() && !options_.dry_run) co_await journal_.forget(folder, std::move(over));
@@ -169,12 +174,12 @@ Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_ho
       standing[i] = Standing::filtered;
 }
 
-void Standings::forget_repairs_of_due() {
+void Standings::hold_back() {
   std::erase_if(repairs, [this](const auto& one) {
     const auto index = catalogue.find(one.first);
     return index && standing[*index] == Standing::due;
   });
-  for (const std::size_t index : std::exchange(in_doubt_, {}))
+  for (const std::size_t index : std::exchange(held_, {}))
     if (standing[index] == Standing::due) standing[index] = Standing::rejected;
 }
 

@@ -17,7 +17,7 @@ namespace postferry {
 
 /// Another size and another date than recorded; some servers tell one or the other as they please.
 bool is_another(const MessageRow& row, const Catalogue::Entry& entry);
-/// Another date alone: its bytes, which are known, can tell.
+/// Its size and date together do not say that it is the same: its bytes, or its header, can tell.
 bool may_be_another(const MessageRow& row, const Catalogue::Entry& entry);
 
 /// Of one folder in one attempt. A catalogue is whole, or has only what changed: then `unlisted`
@@ -45,9 +45,11 @@ class Standings {
   /// nowhere; a source that is `windowed` may only not show it. Without `keys_hold` no failure is
   /// known.
   Task<void> join_failures(FolderId folder, bool windowed, bool keys_hold);
-  /// Nothing that is still due was taken, repaired or not: it comes as it is. What this run has
-  /// sent repaired, before the line was lost, is refused: the target would not have it as it is.
-  void forget_repairs_of_due();
+  /// For when the target has been looked at. Nothing that is still due was taken, repaired or not:
+  /// it comes as it is. But what this run has sent repaired, before the line was lost, is refused:
+  /// the target would not have it as it is. And what was taken and not found again is held, until
+  /// what failed is asked for: it would be there once more each time.
+  void hold_back();
   /// What the user's options leave out.
   void filter();
 
@@ -83,7 +85,7 @@ class Standings {
   const RunId run_;
   std::optional<std::uint32_t> uid_next_;  // when the catalogue was begun
   std::set<std::size_t> failed_before_;    // in an earlier run
-  std::set<std::size_t> in_doubt_;         // sent by this run, repaired, and not answered
+  std::set<std::size_t> held_;             // may have been taken: not sent again
 };
 
 }  // namespace postferry

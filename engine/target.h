@@ -132,9 +132,10 @@ class TargetSession {
   /// sake. Throws Error{quota|throttled|transient|...} when it must stop: batches not yet done()
   /// are then undecided. Flags that the folder does not take are left out and counted.
   virtual Task<void> append(AppendFeed& feed) = 0;
-  /// How many flags were left out by append because the folder does not take them.
+  /// How many flags were left out by append or store because the folder does not take them.
   virtual std::uint64_t flags_dropped() const = 0;
-  /// +FLAGS (add) or -FLAGS (!add) by UID, in the selected folder (RFC 9051 §6.4.6).
+  /// +FLAGS (add) or -FLAGS (!add) by UID, in the selected folder (RFC 9051 §6.4.6). Flags that it
+  /// does not take are left out and counted.
   virtual Task<void> store(std::vector<Uid> uids, const Flags& flags, bool add) = 0;
   /// All of these, in order; where the connector can, in one round trip.
   virtual Task<void> store_all(std::vector<FlagStore> changes) {

@@ -151,8 +151,10 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
     }
     bytes += message.body.size_bytes();
     MessageRow row = co_await row_for(message, uid);
+    // What was there before the batch went out need not have a row: it may be the user's own.
     const bool suspect = r_.traits.folds_duplicates || uid <= highest_;
-    const bool folded = suspect && co_await names_older(uid, record.rows);
+    const bool folded =
+        uid < r_.target_uid_next || (suspect && co_await names_older(uid, record.rows));
     if (folded) row.origin = Origin::folded;
     highest_ = std::max(highest_, uid);
     if (index)
@@ -205,8 +207,7 @@ Repairs Transfer::repairs_of(const MessageKey& key) const {
   return at == r_.repairs.end() ? Repairs{} : at->second;
 }
 
-/// An OK with a UID that some row names already, or one about to be written: the server folded a
-/// duplicate (Gmail).
+/// A UID that some row names already, or one about to be written.
 Task<bool> Transfer::names_older(Uid uid, const std::vector<MessageRow>& fresh) {
   if (std::ranges::find(fresh, uid, &MessageRow::target_uid) != fresh.end()) co_return true;
   const std::vector<MessageRow> rows = co_await r_.journal.rows_at(r_.target_folder, {uid});

@@ -48,10 +48,14 @@ struct TransferRequest {
 constexpr std::string_view kSourceFailed = "source: ";
 
 /// The text of a failure, if the target said that it took the message and gave no UID, and then no
-/// message there is known as this one: another copy of it in this run would be one too many.
+/// message there is known as this one: another copy of it would be one too many, so it is held.
 constexpr std::string_view kNotFoundAgain =
     "the target took the message, but it is not found there: it was changed beyond recognition, or "
     "moved away at once";
+
+/// The same of a target that folds duplicates: there it is no harm to send it again.
+constexpr std::string_view kFoldedUnseen =
+    "the target took the message, and has probably folded it into an equal one: it tells no UID";
 
 /// Thrown through a fetch that is to stop. What has been sent is waited for.
 struct StopTransfer {};

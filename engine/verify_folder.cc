@@ -211,9 +211,8 @@ class FolderVerifier {
   // --- messages that no row names
 
   Comparison forgiving() const {
-    return {.forgiving = true,
-            .munged_header = r_.target.traits().munges_8bit,
-            .without_tuid = true};
+    return {
+        .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
   }
 
   Task<void> place_the_rest(bool rows_known) {
@@ -388,8 +387,8 @@ class FolderVerifier {
         if (entries_[place].size_bytes == one.size_bytes) uids.push_back(entries_[place].uid);
       std::ranges::sort(uids);
       look_for_stop();
-      const auto digests = co_await target_digests(
-          r_.target, std::move(uids), {.forgiving = false, .munged_header = false});
+      const auto digests = co_await target_digests(r_.target, std::move(uids),
+                                                   {.forgiving = false, .munged_header = false});
       const auto own = digests.find(entries_[one.index].uid);
       if (own == digests.end()) continue;
       for (const auto& [uid, digest] : digests)

@@ -180,8 +180,8 @@ class PairVerifier {
   Task<void> compare_digests(std::vector<const VerifyPair*> pairs,
                              std::vector<const VerifyPair*>& undecided) {
     if (pairs.empty()) co_return;
-    const auto digests = co_await target_digests(
-        r_.target, uids_of(pairs), {.forgiving = false, .munged_header = false});
+    const auto digests = co_await target_digests(r_.target, uids_of(pairs),
+                                                 {.forgiving = false, .munged_header = false});
     for (const VerifyPair* pair : pairs) {
       const auto digest = digests.find(r_.entries[pair->target].uid);
       if (digest == digests.end()) {

@@ -20,8 +20,8 @@ bool tells_header(const MessageRow& row, const TargetTraits& traits) {
 /// One that is there, and has one of the two.
 Task<bool> is_another(TargetSession& target, const MessageRow& row) {
   if (tells_bytes(row, target.traits())) {
-    const auto digests = co_await target_digests(
-        target, {row.target_uid}, {.forgiving = false, .munged_header = false});
+    const auto digests = co_await target_digests(target, {row.target_uid},
+                                                 {.forgiving = false, .munged_header = false});
     co_return !digests.empty() && digests.begin()->second != *row.sha256;
   }
   const std::vector<HeaderEntry> headers = co_await target.headers({row.target_uid});

@@ -58,7 +58,7 @@ RULES = [
          "if (standing != Standing::due) continue;")]),
     ("Settle matches as a multiset", "one copy serves all", SIMULATED["no multiset"]),
     ("Members of open batches", "they are taken for adopted", [
-        (SETTLE, "const bool ours = member != sent_.end();", "const bool ours = false;")]),
+        (SETTLE, "const bool ours = member != sent_.end() && target.uid >= member->second.uid_next;", "const bool ours = false;")]),
     ("A first run on a target", "only members are looked for", SIMULATED["settle before the catalogue"]),
     ("An open batch is waited for", "nobody waits", SIMULATED["no wait for late commits"]),
     ("It stays open for late arrivals", "it is closed at once", [

@@ -16,10 +16,12 @@
 namespace postferry::imap {
 namespace {
 
-constexpr std::size_t kHeaderWindow = 500;        // messages a command
-constexpr std::size_t kWindowsInFlight = 3;       // commands
-constexpr int kMaxPages = 100'000;                // of a server that cuts its answers short
-constexpr std::uint64_t kMaxUnlisted = 1u << 24;  // messages that SEARCH alone names
+constexpr std::size_t kHeaderWindow = 500;   // messages a command
+constexpr std::size_t kWindowsInFlight = 3;  // commands
+constexpr int kMaxPages = 100'000;           // of a server that cuts its answers short
+/// Messages that SEARCH alone names: so many, or as many as FETCH has shown. A range is said in a
+/// few bytes, whatever it holds.
+constexpr std::uint64_t kUnlistedAtLeast = 10'000;
 
 std::vector<std::uint32_t> ascending(const std::vector<Uid>& uids) {
   std::vector<std::uint32_t> numbers;
@@ -104,7 +106,7 @@ class CatalogueBuilder {
   }
 
   void add_unlisted(Found& found) {
-    if (found.count() >= kMaxUnlisted) return;
+    if (found.count() > 2 * std::uint64_t{count()} + kUnlistedAtLeast) return;
     for (const auto& [first, last] : found.ranges())
       for (std::uint64_t uid = first.value; uid <= last.value; ++uid)
         if (const auto number = static_cast<std::uint32_t>(uid); !left_out_.contains(number))
@@ -322,22 +324,16 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
 
 Task<std::vector<UidRange>> list_uids(Party& party) {
   Session& session = party.session();
-  std::uint64_t there = 0;
-  Found found;
-  const auto take = [&](Response& response) {
-    found.take(response);
-    there = session.exists();
+  const auto ask = [&]() -> Task<std::vector<UidRange>> {
+    Found found = co_await search_all(session);
+    // An OK alone does not say that the folder is empty.
+    if (found.count() == session.exists()) co_return found.ranges();
+    const Catalogue all = co_await read_catalogue(session, began_with(session));
+    std::vector<UidRange> ranges;
+    for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
+    co_return ranges;
   };
-  std::vector<Command> search;
-  search.push_back(search_for(session, "ALL"));
-  const auto answers = co_await party.ask_all(std::move(search), take);
-  if (answers.front().status != Status::kOk) throw session.refused(answers.front(), "SEARCH");
-  if (found.count() == there) co_return found.ranges();
-  const auto again = [&]() { return read_catalogue(session, began_with(session)); };
-  const Catalogue all = co_await party.in_folder(again);
-  std::vector<UidRange> ranges;
-  for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
-  co_return ranges;
+  co_return co_await party.in_folder(ask);
 }
 
 Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,

@@ -71,14 +71,16 @@ Task<void> store_in_sets(Session& session, std::vector<std::uint32_t> uids, std:
   co_await succeed_all(session, tags);
 }
 
-Task<void> store_all(Party& party, std::vector<FlagStore> changes) {
+Task<void> store_all(Party& party, std::vector<FlagStore> changes, std::uint64_t& dropped) {
   std::vector<Command> commands;
   for (FlagStore& change : changes) {
-    std::uint64_t dropped = 0;
-    const Flags storable = party.folder().storable(change.flags, dropped);
+    std::uint64_t of_each = 0;
+    const Flags storable = party.folder().storable(change.flags, of_each);
+    const CheckedFlags checked = check_flags(storable.names());
+    of_each += checked.refused.size();
+    if (change.add) dropped += of_each * change.uids.size();
     std::string names;
-    for (const std::string& flag : check_flags(storable.names()).sendable)
-      names += (names.empty() ? "" : " ") + flag;
+    for (const std::string& flag : checked.sendable) names += (names.empty() ? "" : " ") + flag;
     if (names.empty()) continue;
     add_commands(commands, party.session(), sorted(std::move(change.uids)),
                  (change.add ? "+FLAGS.SILENT (" : "-FLAGS.SILENT (") + names + ")", false);

@@ -24,7 +24,7 @@ Task<void> store_in_sets(Session& session, std::vector<std::uint32_t> uids, std:
 
 /// The changes in the party's folder, in order, as many in flight as is wise. What the folder does
 /// not keep is left out. A refusal as above.
-Task<void> store_all(Party& party, std::vector<FlagStore> changes);
+Task<void> store_all(Party& party, std::vector<FlagStore> changes, std::uint64_t& dropped);
 /// Marks messages of the party's folder \\Deleted, and expunges just them where `expunges`.
 Task<void> expunge_all(Party& party, std::vector<Uid> uids, bool expunges);
 

@@ -147,7 +147,7 @@ class ImapTargetSession final : public TargetSession {
   }
 
   Task<void> store_all(std::vector<FlagStore> changes) override {
-    return imap::store_all(party_, std::move(changes));
+    return imap::store_all(party_, std::move(changes), flags_dropped_);
   }
 
   Task<void> expunge(std::vector<Uid> uids) override {

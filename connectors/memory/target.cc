@@ -135,7 +135,7 @@ class MemoryTargetSession final : public TargetSession {
       MemoryMessage* message = folder.find(uid);
       if (message == nullptr) continue;
       if (add) {
-        for (const std::string& name : flags.names()) message->flags.add(name);
+        for (const std::string& name : kept(flags).names()) message->flags.add(name);
       } else {
         message->flags = message->flags.minus(flags);
       }

@@ -211,6 +211,67 @@ TEST_CASE("a message whose copy is not on the target stays at the source, and th
   CHECK(pair.observer.said("their copies are not on the target"));
 }
 
+TEST_CASE("an original leaves only when what was there before has its bytes") {
+  Pair pair(GENERATE(pop3(), modern()));
+  const auto there = [&pair](const std::string& bytes) {
+    pair.target.folder("INBOX").add(bytes, {}, InternalDate{1'000'000, 60});
+  };
+  pair.add("INBOX", letter("same"));
+  there(letter("same"));
+  pair.add("INBOX", letter("short", std::string(300, 'x')));
+  there(letter("short", "[removed]"));
+  pair.add("INBOX", letter("other", "here"));
+  there(letter("other", "gone"));  // of the same size
+  pair.options.remove_after = kAtOnce;
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().present == 3);
+  CHECK(ledger.removed() == 1);
+  CHECK(at_source(pair) == 2);
+  CHECK(pair.observer.said("2 messages stay at the source: what the target had in their place"));
+  CHECK(pair.run().removed() == 0);
+  CHECK(pair.on_target("INBOX") == 3);
+}
+
+TEST_CASE("a UID given to another message of the same size takes no original with it") {
+  Pair pair(modern());
+  pair.options.remove_after = std::chrono::days(7);
+  pair.add("INBOX", letter("first"));
+  pair.add("INBOX", letter("older"));
+  const bool found_there = GENERATE(false, true);
+  if (found_there)
+    for (const MemoryMessage& message : pair.source.folder("INBOX").messages)
+      pair.target.folder("INBOX").add(message.bytes, message.flags, message.date);
+  pair.run();
+  MemoryMessage& older = pair.source.folder("INBOX").messages.at(1);
+  REQUIRE(letter("newer").size() == older.bytes.size());
+  older.bytes = letter("newer");
+  const bool dated = GENERATE(false, true);
+  if (dated)
+    older.date->seconds += 60;
+  else
+    older.date.reset();
+  ++pair.source.folder("INBOX").highest_modseq;
+  later(pair, std::chrono::hours(24 * 8));
+  pair.run();
+  later(pair, std::chrono::hours(24 * 8));
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 3);
+}
+
+TEST_CASE("a copy that was lost and found again must be seen before its original leaves") {
+  Pair pair(modern());
+  pair.options.remove_after = std::chrono::days(7);
+  pair.add("INBOX", letter("cut", std::string(100, 'x')));
+  pair.add("INBOX", letter("whole"));
+  pair.run();
+  pair.target.folder("INBOX").messages.at(0).bytes = letter("cut", "[removed]");
+  pair.target.renumber(FolderName::parse("INBOX"), 9);
+  later(pair, std::chrono::hours(24 * 8));
+  CHECK(pair.run().removed() == 1);
+  CHECK(at_source(pair) == 1);
+  CHECK(pair.observer.said("their copies are not on the target"));
+}
+
 TEST_CASE("a copy that was seen once may be filed away before its message is due") {
   Pair pair(pop3());
   pair.options.remove_after = std::chrono::days(7);

@@ -52,7 +52,8 @@ TEST_CASE("a folder that comes back under its old name is matched, and nothing c
   CHECK(pair.on_target("T") == 5);
 }
 
-TEST_CASE("a message that was taken and is not found again is sent once a run, and told") {
+TEST_CASE(
+    "a message that was taken and is not found again is told, and sent again only on request") {
   MemoryOptions target;
   target.traits.uidplus = false;
   Pair pair({}, target);
@@ -73,7 +74,74 @@ TEST_CASE("a message that was taken and is not found again is sent once a run, a
   CHECK(failures[0].text == kNotFoundAgain);
   CHECK(pair.target.appended == kMessages);
   CHECK(pair.run().outcome == Outcome::partial);
+  CHECK(pair.run().messages().rejected == 1);
+  CHECK(pair.target.appended == kMessages);
+  pair.options.only_failed = true;
+  CHECK(pair.run().outcome == Outcome::partial);
   CHECK(pair.target.appended == kMessages + 1);
+  pair.options.only_failed = false;
+  pair.run();
+  CHECK(pair.target.appended == kMessages + 1);
+}
+
+TEST_CASE("a message that was taken and not found is known when it turns up, and then not held") {
+  MemoryOptions target;
+  target.traits.uidplus = false;
+  Pair pair({}, target);
+  pair.fill("INBOX", 5);
+  bool hides = true;
+  std::vector<MemoryMessage> hidden;
+  pair.target.faults.on_call = [&](MemoryServer& server, std::string_view call) {
+    MemoryFolder* inbox = server.find(FolderName::parse("INBOX"));
+    if (call != "look" || !inbox || !hides) return;
+    for (const MemoryMessage& message : inbox->messages)
+      if (message.bytes.find("<m3@") != std::string::npos) hidden.push_back(message);
+    std::erase_if(inbox->messages, [](const MemoryMessage& message) {
+      return message.bytes.find("<m3@") != std::string::npos;
+    });
+  };
+  REQUIRE(pair.run().messages().rejected == 1);
+  hides = false;
+  REQUIRE(hidden.size() == 1);
+  pair.target.folder("INBOX").add(hidden[0].bytes, hidden[0].flags, hidden[0].date);
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(ledger.messages().present == 5);
+  CHECK(pair.target.appended == 5);
+}
+
+TEST_CASE("what the target folds into the user's own message is not ours to delete") {
+  MemoryOptions folding;
+  folding.traits.folds_duplicates = true;
+  Pair pair({}, folding);
+  pair.fill("INBOX", 2);
+  pair.options.mirror_deletions = true;
+  pair.run();
+  // The user's own, which settling passed by: the source did not have it then.
+  pair.target.folder("INBOX").add(letter("own"), {}, InternalDate{7, 0});
+  pair.add("INBOX", letter("other"));
+  pair.run();
+  pair.add("INBOX", letter("own"));
+  CHECK(pair.run().messages().present == 4);
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.remove(inbox.messages.back().uid);
+  CHECK(pair.run().deleted() == 0);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("flags that the target does not keep are counted when they are followed, too") {
+  MemoryOptions target;
+  target.keywords = std::vector<std::string>{"Kept"};
+  Pair pair({}, target);
+  pair.fill("INBOX", 3);
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.set_flags(inbox.messages[1], Flags::parse("\\Seen Kept Lost"));
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(ledger.folders.at(0).flags_dropped == 1);
+  CHECK(pair.target.folder("INBOX").messages[1].flags == Flags::parse("\\Seen Kept"));
+  CHECK(pair.run().folders.at(0).flags_dropped == 0);
 }
 
 TEST_CASE("where something was refused, the source's changes alone are not believed") {

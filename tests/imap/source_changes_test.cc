@@ -144,3 +144,17 @@ TEST_CASE("the list of UIDs is a SEARCH, or a catalogue where that comes short")
   CHECK_FALSE(holds(uids, Uid{4}));
   CHECK_FALSE(holds(uids, Uid{1}));
 }
+
+TEST_CASE("a SEARCH that is answered by OK alone does not say that the folder is empty") {
+  Dialogue d;
+  d.c("A1 EXAMINE \"Box\"").s("* 1 EXISTS").s("* OK [UIDVALIDITY 7] ok");
+  d.s("* OK [UIDNEXT 10] ok").s("A1 OK");
+  d.c("A2 UID SEARCH ALL").s("A2 OK");
+  d.c(fmt::format("A3 UID FETCH 1:* {}", kItems)).s(line(1, 9)).s("A3 OK");
+  std::vector<UidRange> uids;
+  converse(d, in_open_folder([&](Party& party) -> Task<void> {
+             co_await party.open(FolderName({"Box"}), "Box");
+             uids = co_await list_uids(party);
+           }));
+  CHECK(holds(uids, Uid{9}));
+}

@@ -130,6 +130,19 @@ TEST_CASE("a folder of which the server hides a part is an error, not a smaller 
   CHECK(error->kind() == ErrorKind::protocol);
 }
 
+TEST_CASE("a range that a few bytes name is not believed to be millions of messages") {
+  Dialogue d;
+  d.c("A1 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)").s("A1 OK");
+  d.c("A2 NOOP").s("A2 OK");
+  d.c("A3 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)").s("A3 OK");
+  d.c("A4 UID SEARCH ALL").s("* ESEARCH (TAG \"A4\") UID ALL 1:16000000").s("A4 OK");
+  std::optional<Error> error;
+  catalogue_by(d, 16'000'000, &error);
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::protocol);
+  CHECK(error->message().find("lists only 0") != std::string::npos);
+}
+
 TEST_CASE("an answer cut short by MESSAGELIMIT is continued below") {
   Dialogue d;
   d.c("A1 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)");
