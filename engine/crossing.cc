@@ -8,6 +8,7 @@
 
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
+#include "engine/deletions.h"
 #include "engine/due.h"
 #include "engine/lane.h"
 #include "engine/lanes.h"
@@ -19,6 +20,9 @@ namespace postferry {
 
 namespace {
 
+/// The options under which a folder counts as seen, that the source has no longer.
+constexpr const char* kSeenMissing = "missing";
+
 class Crossing {
  public:
   Crossing(Ends ends, AccountIdentity identity, CrossingOptions options, const StopRequest& stop)
@@ -28,6 +32,7 @@ class Crossing {
         stop_(stop),
         hash_(options_.selection_hash()) {
     if (!ends_.turns) ends_.turns = &own_turns_;
+    mirrors_ = options_.mirror_deletions && !options_.dry_run;
   }
 
   Task<Ledger> run() {
@@ -43,16 +48,19 @@ class Crossing {
     Lane first;
     try {
       co_await begin(first);
-      whole_ = co_await carry(
-          {ends_, options_, stop_, account_, run_, identity_.source_identity, first_run_, far_,
-           crew_helps_, folders_, records_, std::exchange(queue_, {}), ledger_},
-          std::move(first));
+      whole_ =
+          co_await carry({ends_, options_, stop_, account_, run_, identity_.source_identity,
+                          first_run_, far_, crew_helps_, folders_, records_,
+                          std::exchange(queue_, {}), ledger_, mirrors_ ? &deletions_ : nullptr},
+                         std::move(first));
+      if (whole_ && !ledger_.error) co_await deletions_.carry_out(ends_, options_, stop_, ledger_);
     } catch (const Error& error) {
       halt(error);
     }
     conclude();
     if (!ledger_.error)
-      for (FolderId folder : missing_) co_await ends_.journal.complete(folder, std::nullopt, "", 0);
+      for (FolderId folder : missing_)
+        co_await ends_.journal.complete(folder, std::nullopt, kSeenMissing, 0);
     ledger_.seconds = std::chrono::duration<double>(executor.now() - begun).count();
     if (!options_.dry_run)
       co_await shielded(ends_.journal.end_run(run_, unix_time(executor), ledger_));
@@ -110,7 +118,7 @@ class Crossing {
     leave_out_what_is_gone(request.decided, source);
     std::set<FolderName> listed;
     for (const FolderInfo& folder : source) listed.insert(folder.name);
-    if (options_.mirror_deletions) look_for_what_is_missing(source);
+    if (mirrors_) look_for_what_is_missing(source);
     std::erase_if(source,
                   [this](const FolderInfo& folder) { return !options_.wants(folder.name); });
     if (options_.only_failed) co_await leave_out_what_has_not_failed(source);
@@ -133,6 +141,7 @@ class Crossing {
     }
     if (!options_.dry_run) co_await follow_renamed(listed);
     if (target_went_back(folders_, records_)) {
+      if (mirrors_) deletions_.doubt("the target went back to what it was before");
       if (!options_.dry_run) co_await doubt_all(ends_.journal, account_);
       for (auto& [name, record] : records_) record.completed.reset();
     }
@@ -182,7 +191,7 @@ class Crossing {
       const auto at = by_name.find(name);
       std::string what;
       if (at == by_name.end()) {
-        if (!record.completed) continue;  // seen missing before, or never whole
+        if (!record.source_uid_validity || record.options_hash == kSeenMissing) continue;
         what = " is missing from the source";
         missing_.push_back(record.id);
       } else {
@@ -190,9 +199,7 @@ class Crossing {
         if (!now || !record.source_uid_validity || now == record.source_uid_validity) continue;
         what = " has another UIDVALIDITY than before";
       }
-      options_.mirror_deletions = false;
-      ends_.observer.note(Level::warning, "folder " + name.to_string() + what +
-                                              "; nothing is deleted on the target in this run");
+      deletions_.doubt("folder " + name.to_string() + what);
     }
   }
 
@@ -227,6 +234,8 @@ class Crossing {
 
   Ends ends_;
   FolderTurns own_turns_;
+  Deletions deletions_{ends_.observer};
+  bool mirrors_ = false;  // deletions, in this run
   AccountIdentity identity_;
   CrossingOptions options_;
   const StopRequest& stop_;
@@ -236,7 +245,7 @@ class Crossing {
   Ledger ledger_;
   std::vector<MappedFolder> folders_;
   std::map<FolderName, FolderRecord> records_;
-  std::vector<FolderId> missing_;  // since their last completed crossing
+  std::vector<FolderId> missing_;  // seen for the first time to be
   std::deque<std::size_t> queue_;
   bool first_run_ = false;
   bool far_ = false;  // from one of the servers

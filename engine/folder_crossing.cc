@@ -9,6 +9,7 @@
 #include "engine/after_copy.h"
 #include "engine/async/task_group.h"
 #include "engine/body_digests.h"
+#include "engine/deletions.h"
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
 #include "engine/former_rows.h"
@@ -50,6 +51,7 @@ class FolderCrosser {
     begun_at_ = unix_time((co_await current_scope()).executor());
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
     const Permit turn = co_await r_.ends.turns->take(record_.target_folder);
+    if (r_.deletions) r_.deletions->begin(record_);
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
     // A refusal at one end must not cut the other end short: both sessions live on.
     std::optional<Error> refused;
@@ -68,6 +70,7 @@ class FolderCrosser {
     }
     if (!changed_) co_await join_anew();
     co_await check_source_keys();
+    if (r_.deletions) r_.deletions->seen(record_.id);
     co_await s_.join_failures(record_.id, r_.source.windowed(), !keys_void_);
     s_.filter();
     count();
@@ -85,8 +88,6 @@ class FolderCrosser {
     co_await send_all();
     if (r_.ends.originals && !result_.stopped && !r_.stop()) co_await repair();
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
-    // Last: where too much is gone to be believed, new mail has crossed all the same.
-    if (!result_.stopped) co_await mirror();
     co_await finish();
     if (!result_.stopped) {
       co_await move_window();
@@ -114,6 +115,8 @@ class FolderCrosser {
                           : co_await r_.source.open_with_catalogue(r_.folder.source.name);
     begun_ = opened.numbers;
     if (!opened.catalogue.remark.empty()) note(Level::warning, opened.catalogue.remark);
+    // Where there is one, the server shows no more than a part.
+    if (!opened.catalogue.remark.empty()) doubt(" is not shown whole");
     if (opened.changes_only) {
       changed_ = std::move(opened);
     } else {
@@ -207,6 +210,7 @@ class FolderCrosser {
       if (record_.source_uid_validity) {
         note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
         co_await void_keys();
+        doubt(" has another UIDVALIDITY than before");
       } else {
         noted.source_uid_validity = begun_.uid_validity;
       }
@@ -222,6 +226,7 @@ class FolderCrosser {
     }
     if (replaced || went_back) {
       if (went_back) co_await doubt_all(r_.ends.journal, r_.account);
+      doubt(" was replaced on the target");
       note(Level::warning, replaced
                                ? "the target's UIDVALIDITY changed; its messages are matched anew"
                                : "the target's UIDNEXT went back; its messages are matched anew");
@@ -258,6 +263,7 @@ class FolderCrosser {
     if (void_rows_) co_return;
     if (s_.in_question && !s_.moved) s_.moved = co_await is_another(*s_.in_question);
     if (!s_.moved) co_return;
+    doubt(" names other messages than before");
     note(Level::warning,
          "recorded UIDs name other messages at the source now; its messages are matched anew");
     co_await void_keys();
@@ -295,6 +301,7 @@ class FolderCrosser {
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
       anew_ = true;
+      doubt(" was replaced on the target");
       note(Level::warning,
            "recorded UIDs name other messages on the target now; its messages are matched anew");
       co_await doubt_all(r_.ends.journal, r_.account);
@@ -334,11 +341,26 @@ class FolderCrosser {
                               4 * std::max(r_.slowest_batch, result_.slowest_batch));
   }
 
-  Task<void> mirror() {
-    if (s_.gone.empty() || void_rows_) co_return;
-    r_.tally.deleted +=
-        co_await mirror_deletions({r_.source, r_.target, r_.ends.journal, r_.ends.observer, record_,
-                                   std::move(s_.gone), s_.recorded, r_.options.force_deletions});
+  /// What one folder shows may not be all: nothing is deleted on the target in this run.
+  void doubt(const std::string& why) const {
+    if (r_.deletions) r_.deletions->doubt("folder " + r_.folder.source.name.to_string() + why);
+  }
+
+  /// What is gone from the source, to be mirrored at the end of the run. False: nothing is.
+  bool tell_missing(bool whole) {
+    if (!r_.deletions) return false;
+    if (result_.stopped || std::ranges::none_of(s_.gone, may_be_mirrored)) return false;
+    // Names that no UIDVALIDITY vouches for may be anybody's.
+    const std::uint32_t there = target_numbers_.uid_validity.value_or(0);
+    if (begun_.uid_validity.value_or(0) == 0 || there == 0) {
+      doubt(" has no UIDVALIDITY at one of its ends");
+      return false;
+    }
+    const Tally& tally = r_.tally.messages;
+    Missing missing{record_, begun_, there, {}, tally.seen, whole, tally.present + tally.copied};
+    for (const MessageRow& row : s_.gone) missing.keys.push_back(row.key);
+    r_.deletions->add(std::move(missing));
+    return true;
   }
 
   std::vector<Catalogue::Entry> due_entries() const {
@@ -520,7 +542,8 @@ class FolderCrosser {
     co_await r_.ends.journal.record(std::move(record));
     // UIDNEXT behind what was appended must have been seen: a target that is put back to what it
     // was before would look like the one that was left.
-    const bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_;
+    bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_;
+    if (tell_missing(whole)) whole = false;  // until that has been mirrored
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
                                       r_.options.selection_hash(), tally.present + tally.copied);
   }

@@ -18,6 +18,8 @@
 
 namespace postferry {
 
+class Deletions;
+
 struct FolderCrossingRequest {
   Ends ends;
   SourceSession& source;
@@ -36,6 +38,7 @@ struct FolderCrossingRequest {
   Crew* crew = nullptr;  // that helps to fill a folder; null: one session does it alone
   Windows& windows;      // of this folder in this run
   FolderTally& tally;    // rewritten by every attempt; balances however the attempt ends
+  Deletions* deletions = nullptr;  // of the whole run; null: none are mirrored
 };
 
 struct FolderCrossingResult {

@@ -42,6 +42,10 @@ bool is_copy_of(const MessageRow& row, const TargetEntry& entry) {
   return entry.size_bytes == row.size_bytes && same_instant(entry.date, row.date);
 }
 
+bool may_be_mirrored(const MessageRow& row) {
+  return row.origin == Origin::appended && row.target_uid && row.key.is_uid();
+}
+
 Flags flags_to_follow(const MessageRow& row, Flags now) {
   if (row.state >= MessageState::leaving)
     now.system = static_cast<std::uint8_t>((now.system & ~Flags::deleted) |
@@ -75,13 +79,12 @@ Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, Folder
 
 Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   std::vector<MessageRow> all = r.gone;
-  std::erase_if(r.gone, [](const MessageRow& row) {
-    return row.origin != Origin::appended || !row.target_uid || !row.key.is_uid();
-  });
+  std::erase_if(r.gone, [](const MessageRow& row) { return !may_be_mirrored(row); });
   if (r.gone.empty()) co_return 0;
-  if (!r.force && r.gone.size() > kMassFloor && r.gone.size() * kMassShare > r.recorded)
+  const std::uint64_t there_were = r.listed + r.gone.size();
+  if (!r.force && r.gone.size() > kMassFloor && r.gone.size() * kMassShare > there_were)
     throw Error(ErrorKind::rejected,
-                std::to_string(r.gone.size()) + " of " + std::to_string(r.recorded) +
+                std::to_string(r.gone.size()) + " of " + std::to_string(there_were) +
                     " messages are gone from the source; nothing was deleted on the target. If "
                     "that is right, "
                     "run again with --force-deletions",

@@ -32,6 +32,9 @@ Flags flags_to_follow(const MessageRow& row, Flags now);
 Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
                                  std::vector<FlagChange> changes);
 
+/// Whether the copy of a message that is gone may go, too: only one that we appended.
+bool may_be_mirrored(const MessageRow& row);
+
 struct DeletionRequest {
   SourceSession& source;  // with the folder selected
   TargetSession& target;  // with the target folder selected
@@ -39,7 +42,7 @@ struct DeletionRequest {
   Observer& observer;
   FolderRecord folder;
   std::vector<MessageRow> gone;  // recorded rows whose key the catalogue no longer has
-  std::uint64_t recorded = 0;    // rows of the folder
+  std::uint64_t listed = 0;      // messages that the source has
   bool force = false;            // more than a tenth may go
 };
 

@@ -245,7 +245,8 @@ class Lanes {
                                     [this] { return r_.stop.at_once() || halted(); },
                                     r_.crew_helps ? &crew_ : nullptr,
                                     windows,
-                                    r_.ledger.folders[index]};
+                                    r_.ledger.folders[index],
+                                    r_.deletions};
       co_await cross_folder(std::move(request), result);
     } catch (const Error& error) {
       failure = error;

@@ -14,6 +14,8 @@
 
 namespace postferry {
 
+class Deletions;
+
 struct LanesRequest {
   Ends ends;  // with turns
   const CrossingOptions& options;
@@ -26,8 +28,9 @@ struct LanesRequest {
   bool crew_helps = false;  // several sessions are to fill a folder
   std::vector<MappedFolder>& folders;
   const std::map<FolderName, FolderRecord>& records;
-  std::deque<std::size_t> queue;  // those that are due, in order
-  Ledger& ledger;                 // one tally a folder; where there is an error nothing is begun
+  std::deque<std::size_t> queue;   // those that are due, in order
+  Ledger& ledger;                  // one tally a folder; where there is an error nothing is begun
+  Deletions* deletions = nullptr;  // to be mirrored; null: none are
 };
 
 /// Crosses what is due, and more of it at a time than there are lanes: `first`, and as many others

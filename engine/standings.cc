@@ -39,7 +39,7 @@ void Standings::forget() {
   failed_before_.clear();
   held_.clear();
   repairs.clear();
-  unlisted = recorded = bytes_before = 0;
+  unlisted = bytes_before = 0;
   known = 0;
   moved = false;
   in_question.reset();
@@ -54,7 +54,6 @@ Task<void> Standings::join_rows(FolderId folder) {
     if (rows.empty()) break;
     after = rows.back().key;
     for (const MessageRow& row : rows) {
-      ++recorded;
       std::optional<std::size_t> index;
       if (catalogue.by_uid() && row.key.is_uid()) {
         while (at < catalogue.size() && catalogue.uid(at) < row.key.uid()) ++at;
@@ -129,7 +128,6 @@ Task<bool> Standings::join_changes(const FolderRecord& record, Opened changed,
   if (still_there > record.completed_present) co_return false;
   if (old == 0 && still_there > 0) co_return false;  // no recorded one vouches for the UIDs
   unlisted = *begun.messages - listed;
-  recorded = record.completed_present;
   const std::uint64_t vanished = record.completed_present - still_there;
   if (!options_.mirror_deletions || vanished == 0) co_return true;
   if (!changed.uids) changed.uids = co_await source.uids();

@@ -66,7 +66,6 @@ class Standings {
   std::vector<MessageRow> gone;                // rows whose key is missing; for mirrored deletions
   std::map<std::size_t, MessageRow> unplaced;  // rows whose target UID became void, by entry
   std::vector<MessageRow> orphans;             // the same of what is no longer at the source
-  std::uint64_t recorded = 0;                  // rows of the folder
   std::uint64_t bytes_before = 0;              // copied by this run in earlier attempts
   std::size_t known = 0;                       // messages that had crossed
   bool moved = false;                          // recorded keys name other messages now

@@ -96,8 +96,8 @@ RULES = [
     ("Without UIDPLUS the UIDs", "no settling behind a batch", [
         (CROSSING, "    if (belt.appended() == 0) co_return;\n", "    co_return;\n")]),
     ("Without UIDPLUS the UIDs", "what is not found is sent again", [
-        (CROSSING, "    for (const MessageKey& key : belt.unnamed())\n"
-                   "      co_await give_up({key, std::string(kNotFoundAgain)});\n", "")]),
+        (CROSSING, "co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});\n",
+                   "(void)folds;\n")]),
     ("A source folder that was renamed", "it is another", [
         ("engine/crossing.cc", "    if (!options_.dry_run) co_await follow_renamed(listed);\n",
          "    if (false) co_await follow_renamed(listed);\n")]),
@@ -165,9 +165,9 @@ RULES = [
         (STANDINGS, "const bool left_alone = row.state < MessageState::leaving;", "const bool left_alone = true;"),
         (STANDINGS, "  std::erase_if(gone, [](const MessageRow& row) { return row.state >= MessageState::leaving; });\n", "")]),
     ("Never where we removed", "a folder was missing", [
-        ("engine/crossing.cc", "      options_.mirror_deletions = false;\n", "")]),
+        ("engine/deletions.cc", "if (missing_.empty() || doubted_) co_return;", "doubted_ = false;")]),
     ("Never where we removed", "POP3", [
-        (FOLLOW, " || !row.key.is_uid();", ";")]),
+        (FOLLOW, " && row.key.is_uid();", ";")]),
     ("More than a tenth of a folder", "unforced", [
         (FOLLOW, "if (!r.force && r.gone.size() > kMassFloor", "if (false && r.gone.size() > kMassFloor")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [

@@ -88,8 +88,8 @@ MUTATIONS = {
         ("engine/skip.cc", "!record.completed || record.options_hash != selection_hash)",
          "!record.completed || (false && record.options_hash != selection_hash))")],
     "mirror removes what was adopted": [
-        ("engine/follow.cc", "return row.origin != Origin::appended || !row.target_uid || !row.key.is_uid();",
-         "return !row.target_uid || !row.key.is_uid();")],
+        ("engine/follow.cc", "return row.origin == Origin::appended && row.target_uid && row.key.is_uid();",
+         "return row.target_uid && row.key.is_uid();")],
     "flags are replaced": [
         ("connectors/imap/store.cc", 'change.add ? "+FLAGS.SILENT (" : "-FLAGS.SILENT ("',
          'change.add ? "FLAGS.SILENT (" : "-FLAGS.SILENT ("')],

@@ -1,0 +1,83 @@
+#include "engine/deletions.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "engine/follow.h"
+#include "engine/retry.h"
+
+namespace postferry {
+
+void Deletions::doubt(const std::string& why) {
+  if (std::exchange(doubted_, true)) return;
+  observer_.note(Level::warning, why + "; nothing is deleted on the target in this run");
+}
+
+void Deletions::begin(const FolderRecord& folder) {
+  missing_.erase(folder.id);
+  if (folder.source_uid_validity) unseen_.emplace(folder.id, folder.source);
+}
+
+void Deletions::add(Missing missing) {
+  const FolderId id = missing.folder.id;
+  missing_.insert_or_assign(id, std::move(missing));
+}
+
+Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const StopRequest& stop,
+                                Ledger& ledger) {
+  if (missing_.empty() || doubted_) co_return;
+  if (!unseen_.empty())
+    doubt("folder " + unseen_.begin()->second.to_string() + " could not be looked at");
+  Lane lane;
+  int failures = 0;
+  while (!missing_.empty() && !doubted_ && !stop.requested()) {
+    const Missing& missing = missing_.begin()->second;
+    const auto tally =
+        std::ranges::find(ledger.folders, missing.folder.source, &FolderTally::source);
+    std::optional<Error> failure;
+    try {
+      co_await connect(lane, ends.source, ends.target);
+      tally->deleted += co_await mirror(lane, ends, options, missing);
+    } catch (const Error& error) {
+      failure = error.in("folder " + missing.folder.source.to_string());
+    }
+    const Remedy remedy = failure ? remedy_for(*failure) : Remedy::next_folder;
+    if (remedy != Remedy::next_folder) lane = {};
+    if (remedy == Remedy::again && ++failures <= options.retries) {
+      co_await wait_to_try_again(*failure, failures, observer_, stop);
+      continue;
+    }
+    if (failure) tally->error = failure;
+    if (remedy != Remedy::next_folder) {
+      ledger.error = failure;
+      break;
+    }
+    failures = 0;
+    missing_.erase(missing_.begin());
+  }
+  co_await say_goodbye(lane, observer_);
+}
+
+Task<std::uint64_t> Deletions::mirror(Lane& lane, Ends ends, const CrossingOptions& options,
+                                      const Missing& missing) {
+  const FolderRecord& folder = missing.folder;
+  const Permit turn = co_await ends.turns->take(folder.target_folder);
+  const FolderNumbers source = co_await lane.source->select(folder.source);
+  const FolderNumbers target = co_await lane.target->select(folder.target);
+  if (source.uid_validity != missing.begun.uid_validity ||
+      target.uid_validity != missing.target_validity) {
+    doubt("folder " + folder.source.to_string() + " has another UIDVALIDITY than before");
+    co_return 0;
+  }
+  const std::uint64_t deleted =
+      co_await mirror_deletions({*lane.source, *lane.target, ends.journal, observer_, folder,
+                                 co_await ends.journal.rows_for(folder.id, missing.keys),
+                                 missing.listed, options.force_deletions});
+  if (missing.whole)
+    co_await ends.journal.complete(folder.id, missing.begun, options.selection_hash(),
+                                   missing.present);
+  co_return deleted;
+}
+
+}  // namespace postferry
