@@ -42,9 +42,11 @@ class Appender {
   }
 
  private:
-  bool over() const { return full_ || folder_refused_; }
+  bool over() const { return full_ || folder_refused_ || not_mended_; }
 
-  void throw_if_over() const {
+  void throw_if_over() {
+    if (not_mended_) throw *not_mended_;
+    party_.speak_of_folder();
     if (folder_refused_) throw session_.refused(*folder_refused_, "APPEND");
     if (full_) throw session_.refused(*full_, "APPEND");
   }
@@ -71,7 +73,10 @@ class Appender {
   }
 
   Task<void> turn_to_compression() {
-    const auto alone = [this]() { return compress(session_); };
+    // Another user of the line may have come to it first.
+    const auto alone = [this]() -> Task<void> {
+      if (compression_due(session_)) co_await compress(session_);
+    };
     awaiting_turn_ = true;
     co_await party_.alone_on_line(alone);
     awaiting_turn_ = false;
@@ -87,14 +92,15 @@ class Appender {
       auto turn = std::make_unique<Turn>(*party_.line());
       co_await turn->speak();
       co_await turn->listen();
+      party_.speak_of_folder();
       const std::unique_ptr<Under> under = take_up(std::move(*batch), std::move(turn));
       co_await under->commands.transmit();
       under->turn->spoken();
       co_await under->commands.collect(under->batch);
       under->turn->over();
       if (needs_repair(under->batch)) {
-        const auto mend = [&]() { return repair(under->batch); };
-        co_await party_.in_folder(mend);
+        const auto repaired = [&]() { return repair(under->batch); };
+        co_await mend(repaired);
       }
       co_await hand_over(under->batch);
     }
@@ -174,8 +180,8 @@ class Appender {
       if (needs_repair(batch)) repairing_ = true;
       if (repairing_) {
         if (answered_ < under_way_.size()) continue;
-        const auto mend = [this]() { return repair_all(); };
-        co_await party_.in_folder(mend);
+        const auto repaired = [this]() { return repair_all(); };
+        co_await mend(repaired);
       }
       while (answered_ > 0) {
         AppendBatch& front = under_way_.front()->batch;
@@ -200,6 +206,7 @@ class Appender {
 
   Task<void> hear(Under& under) {
     co_await under.turn->listen();
+    party_.speak_of_folder();
     co_await under.commands.collect(under.batch);
     // A server may refuse before it has heard all of it.
     while (!under.written) {
@@ -207,6 +214,17 @@ class Appender {
       co_await wrote_.wait();
     }
     under.turn->over();
+  }
+
+  /// Where the folder is refused as it is opened again, what has been stored is told all the same.
+  template <class F>
+  Task<void> mend(F& repairs) {
+    try {
+      co_await party_.in_folder(repairs);
+    } catch (const Error& failure) {
+      if (failure.kind() != ErrorKind::rejected) throw;
+      not_mended_ = failure;
+    }
   }
 
   // Everything sent is answered.
@@ -362,8 +380,9 @@ class Appender {
   std::uint64_t unanswered_bytes_ = 0;
   std::optional<Batch> waiting_;  // taken from the feed, nothing of it sent
   std::optional<StatusResponse> folder_refused_;
+  std::optional<Error> not_mended_;     // why what was refused could not go again
   std::optional<StatusResponse> full_;  // why one message alone had no room
-  bool awaiting_turn_ = false;  // with nothing of a batch said
+  bool awaiting_turn_ = false;          // with nothing of a batch said
   bool repairing_ = false;
   bool ended_ = false;
   Event arrived_;   // a batch came under way, or none will any more

@@ -77,7 +77,17 @@ class Fetcher {
       speaking_ = &turn;
       co_await send_windows();
       co_await turn.listen();
-      co_await party_.reopened(std::move(opening));
+      std::exception_ptr refused;
+      try {
+        co_await party_.reopened(std::move(opening));
+      } catch (const Error& failure) {
+        if (failure.kind() != ErrorKind::rejected) throw;
+        refused = std::current_exception();
+      }
+      if (refused) {
+        for (const InFlight& asked : in_flight_) co_await session_.finish(asked.tag);
+        std::rethrow_exception(refused);
+      }
       may_compress_ = true;
       co_await pump();
     };

@@ -79,6 +79,8 @@ Task<std::vector<TargetEntry>> look_from(Party& party, Uid from) {
     }
   };
   if (range) co_await party.in_folder(rest);
+  if (range)
+    throw session.error(ErrorKind::protocol, "the server never comes to the end of the folder");
   co_return look.entries();
 }
 
@@ -89,15 +91,20 @@ Task<std::vector<TargetEntry>> look_at(Party& party, std::vector<Uid> uids) {
   for (const std::string& set : split_set(wanted, session.quirks.command_octets / 2))
     commands.push_back(session.command("UID FETCH").raw(set + kLookItems).finish());
   Look look(Uid{1});
+  bool cut = false;
   for (std::size_t at = 0; at < commands.size(); at += kInFlight) {
     std::vector<Command> part;
     for (std::size_t i = at; i < std::min(at + kInFlight, commands.size()); ++i)
       part.push_back(std::move(commands[i]));
     const auto take = [&look](Response& response) { look.take(response); };
-    for (const StatusResponse& status : co_await party.ask_all(std::move(part), take))
+    for (const StatusResponse& status : co_await party.ask_all(std::move(part), take)) {
       if (status.status != Status::kOk) throw session.refused(status, "FETCH");
+      cut = cut || status.has(Code::kMessageLimit);
+    }
   }
-  std::vector<TargetEntry> entries = look.entries();
+  // Who is left out is not gone: page by page the server tells of all.
+  std::vector<TargetEntry> entries =
+      cut ? co_await look_from(party, Uid{wanted.front()}) : look.entries();
   // Servers tell of other messages, too, as their flags change.
   std::erase_if(entries, [&wanted](const TargetEntry& entry) {
     return !std::ranges::binary_search(wanted, entry.uid.value);

@@ -20,13 +20,12 @@ Task<void> Party::open(FolderName name, std::string wire) {
 }
 
 Task<void> Party::learn_numbers() {
-  FolderNumbers begun = folder_.numbers;
-  const auto ask = [this]() { return ask_missing(session(), folder_); };
-  co_await in_folder(ask);
-  // If it had to be opened again for that, there may be more mail now than has been listed.
-  if (!begun.uid_next) begun.uid_next = folder_.numbers.uid_next;
-  if (!begun.uid_validity) begun.uid_validity = folder_.numbers.uid_validity;
-  folder_.numbers = begun;
+  // No folder need be open for it. Opened again, this one would tell of mail that came since.
+  const auto ask = [this]() {
+    speak_of_folder();
+    return ask_missing(session(), folder_);
+  };
+  co_await alone_on_line(ask);
 }
 
 Task<std::string> Party::say(Turn& turn, Command command) {
@@ -51,18 +50,24 @@ Task<void> Party::end_opening(Opening opening) {
 }
 
 Task<std::optional<Opening>> Party::reopen(Turn& turn) {
-  if (line_->open_for == this) {
-    session().set_folder(printable(folder_.name.to_string()));
-    co_return std::nullopt;
-  }
+  if (line_->open_for == this) co_return std::nullopt;
   if (folder_.name.empty()) throw std::logic_error("no folder is selected");
   co_return co_await begin_opening(turn, folder_.name, folder_.wire);
 }
 
+void Party::speak_of_folder() { session().set_folder(printable(folder_.name.to_string())); }
+
 Task<void> Party::reopened(std::optional<Opening> opening) {
-  if (!opening) co_return;
+  if (opening) {
+    co_await confirm(*std::move(opening));
+  } else {
+    speak_of_folder();
+  }
+}
+
+Task<void> Party::confirm(Opening opening) {
   const auto validity = folder_.numbers.uid_validity;
-  co_await end_opening(std::move(*opening));
+  co_await end_opening(std::move(opening));
   // Some tell it to a STATUS alone, which cannot be asked while answers are due.
   if (!folder_.numbers.uid_validity) folder_.numbers.uid_validity = validity;
   if (folder_.numbers.uid_validity != validity)
@@ -86,15 +91,10 @@ Task<std::vector<StatusResponse>> Party::ask(std::vector<Command> commands, Hand
     std::vector<std::string> tags = co_await say_all(turn, std::move(commands));
     turn.spoken();
     co_await turn.listen();
-    std::exception_ptr refused;
-    try {
-      co_await reopened(std::move(opening));
-    } catch (const Error& failure) {
-      if (failure.kind() != ErrorKind::rejected) throw;
-      refused = std::current_exception();
-    }
-    answers = co_await hear_all(std::move(tags), std::move(handler));
-    if (refused) std::rethrow_exception(refused);
+    const auto answered = [&]() -> Task<void> {
+      answers = co_await hear_all(std::move(tags), std::move(handler));
+    };
+    co_await hear_both(reopened(std::move(opening)), answered());
   };
   co_await in_turn(volley);
   co_return answers;
@@ -111,6 +111,7 @@ Task<std::vector<StatusResponse>> Party::change_all(std::vector<Command> command
     std::vector<std::string> tags = co_await say_all(turn, std::move(commands));
     turn.spoken();
     co_await turn.listen();
+    speak_of_folder();
     answers = co_await hear_all(std::move(tags), {});
   };
   co_await in_turn(volley);
@@ -130,6 +131,18 @@ Task<std::vector<StatusResponse>> Party::hear_all(std::vector<std::string> tags,
   for (std::string& tag : tags)
     answers.push_back(co_await session().finish(std::move(tag), handler));
   co_return answers;
+}
+
+Task<void> hear_both(Task<void> opening, Task<void> rest) {
+  std::exception_ptr refused;
+  try {
+    co_await std::move(opening);
+  } catch (const Error& failure) {
+    if (failure.kind() != ErrorKind::rejected) throw;
+    refused = std::current_exception();
+  }
+  co_await std::move(rest);
+  if (refused) std::rethrow_exception(refused);
 }
 
 }  // namespace postferry::imap

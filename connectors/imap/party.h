@@ -93,8 +93,10 @@ class Party {
   Task<void> end_opening(Opening opening);
   /// Opens the party's own folder again, if another has been opened meanwhile.
   Task<std::optional<Opening>> reopen(Turn& turn);
-  /// Throws Error{transient} if it is not the same folder any more.
+  /// When it is the turn to listen. Throws Error{transient} if it is not the same folder any more.
   Task<void> reopened(std::optional<Opening> opening);
+  /// Errors speak of the party's folder from now on. When it is the turn to listen.
+  void speak_of_folder();
 
  private:
   template <class F>
@@ -116,6 +118,7 @@ class Party {
   }
 
   Task<std::vector<StatusResponse>> ask(std::vector<Command> commands, Handler handler, bool anew);
+  Task<void> confirm(Opening opening);
   Task<std::vector<std::string>> say_all(Turn& turn, std::vector<Command> commands);
   Task<std::vector<StatusResponse>> hear_all(std::vector<std::string> tags, Handler handler);
 
@@ -123,5 +126,9 @@ class Party {
   const Access access_;
   Selected folder_;
 };
+
+/// The answer to what opens a folder, and then those to the commands behind it: they are due even
+/// where the folder is refused. Then Error{rejected} comes last.
+Task<void> hear_both(Task<void> opening, Task<void> rest);
 
 }  // namespace postferry::imap

@@ -232,16 +232,12 @@ Task<Catalogue> open_and_read(Party& party, FolderName name, std::string wire,
     std::string tag = co_await party.say(turn, ask_for(session, "1:*", builder));
     turn.spoken();
     co_await turn.listen();
-    std::exception_ptr refused;
-    try {
-      co_await party.end_opening(std::move(opening));
-    } catch (const Error& failure) {
-      if (failure.kind() != ErrorKind::rejected) throw;
-      refused = std::current_exception();
-    }
-    const StatusResponse status =
-        co_await session.finish(tag, [&builder](Response& response) { builder.take(response); });
-    if (refused) std::rethrow_exception(refused);
+    StatusResponse status;
+    const auto listed = [&]() -> Task<void> {
+      status = co_await session.finish(std::move(tag),
+                                       [&builder](Response& response) { builder.take(response); });
+    };
+    co_await hear_both(party.end_opening(std::move(opening)), listed());
     whole = status.status == Status::kOk && !rest_after(status) &&
             builder.count() >= expected(session, party.folder().numbers.messages.value_or(0));
   };
@@ -289,24 +285,19 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
     tags.push_back(co_await party.say(turn, search_for(session, uids)));
     turn.spoken();
     co_await turn.listen();
-    std::exception_ptr refused;
-    try {
-      co_await party.end_opening(std::move(opening));
-    } catch (const Error& failure) {
-      if (failure.kind() != ErrorKind::rejected) throw;
-      refused = std::current_exception();
-    }
     bool whole = true;
     Found found;
-    for (std::string& tag : tags) {
-      const StatusResponse status =
-          co_await session.finish(std::move(tag), [&](Response& response) {
-            builder.take(response);
-            found.take(response);
-          });
-      whole = whole && status.status == Status::kOk && !rest_after(status);
-    }
-    if (refused) std::rethrow_exception(refused);
+    const auto told = [&]() -> Task<void> {
+      for (std::string& tag : tags) {
+        const StatusResponse status =
+            co_await session.finish(std::move(tag), [&](Response& response) {
+              builder.take(response);
+              found.take(response);
+            });
+        whole = whole && status.status == Status::kOk && !rest_after(status);
+      }
+    };
+    co_await hear_both(party.end_opening(std::move(opening)), told());
     opened.changes_only = whole && builder.has_all(found, fresh);
     if (since.all_uids && found.count() == session.exists()) opened.uids = found.ranges();
   };

@@ -2,10 +2,12 @@
 // answers, each finds its folder open, and they share their fate.
 #include <catch2/catch.hpp>
 
+#include "connectors/imap/appender.h"
+#include "connectors/imap/compression.h"
 #include "connectors/imap/fetcher.h"
 #include "connectors/imap/look.h"
 #include "connectors/imap/scan.h"
-#include "tests/imap/session_dialogue.h"
+#include "tests/imap/port_dialogue.h"
 
 using namespace postferry;
 using namespace postferry::imap;
@@ -57,6 +59,54 @@ BothRead read_both(const Dialogue& dialogue) {
     both.a_numbers = two.first.folder().numbers;
   });
   return both;
+}
+
+std::vector<Catalogue::Entry> one_entry(std::uint32_t uid) {
+  std::vector<Catalogue::Entry> wanted;
+  wanted.push_back({MessageKey(Uid{uid}), 3, std::nullopt, nullptr});
+  return wanted;
+}
+
+AppendTraits at_once() {
+  AppendTraits traits;
+  traits.literals = LiteralMode::kLiteralPlus;
+  traits.multiappend = traits.uidplus = true;
+  return traits;
+}
+
+struct Appended {
+  std::string told;
+  std::optional<Error> error;
+};
+
+// "a" and "b\n" are appended to A, in one batch or message by message, while B is open.
+Appended append_to_a(const Dialogue& dialogue, const AppendTraits& traits) {
+  Appended appended;
+  converse(dialogue, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    Two two(std::move(stream));
+    co_await two.first.open(FolderName({"A"}), "A");
+    co_await two.second.open(FolderName({"B"}), "B");
+    OneBatch feed({{"a", ""}, {"b\n", ""}});
+    std::uint64_t dropped = 0;
+    appended.error.reset();
+    try {
+      co_await append_feed(two.first, traits, feed, dropped);
+    } catch (const Error& failure) {
+      appended.error = failure;
+    }
+    appended.told = feed.told;
+  });
+  return appended;
+}
+
+// A is opened, then B.
+Dialogue both_open() {
+  Dialogue d;
+  d.c("A1 EXAMINE \"A\"");
+  opened(d, 1, 1);
+  d.c("A2 EXAMINE \"B\"");
+  opened(d, 2, 1);
+  return d;
 }
 
 // All four commands are out before the first is answered.
@@ -128,8 +178,8 @@ TEST_CASE("mail that comes before UIDNEXT has been asked for does not pass for l
   d.s("* 1 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("A1 OK");
   d.s("* 1 FETCH (UID 5 FLAGS () RFC822.SIZE 10)").s("A2 OK");
   opened(d, 3, 0).s("A4 OK");
-  d.c("A5 EXAMINE \"A\"").s("* 2 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("A5 OK");
-  d.c("A6 STATUS \"A\" (UIDNEXT UIDVALIDITY)").s("* STATUS A (UIDNEXT 9 UIDVALIDITY 7)").s("A6 OK");
+  // Opened again, it would tell of that mail.
+  d.c("A5 STATUS \"A\" (UIDNEXT UIDVALIDITY)").s("* STATUS A (UIDNEXT 9 UIDVALIDITY 7)").s("A5 OK");
   const BothRead both = read_both(d);
   REQUIRE(both.a);
   CHECK(both.a->size() == 1);
@@ -160,10 +210,8 @@ TEST_CASE("who comes back to a folder opens it again, and notes if it is another
     Two two(std::move(stream));
     co_await two.first.open(FolderName({"A"}), "A");
     co_await two.second.open(FolderName({"B"}), "B");
-    std::vector<Catalogue::Entry> wanted;
-    wanted.push_back({MessageKey(Uid{5}), 3, std::nullopt, nullptr});
     try {
-      co_await fetch_messages(two.first, std::move(wanted), keys);
+      co_await fetch_messages(two.first, one_entry(5), keys);
     } catch (const Error& failure) {
       error = failure;
     }
@@ -202,4 +250,125 @@ TEST_CASE("who comes to listen on a line that was lost while he spoke does not w
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::transient);
   });
+}
+
+TEST_CASE("behind a folder that is refused all answers are heard before others go on") {
+  const bool fetching = GENERATE(true, false);
+  Dialogue d = both_open();
+  const std::string_view items = "(UID FLAGS INTERNALDATE ";
+  if (fetching) {
+    d.c("A3 EXAMINE \"A\"").c(fmt::format("A4 UID FETCH 5 {}BODY.PEEK[])", items));
+    d.s("A3 NO [NOPERM] not now").s("A4 BAD no folder is open");
+  } else {
+    d.c("A4 EXAMINE \"A\"").c(fmt::format("A3 UID FETCH 3:* {}RFC822.SIZE)", items));
+    d.s("A4 NO [NOPERM] not now").s("A3 BAD no folder is open");
+  }
+  // Nothing may be under way where a literal waits.
+  d.c("A5 EXAMINE {3}").s("+ go").c("C\xc3\xa4");
+  opened(d, 5, 1);
+  std::optional<Error> error;
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    error.reset();
+    Keys keys;
+    Two two(std::move(stream));
+    co_await two.first.open(FolderName({"A"}), "A");
+    co_await two.second.open(FolderName({"B"}), "B");
+    try {
+      if (fetching) {
+        co_await fetch_messages(two.first, one_entry(5), keys);
+      } else {
+        co_await look_from(two.first, Uid{3});
+      }
+    } catch (const Error& failure) {
+      error = failure;
+    }
+    co_await two.second.open(FolderName({"C"}), "C\xc3\xa4");
+  });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::rejected);
+}
+
+TEST_CASE("copies that an answer leaves out for its length are looked for") {
+  Dialogue d;
+  d.c("A1 EXAMINE \"A\"");
+  opened(d, 1, 3);
+  const auto listed = [](int uid) {
+    return fmt::format("* 1 FETCH (UID {} FLAGS () RFC822.SIZE {})", uid, uid);
+  };
+  const std::string items = " (UID FLAGS INTERNALDATE RFC822.SIZE)";
+  d.c("A2 UID FETCH 3:4,8" + items).s(listed(8)).s("A2 OK [MESSAGELIMIT 1 8] cut");
+  d.c("A4 EXAMINE \"A\"").c("A3 UID FETCH 3:*" + items);
+  opened(d, 4, 3).s(listed(8)).s("A3 OK [MESSAGELIMIT 1 8] cut");
+  d.c("A5 UID FETCH 3:7" + items).s(listed(4)).s("A5 OK [MESSAGELIMIT 1 4] cut");
+  d.c("A6 UID FETCH 3:3" + items).s(listed(3)).s("A6 OK");
+  std::vector<TargetEntry> seen;
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    Two two(std::move(stream));
+    co_await two.first.open(FolderName({"A"}), "A");
+    std::vector<Uid> wanted{Uid{3}, Uid{4}, Uid{8}};
+    seen = co_await look_at(two.first, std::move(wanted));
+  });
+  CHECK(seen.size() == 3);
+}
+
+TEST_CASE("compression is asked for once, whoever of a line's users comes to it first") {
+  Dialogue d;
+  d.c("A1 COMPRESS DEFLATE").s("A1 NO not now");
+  d.c("A2 APPEND \"A\" {1+}").c("a").c("A3 APPEND \"B\" {1+}").c("b");
+  d.s("A2 OK [APPENDUID 7 1]").s("A3 OK [APPENDUID 7 2]");
+  std::string told;
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    Compression compression(Compress::on);
+    auto session = std::make_unique<Session>(std::move(stream), "target y");
+    session->compression = &compression;
+    session->capabilities = Capabilities({"IMAP4REV1", "COMPRESS=DEFLATE"});
+    const auto line = std::make_shared<Line>(std::move(session));
+    Party first(line, Access::write, folder_selected("A"));
+    Party second(line, Access::write, folder_selected("B"));
+    OneBatch a({{"a", ""}}), b({{"b", ""}});
+    std::uint64_t dropped = 0;
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      group.spawn(append_feed(first, at_once(), a, dropped));
+      group.spawn(append_feed(second, at_once(), b, dropped));
+      co_await group.join();
+    });
+    told = a.told + b.told;
+  });
+  CHECK(told == "1 2 ");
+}
+
+TEST_CASE("what is refused of an APPEND is said of its own folder, whichever is open") {
+  const bool waits = GENERATE(false, true);
+  AppendTraits traits = at_once();
+  Dialogue d = both_open();
+  if (waits) {
+    traits.literals = LiteralMode::kSynchronising;
+    d.c("A3 APPEND \"A\" {1}");
+  } else {
+    d.c("A3 APPEND \"A\" {1+}").c("a {2+}").c("b\n");
+  }
+  d.s("A3 NO [TRYCREATE] no such folder");
+  const Appended appended = append_to_a(d, traits);
+  REQUIRE(appended.error);
+  CHECK(std::string(appended.error->what()).find("folder A") != std::string::npos);
+}
+
+TEST_CASE("what has been stored is told, though the folder is refused when it is opened again") {
+  const bool waits = GENERATE(false, true);
+  AppendTraits traits = at_once();
+  traits.multiappend = false;
+  Dialogue d = both_open();
+  if (waits) {
+    traits.literals = LiteralMode::kSynchronising;
+    d.c("A3 APPEND \"A\" {1}").s("+").bytes("a\r\nA4 APPEND \"A\" {2}\r\n");
+    d.s("A3 OK [APPENDUID 7 1]").s("A4 NO bare newlines");
+  } else {
+    d.c("A3 APPEND \"A\" {1+}").c("a").c("A4 APPEND \"A\" {2+}").c("b\n");
+    d.s("A3 OK [APPENDUID 7 1]").s("A4 NO bare newlines");
+  }
+  d.c("A5 EXAMINE \"A\"").s("A5 NO [NOPERM] not now");
+  const Appended appended = append_to_a(d, traits);
+  REQUIRE(appended.error);
+  CHECK(appended.error->kind() == ErrorKind::rejected);
+  CHECK(appended.told == "1 ");
 }
