@@ -83,6 +83,10 @@ std::string undo_text(const UndoReport& undo, bool dry_run) {
                         with_commas(folder.removed), dry_run ? "would be removed" : "removed",
                         with_commas(folder.kept.size() + folder.kept_left_out),
                         with_commas(folder.gone));
+    if (dry_run && folder.pending > 0)
+      text += fmt::format(
+          "  the run or an undo of it was cut short at {}; undo looks first what became of them\n",
+          counted(folder.pending, "message", "messages"));
     if (folder.error) text += fmt::format("  {}\n", printable(folder.error->what()));
     std::uint64_t hidden = folder.kept_left_out;
     for (std::size_t i = 0; i < folder.kept.size(); ++i) {

@@ -21,6 +21,8 @@ constexpr std::size_t kWitnesses = 5;
 constexpr std::size_t kUidsTold = 20;
 constexpr std::chrono::milliseconds kPoll{200};
 
+bool is_marked(const Flags& flags) { return (flags.system & Flags::deleted) != 0; }
+
 class Settler {
  public:
   explicit Settler(SettleRequest request)
@@ -230,7 +232,9 @@ class Settler {
     if (indices.empty() || strangers_.empty()) co_return;
     const std::vector<Likeness> sources = co_await source_.likenesses(indices);
     std::vector<Likeness> targets;
-    for (const auto& [uid, stranger] : strangers_) targets.push_back(stranger.likeness);
+    for (const bool marked : {false, true})  // what is to go stands for a message only at need
+      for (const auto& [uid, stranger] : strangers_)
+        if (is_marked(stranger.entry.flags) == marked) targets.push_back(stranger.likeness);
     const MatchResult matched = match_by_header(sources, targets, r_.target.traits().adds_received);
     for (const auto& [index, uid] : matched.pairs)
       pair(index, Uid{static_cast<std::uint32_t>(uid)});
@@ -285,6 +289,7 @@ class Settler {
     row.key = source.key;
     row.size_bytes = target.size_bytes;
     row.flags = ours ? arrived(member->second.flags, target.flags) : *source.flags;
+    if (is_marked(target.flags) && !is_marked(*source.flags)) marked_.push_back(target.uid);
     row.run = ours ? member->second.run : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
@@ -445,6 +450,9 @@ class Settler {
   }
 
   Task<void> record() {
+    // By an undo that was cut short, or before anybody knew whose copy it is: it is to stay.
+    if (!marked_.empty())
+      co_await r_.target.store(std::exchange(marked_, {}), Flags{Flags::deleted, {}}, false);
     Record record;
     record.folder = r_.folder.id;
     record.target_folder = r_.target_folder.id;
@@ -496,6 +504,7 @@ class Settler {
   CopyHeaders copies_;
   std::int64_t now_ = 0;
   std::vector<MessageRow> rows_;
+  std::vector<Uid> marked_;  // of rows_: \Deleted on the target, and not at the source
 };
 
 }  // namespace

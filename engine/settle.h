@@ -71,7 +71,8 @@ struct SettleResult {
 
 /// When it returns, every target message below the watermark is accounted for, each message of the
 /// catalogue that is on the target has its row, and open batches are closed, or decided and kept
-/// for late arrivals. Only reads the target, but for twins, which it removes by UID EXPUNGE.
+/// for late arrivals. Only reads the target, but for twins, which it removes by UID EXPUNGE, and for
+/// the mark \Deleted of what gets its first row: where the source has none it is taken back.
 Task<SettleResult> settle(SettleRequest request);
 
 }  // namespace postferry

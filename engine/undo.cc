@@ -8,6 +8,7 @@
 
 #include "engine/async/timeout.h"
 #include "engine/fingerprint.h"
+#include "engine/folder_crossing.h"
 #include "engine/lane.h"
 #include "engine/retry.h"
 
@@ -40,17 +41,17 @@ class Undo {
     const std::optional<RunRecord> known = co_await ends_.journal.run(account, report_.run);
     if (!known)
       throw Error(ErrorKind::usage, "the journal has no run " + std::to_string(report_.run.value));
-    for (const FolderRecord& folder : co_await ends_.journal.folders(account))
-      co_await collect(folder);
-    if (rows_.empty()) co_return std::move(report_);
+    account_ = account;
+    for (FolderRecord& folder : co_await ends_.journal.folders(account))
+      co_await collect(std::move(folder));
+    if (folders_.empty()) co_return std::move(report_);
     Executor& executor = (co_await current_scope()).executor();
     const TimePoint begun = executor.now();
-    RunId own;
     if (!report_.dry_run)
-      own = co_await ends_.journal.begin_run(account, unix_time(executor),
-                                             kUndo + std::to_string(report_.run.value));
+      own_ = co_await ends_.journal.begin_run(account, unix_time(executor),
+                                              kUndo + std::to_string(report_.run.value));
     try {
-      for (std::size_t i = 0; i < rows_.size() && !report_.stopped; ++i) co_await take_back(i);
+      for (std::size_t i = 0; i < folders_.size() && !report_.stopped; ++i) co_await take_back(i);
       co_await say_goodbye(lane_, ends_.observer);
     } catch (const Error& error) {
       report_.error = error;
@@ -60,7 +61,7 @@ class Undo {
       ledger.error = report_.error;
       ledger.outcome = report_.error || report_.stopped ? Outcome::interrupted : Outcome::complete;
       ledger.seconds = std::chrono::duration<double>(executor.now() - begun).count();
-      co_await shielded(ends_.journal.end_run(own, unix_time(executor), std::move(ledger)));
+      co_await shielded(ends_.journal.end_run(own_, unix_time(executor), std::move(ledger)));
     }
     co_return std::move(report_);
   }
@@ -69,23 +70,44 @@ class Undo {
   struct FolderRows {
     FolderRecord record;
     std::vector<MessageRow> rows;
+    /// Messages that the run, or an undo of it, was sending or removing when it died.
+    std::uint64_t undecided = 0;
   };
 
-  Task<void> collect(const FolderRecord& folder) {
-    FolderRows found{folder, {}};
+  /// What is to be removed, and the journal's note of it.
+  struct Doomed {
+    std::vector<MessageRow> rows;
+    std::int64_t batch = 0;
+    bool forgotten = false;
+  };
+
+  Task<void> collect(FolderRecord record) {
+    FolderRows found{std::move(record), {}};
+    co_await read(found);
+    if (found.rows.empty() && found.undecided == 0) co_return;
+    UndoneFolder& undone = report_.folders.emplace_back();
+    undone.source = found.record.source;
+    undone.target = found.record.target;
+    undone.appended = undone.pending = found.rows.size() + found.undecided;
+    folders_.push_back(std::move(found));
+  }
+
+  Task<void> read(FolderRows& folder) {
+    folder.rows.clear();
     for (MessageKey after;;) {
       std::vector<MessageRow> rows =
-          co_await ends_.journal.rows_of_run(folder.id, report_.run, after, kRowsAtOnce);
+          co_await ends_.journal.rows_of_run(folder.record.id, report_.run, after, kRowsAtOnce);
       if (rows.empty()) break;
       after = rows.back().key;
-      std::ranges::move(rows, std::back_inserter(found.rows));
+      std::ranges::move(rows, std::back_inserter(folder.rows));
     }
-    if (found.rows.empty()) co_return;
-    UndoneFolder& undone = report_.folders.emplace_back();
-    undone.source = folder.source;
-    undone.target = folder.target;
-    undone.appended = undone.pending = found.rows.size();
-    rows_.push_back(std::move(found));
+    folder.undecided = 0;
+    for (OpenBatch& batch : co_await ends_.journal.open_batches(folder.record.target_folder)) {
+      if (batch.folder != folder.record.id || batch.run != report_.run || batch.settled) continue;
+      const std::size_t keys = batch.keys.size();
+      const auto known = co_await ends_.journal.rows_for(folder.record.id, std::move(batch.keys));
+      folder.undecided += keys - known.size();
+    }
   }
 
   Task<void> connect() {
@@ -101,9 +123,8 @@ class Undo {
   Task<void> take_back(std::size_t index) {
     UndoneFolder& undone = report_.folders[index];
     std::optional<Permit> turn;
-    if (ends_.turns) turn.emplace(co_await ends_.turns->take(rows_[index].record.target_folder));
-    std::vector<MessageRow> doomed;
-    bool decided = false;
+    if (ends_.turns) turn.emplace(co_await ends_.turns->take(folders_[index].record.target_folder));
+    Doomed doomed;
     for (int attempt = 1;; ++attempt) {
       if (stop_.requested()) {
         report_.stopped = true;
@@ -112,7 +133,8 @@ class Undo {
       std::optional<Error> failure;
       try {
         if (!lane_.whole()) co_await connect();
-        co_await take_back_once(rows_[index], undone, doomed, decided);
+        if (folders_[index].undecided > 0 && !report_.dry_run) co_await settle(folders_[index]);
+        co_await take_back_once(folders_[index], undone, doomed);
         undone.error.reset();
         co_return;
       } catch (const Error& error) {
@@ -128,24 +150,69 @@ class Undo {
     }
   }
 
-  Task<void> take_back_once(const FolderRows& folder, UndoneFolder& undone,
-                            std::vector<MessageRow>& doomed, bool& decided) {
+  /// A run that died has sent, and an undo that died has left, what no row names: a crossing that
+  /// is stopped before it sends anything finds out.
+  Task<void> settle(FolderRows& folder) {
+    CrossingOptions options = options_;
+    options.mirror_deletions = options.only_failed = false;
+    options.remove_after.reset();
+    MappedFolder mapped{{}, folder.record.target, Role::none, true, {}, false};
+    mapped.source.name = folder.record.source;
+    mapped.source.numbers = co_await lane_.source->select(folder.record.source);
+    Ends ends = ends_;
+    FolderTurns turns;  // ours is taken already
+    ends.turns = &turns;
+    ends.originals = nullptr;
+    Room room(options.memory_bytes);
+    Share share(room);
+    Windows windows;
+    FolderTally tally;
+    FolderCrossingResult result;
+    const auto at_once = [] { return true; };
+    FolderCrossingRequest request{ends,
+                                  *lane_.source,
+                                  *lane_.target,
+                                  options,
+                                  account_,
+                                  own_,
+                                  identity_.source_identity,
+                                  mapped,
+                                  share,
+                                  {},
+                                  0,
+                                  {},
+                                  false,
+                                  at_once,
+                                  at_once,
+                                  nullptr,
+                                  windows,
+                                  tally};
+    co_await cross_folder(std::move(request), result);
+    lane_ = {};  // as after every crossing that was stopped
+    co_await connect();
+    for (FolderRecord& record : co_await ends_.journal.folders(account_))
+      if (record.id == folder.record.id) folder.record = std::move(record);
+    co_await read(folder);
+    folder.undecided = 0;
+  }
+
+  Task<void> take_back_once(const FolderRows& folder, UndoneFolder& undone, Doomed& doomed) {
     const FolderNumbers there = co_await lane_.target->select(folder.record.target);
     const TargetFolderRecord known =
         co_await ends_.journal.target_folder(folder.record.target_folder);
     const bool replaced = known.uid_validity != there.uid_validity.value_or(0);
-    if (!decided) {
+    if (!doomed.forgotten) {
       UndoneFolder fresh;
       fresh.source = undone.source;
       fresh.target = undone.target;
-      fresh.appended = folder.rows.size();
-      doomed.clear();
-      co_await decide(folder, replaced, fresh, doomed);
-      (report_.dry_run ? fresh.removed : fresh.pending) = doomed.size();
+      fresh.appended = folder.rows.size() + folder.undecided;
+      doomed.rows.clear();
+      co_await decide(folder, replaced, fresh, doomed.rows);
+      (report_.dry_run ? fresh.removed : fresh.pending) = doomed.rows.size();
+      fresh.pending += folder.undecided;
       undone = std::move(fresh);
-      if (report_.dry_run || doomed.empty()) co_return;
+      if (report_.dry_run || doomed.rows.empty()) co_return;
       co_await forget(folder.record, known, doomed);
-      decided = true;
     }
     if (replaced)
       throw Error(ErrorKind::rejected, "the target numbered its messages anew meanwhile");
@@ -259,27 +326,35 @@ class Undo {
     }
   }
 
-  /// Before the messages go: a crash in between leaves messages that settle finds again.
-  Task<void> forget(const FolderRecord& folder, const TargetFolderRecord& known,
-                    const std::vector<MessageRow>& doomed) {
+  /// Before the messages go: a crash in between leaves messages that settle finds again, as those
+  /// of a batch of the run.
+  Task<void> forget(const FolderRecord& folder, const TargetFolderRecord& known, Doomed& doomed) {
     co_await ends_.journal.complete(folder.id, std::nullopt, folder.options_hash, 0);
     Record record;
     record.folder = folder.id;
     record.target_folder = folder.target_folder;
-    Uid lowest = known.watermark;
-    for (const MessageRow& row : doomed) {
+    OpenBatch batch;
+    batch.folder = folder.id;
+    batch.uid_validity = known.uid_validity.value_or(0);
+    batch.uid_next = doomed.rows.front().target_uid;
+    batch.opened_at = unix_time((co_await current_scope()).executor());
+    batch.run = report_.run;
+    for (const MessageRow& row : doomed.rows) {
       record.forget.push_back(row.key);
-      lowest = std::min(lowest, row.target_uid);
+      batch.keys.push_back(row.key);
+      batch.flags.push_back(row.flags);
+      batch.uid_next = std::min(batch.uid_next, row.target_uid);
     }
-    record.watermark = lowest;
+    record.watermark = std::min(known.watermark, batch.uid_next);
+    doomed.batch = co_await ends_.journal.open_batch(folder.target_folder, std::move(batch));
     co_await ends_.journal.record(std::move(record));
     co_await ends_.journal.make_durable();
+    doomed.forgotten = true;
   }
 
-  Task<void> expunge(const FolderRecord& folder, UndoneFolder& undone,
-                     const std::vector<MessageRow>& doomed) {
+  Task<void> expunge(const FolderRecord& folder, UndoneFolder& undone, const Doomed& doomed) {
     std::map<Uid, std::uint64_t> sizes;
-    for (const MessageRow& row : doomed) sizes[row.target_uid] = row.size_bytes;
+    for (const MessageRow& row : doomed.rows) sizes[row.target_uid] = row.size_bytes;
     std::vector<Uid> uids;
     for (const TargetEntry& entry : co_await lane_.target->look(sizes.begin()->first))
       if (const auto at = sizes.find(entry.uid);
@@ -293,6 +368,7 @@ class Undo {
       refused = error;
     }
     if (!refused) {
+      co_await ends_.journal.record(all_decided(folder, doomed));
       undone.removed = std::exchange(undone.pending, 0);
       co_return;
     }
@@ -300,16 +376,22 @@ class Undo {
     throw Error(*refused);
   }
 
-  /// Some may have gone before the server refused, and others only been marked \Deleted. That mark
-  /// is taken back, and the rows of what is there hold as they were.
-  Task<void> leave_what_stays(const FolderRecord& folder, UndoneFolder& undone,
-                              const std::vector<MessageRow>& doomed, Uid from) {
-    const std::vector<TargetEntry> there = co_await lane_.target->look(from);
+  static Record all_decided(const FolderRecord& folder, const Doomed& doomed) {
     Record record;
     record.folder = folder.id;
     record.target_folder = folder.target_folder;
+    record.close_batches.push_back(doomed.batch);
+    return record;
+  }
+
+  /// Some may have gone before the server refused, and others only been marked \Deleted. That mark
+  /// is taken back, and the rows of what is there hold as they were.
+  Task<void> leave_what_stays(const FolderRecord& folder, UndoneFolder& undone,
+                              const Doomed& doomed, Uid from) {
+    const std::vector<TargetEntry> there = co_await lane_.target->look(from);
+    Record record = all_decided(folder, doomed);
     std::vector<Uid> marked;
-    for (const MessageRow& row : doomed) {
+    for (const MessageRow& row : doomed.rows) {
       const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
       if (at == there.end() || at->uid != row.target_uid) continue;
       record.rows.push_back(row);
@@ -317,7 +399,7 @@ class Undo {
         marked.push_back(row.target_uid);
     }
     undone.pending = record.rows.size();
-    undone.removed = doomed.size() - record.rows.size();
+    undone.removed = doomed.rows.size() - record.rows.size();
     std::ranges::sort(marked);
     try {
       if (!marked.empty()) co_await lane_.target->store(marked, Flags{Flags::deleted, {}}, false);
@@ -337,7 +419,9 @@ class Undo {
   CrossingOptions options_;
   const StopRequest& stop_;
   UndoReport report_;
-  std::vector<FolderRows> rows_;
+  AccountId account_;
+  RunId own_;
+  std::vector<FolderRows> folders_;
   Lane lane_;
 };
 

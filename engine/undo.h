@@ -26,7 +26,8 @@ struct UndoneFolder {
   std::uint64_t removed = 0;        // or would be, in a dry run
   std::uint64_t gone = 0;           // no longer on the target
   std::uint64_t kept_left_out = 0;  // kept, more than are listed
-  std::uint64_t pending = 0;        // not decided: something stopped it
+  /// Not decided: something stopped it, or the run, in the middle, and this is a dry run.
+  std::uint64_t pending = 0;
   std::vector<KeptMessage> kept;
   std::optional<Error> error;
 };
@@ -50,10 +51,11 @@ bool is_undo(const RunRecord& run);
 
 /// A message is removed (by UID EXPUNGE: UIDPLUS is needed) only if it is still under the UID that
 /// the run gave it, with the size, date and flags that are recorded; no other row names it; and the
-/// source still lists it. The journal forgets it before it goes, and looks at that part of the
-/// folder again in the next run: so another run copies it again, and whatever stops this leaves
-/// neither a loss nor a double. What the target does not let go is as it was before. Throws
-/// Error{journal|usage} and Cancelled; all else is in the report.
+/// source still lists it. The journal forgets it before it goes and keeps it as a member of a batch
+/// until it has gone: so another run finds it again or copies it, another undo goes on, and
+/// whatever stops this leaves neither a loss nor a double. What the target does not let go is as it
+/// was before. What a run that died was sending is settled first. Throws Error{journal|usage} and
+/// Cancelled; all else is in the report.
 Task<UndoReport> undo_run(Ends ends, AccountIdentity account, RunId run, CrossingOptions options,
                           const StopRequest& stop);
 

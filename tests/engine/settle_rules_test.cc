@@ -704,3 +704,31 @@ TEST_CASE(
   pair.run();
   CHECK(pair.on_target("INBOX") == 4);
 }
+
+TEST_CASE("a copy that somebody marked for deletion is another's only at need, and then it stays") {
+  const bool pop3 = GENERATE(false, true);
+  MemoryOptions from;
+  from.uidl_keys = pop3;
+  Pair pair(from);
+  pair.add("INBOX", letter("one"), "");
+  pair.add("INBOX", letter("two"), "");
+  MemoryFolder& there = pair.target.folder("INBOX");
+  for (const char* id : {"one", "two"})
+    there.add(letter(id), Flags::parse("\\Deleted"), InternalDate{5, 0});
+  there.add(letter("one"), {}, InternalDate{5, 0});
+  CHECK(pair.run().messages().present == 2);
+  CHECK(there.find(Uid{1})->flags.to_string() == "\\Deleted");  // the second "one" is there
+  CHECK(there.find(Uid{2})->flags.to_string().empty());
+  // What people mark when its row is known is theirs to mark.
+  there.find(Uid{2})->flags.add("\\Deleted");
+  pair.run();
+  CHECK(there.find(Uid{2})->flags.to_string() == "\\Deleted");
+}
+
+TEST_CASE("a copy marked for deletion stands for what the source has marked, too") {
+  Pair pair;
+  pair.add("INBOX", letter("m"), "\\Deleted");
+  pair.target.folder("INBOX").add(letter("m"), Flags::parse("\\Deleted"), InternalDate{5, 0});
+  CHECK(pair.run().messages().present == 1);
+  CHECK(pair.target.folder("INBOX").find(Uid{1})->flags.to_string() == "\\Deleted");
+}

@@ -186,6 +186,60 @@ TEST_CASE("what a refused removal left is as it was, and what it took is counted
   CHECK(pair.run().messages().copied == 4);
 }
 
+TEST_CASE("what an undo that ended for good marked is finished by another, or as it was") {
+  const int gone = GENERATE(0, 1);
+  const bool no_flags = GENERATE(false, true);
+  const bool copy_first = GENERATE(true, false);
+  MemoryOptions from;
+  from.uidl_keys = no_flags;
+  Undoing pair(from);
+  pair.options.retries = 0;
+  pair.fill("INBOX", 4);
+  const std::int64_t run = pair.run().run;
+  // UID STORE was done, and UID EXPUNGE in part; then the line was cut.
+  pair.target.faults.on_call = [gone](MemoryServer& server, std::string_view call) {
+    if (call != "expunge") return;
+    MemoryFolder& folder = server.folder("INBOX");
+    for (MemoryMessage& message : folder.messages) message.flags.add("\\Deleted");
+    for (int i = 0; i < gone; ++i) folder.remove(folder.messages.front().uid);
+    throw Error(ErrorKind::transient, "the line was cut");
+  };
+  CHECK(pair.undo(run).pending() == 4);
+  pair.target.faults.on_call = nullptr;
+  if (copy_first) {
+    const Ledger ledger = pair.run();
+    CHECK(ledger.messages().copied == static_cast<std::uint64_t>(gone));
+    CHECK(pair.on_target("INBOX") == 4);
+    CHECK(std::ranges::none_of(pair.there().messages, [](const MemoryMessage& message) {
+      return (message.flags.system & Flags::deleted) != 0;
+    }));
+  }
+  CHECK(pair.undo(run).removed() == static_cast<std::uint64_t>(4 - gone));
+  CHECK(pair.on_target("INBOX") == static_cast<std::size_t>(copy_first ? gone : 0));
+}
+
+TEST_CASE("undo of a run that died settles first what that run was sending") {
+  const MemoryStop::Fate fate = GENERATE(MemoryStop::Fate::whole, MemoryStop::Fate::prefix);
+  Undoing pair;
+  pair.options.retries = 0;
+  pair.fill("INBOX", 25);
+  pair.there().add(letter("foreign"));
+  pair.target.faults.append_stops.push_back({.after = 15, .fate = fate});
+  REQUIRE(pair.run().outcome == Outcome::interrupted);
+  REQUIRE(pair.on_target("INBOX") > 11);
+  pair.options.dry_run = true;
+  const UndoReport plan = pair.undo(1);
+  CHECK(plan.removed() == 10);
+  CHECK(plan.pending() == 10);
+  pair.options.dry_run = false;
+  const UndoReport report = pair.undo(1);
+  CHECK(report.pending() == 0);
+  CHECK_FALSE(report.error);
+  CHECK(pair.on_target("INBOX") == 1);
+  pair.options.retries = 5;
+  CHECK(pair.run().messages().copied == 25);
+}
+
 TEST_CASE("an unknown run is wrong usage") {
   Undoing pair;
   pair.fill("INBOX", 1);
