@@ -28,7 +28,8 @@ constexpr const char* kCheckIs =
 constexpr const char* kVerifyIs =
     "Compares the target with the source, anew and by itself, and lists what is missing or "
     "differs, by folder, UID and Message-ID. Exit status 0 means that every message of SOURCE is "
-    "accounted for, 65 that one is not. Where SOURCE no longer answers, the journal stands for it. "
+    "accounted for, 65 that one is not. Where SOURCE is gone for good, --against journal "
+    "lets the journal stand for it. "
     "Give it the options that chose what was copied. Writes nothing anywhere.";
 
 constexpr const char* kFailedIs =

@@ -170,6 +170,7 @@ void write_tally(JsonWriter& json, const VerifyTally& tally) {
       {"accepted", &VerifyTally::accepted},
       {"filtered", &VerifyTally::filtered},
       {"unproven", &VerifyTally::unproven},
+      {"marked", &VerifyTally::marked},
       {"folded", &VerifyTally::folded},
       {"munged", &VerifyTally::munged},
       {"kept", &VerifyTally::kept},

@@ -69,6 +69,12 @@ VerifyLevel verify_level_of(const std::string& text) {
       fmt::format("\"{}\" is no level; write count, header or bytes", printable(text, 80)));
 }
 
+VerifyAgainst verify_against_of(const std::string& text) {
+  for (VerifyAgainst against : {VerifyAgainst::source, VerifyAgainst::journal})
+    if (text == to_string(against)) return against;
+  throw BadValue(fmt::format("\"{}\" is neither source nor journal", printable(text, 80)));
+}
+
 Deletions deletions_of(const std::string& text) {
   if (text == "keep") return Deletions::keep;
   if (text == "mirror") return Deletions::mirror;
@@ -281,6 +287,10 @@ class Description {
       one(group, "--level", "count|header|bytes", into_.level, verify_level_of,
           "count: presence, size, flags and date. header: the headers of every message, too. "
           "bytes: every byte. Default: header.");
+      one(group, "--against", "source|journal", into_.against, verify_against_of,
+          "journal: SOURCE is not spoken to, and what the journal knows to have been copied must "
+          "be "
+          "on TARGET; what has come since is not seen. Default: source.");
     }
     one(group, "--journal", "FILE", into_.journal, as_is,
         "Where to remember what has been copied. Default: a file for this pair of mailboxes under "

@@ -70,6 +70,7 @@ struct PairOptions {
   bool same_account = false;  // the ends may be called otherwise than the journal says
   bool dry_run = false;
   VerifyLevel level = VerifyLevel::header;
+  VerifyAgainst against = VerifyAgainst::source;
   std::optional<std::string> export_to;  // a directory
   bool accept = false;
   bool resend_unknown = false;  // retry --unknown

@@ -23,6 +23,7 @@ std::string other_counts(const VerifyTally& tally) {
   std::string text;
   add(text, ", ", tally.missing, "missing");
   add(text, ", ", tally.differ, "differ");
+  add(text, ", ", tally.marked, "marked for deletion");
   add(text, ", ", tally.doubled, "doubled");
   add(text, ", ", tally.unproven, "unproven");
   add(text, ", ", tally.refused, "refused");
@@ -82,6 +83,7 @@ std::string sum_text(const VerifyTally& tally) {
     if (number > 0) text += fmt::format(" + {} {}", word, with_commas(number));
   };
   plus(tally.differ, "differ");
+  plus(tally.marked, "marked");
   plus(tally.missing, "missing");
   plus(tally.refused, "refused");
   plus(tally.accepted, "accepted");
@@ -91,6 +93,7 @@ std::string sum_text(const VerifyTally& tally) {
   const auto note = [&text](std::uint64_t number, const char* what) {
     if (number > 0) text += fmt::format("{} {}\n", counted(number, "message", "messages"), what);
   };
+  note(tally.marked, "marked \\Deleted on the target alone: an EXPUNGE there would take them away");
   note(tally.kept, "no longer at the source, still on the target");
   note(tally.folded, "that this server keeps in one copy with an equal one");
   note(tally.munged, "the same but for what this server does to every message");
@@ -110,7 +113,7 @@ std::string verdict(const VerifyReport& report) {
   const char* against = report.against_journal ? " of the journal" : "";
   if (report.journal_incomplete)
     return "The journal does not know of every message: the last copy had not reached them all, or "
-           "something was taken back since; and the source cannot be asked.\n";
+           "something was taken back since; and the source was not asked.\n";
   if (report.accounted_for())
     return fmt::format("Every message{} is accounted for (level {}).\n", against,
                        to_string(report.level));

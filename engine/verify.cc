@@ -24,9 +24,10 @@ struct Group {
 class Verification {
  public:
   Verification(Ends ends, AccountIdentity identity, CrossingOptions options, VerifyLevel level,
-               const StopRequest& stop)
+               VerifyAgainst against, const StopRequest& stop)
       : ends_(ends), identity_(std::move(identity)), options_(std::move(options)), stop_(stop) {
     report_.level = level;
+    report_.against_journal = against == VerifyAgainst::journal;
   }
 
   Task<VerifyReport> run() {
@@ -40,6 +41,7 @@ class Verification {
     report_.journal_known = !is_new;
     account_ = account;
     try {
+      if (report_.against_journal) co_await look_at_last_runs();
       co_await begin();
       for (auto& [folder, group] : groups_) {
         if (stop_.requested()) throw StopVerify{};
@@ -76,25 +78,23 @@ class Verification {
   Task<void> connect() {
     if (!lane_.target) lane_.target = co_await ends_.target.connect();
     if (lane_.source || report_.against_journal) co_return;
-    std::optional<Error> gone;
     try {
       lane_.source = co_await ends_.source.connect();
     } catch (const Error& error) {
       const bool away = error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::auth;
-      // Once both ends have been seen, a source that does not answer is a lost line.
-      if (!away || !report_.journal_known || !groups_.empty()) throw;
-      gone = error;
+      if (away && report_.journal_known && groups_.empty())
+        ends_.observer.note(Level::info,
+                            "where the source is gone for good, --against journal compares the "
+                            "target with what is known to have been copied");
+      throw;
     }
-    if (!gone) co_return;
-    report_.against_journal = true;
-    co_await look_at_last_runs();
-    ends_.observer.note(Level::warning, std::string(gone->what()) +
-                                            "; the target is compared with the journal instead");
   }
 
   /// Whether the last run that copied reached every message, and the last that copied a folder all
   /// of that, with nothing taken back since.
   Task<void> look_at_last_runs() {
+    if (!report_.journal_known)
+      throw Error(ErrorKind::usage, "the journal knows nothing to compare the target with");
     constexpr std::size_t kLookedAt = 100;
     std::set<FolderName> told;  // folders that a later run copied
     bool last = true, taken_back = false;
@@ -244,9 +244,14 @@ const char* to_string(VerifyLevel level) {
   return kNames[static_cast<int>(level)];
 }
 
+const char* to_string(VerifyAgainst against) {
+  return against == VerifyAgainst::source ? "source" : "journal";
+}
+
 const char* to_string(FindingKind kind) {
-  static constexpr const char* kNames[] = {"missing",  "differ", "doubled",  "unproven", "refused",
-                                           "accepted", "extra",  "repaired", "flags",    "date"};
+  static constexpr const char* kNames[] = {"missing",  "differ",  "marked",   "doubled",
+                                           "unproven", "refused", "accepted", "extra",
+                                           "repaired", "flags",   "date"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -258,7 +263,7 @@ VerifyTally& VerifyTally::operator+=(const VerifyTally& other) {
         &VerifyTally::refused, &VerifyTally::accepted, &VerifyTally::filtered,
         &VerifyTally::unproven, &VerifyTally::folded, &VerifyTally::munged, &VerifyTally::kept,
         &VerifyTally::flags_differ, &VerifyTally::dates_differ, &VerifyTally::extra,
-        &VerifyTally::doubled, &VerifyTally::gone, &VerifyTally::repaired})
+        &VerifyTally::doubled, &VerifyTally::marked, &VerifyTally::gone, &VerifyTally::repaired})
     this->*member += other.*member;
   return *this;
 }
@@ -276,8 +281,9 @@ bool VerifyReport::accounted_for() const {
 }
 
 Task<VerifyReport> verify_account(Ends ends, AccountIdentity account, CrossingOptions options,
-                                  VerifyLevel level, const StopRequest& stop) {
-  Verification verification(ends, std::move(account), std::move(options), level, stop);
+                                  VerifyLevel level, VerifyAgainst against,
+                                  const StopRequest& stop) {
+  Verification verification(ends, std::move(account), std::move(options), level, against, stop);
   co_return co_await verification.run();
 }
 

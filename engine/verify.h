@@ -1,6 +1,6 @@
 // Proof: are the source's messages on the target? Looks at both ends anew and takes nothing from
-// the crossing but which message went where. Where the source is gone, the journal stands for it.
-// Only reads.
+// the crossing but which message went where. Where it is asked for, the journal stands for the
+// source. Only reads.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,15 @@ namespace postferry {
 enum class VerifyLevel { count, header, bytes };
 const char* to_string(VerifyLevel level);
 
+/// What the target is compared with. The journal knows what was copied, and not what has come
+/// since.
+enum class VerifyAgainst { source, journal };
+const char* to_string(VerifyAgainst against);
+
 enum class FindingKind {
   missing,   // not on the target
   differ,    // on the target, but not the same
+  marked,    // the same, but \Deleted on the target alone: the next EXPUNGE takes it away
   doubled,   // on the target once more than at the source, byte for byte
   unproven,  // cannot be compared: the source no longer gives it, and the journal has no digest
   refused,   // the target refused it, or the source cannot give it
@@ -42,11 +48,11 @@ struct Finding {
   std::string text;               // what is the matter, for people
 };
 
-/// seen = match + differ + missing + refused + accepted + filtered + unproven, always.
+/// seen = match + differ + marked + missing + refused + accepted + filtered + unproven, always.
 struct VerifyTally {
   std::uint64_t seen = 0;  // at the source, or by the journal copied and no longer at the source
-  std::uint64_t match = 0, differ = 0, missing = 0, refused = 0, accepted = 0, filtered = 0,
-                unproven = 0;
+  std::uint64_t match = 0, differ = 0, marked = 0, missing = 0, refused = 0, accepted = 0,
+                filtered = 0, unproven = 0;
   // Of those that match:
   std::uint64_t folded = 0;    // the server keeps one copy of equal messages
   std::uint64_t munged = 0;    // the same but for what this server does to every message
@@ -59,9 +65,11 @@ struct VerifyTally {
   std::uint64_t gone = 0;
 
   bool balances() const {
-    return seen == match + differ + missing + refused + accepted + filtered + unproven;
+    return seen == match + differ + marked + missing + refused + accepted + filtered + unproven;
   }
-  bool accounted_for() const { return differ + missing + refused + unproven + doubled == 0; }
+  bool accounted_for() const {
+    return differ + marked + missing + refused + unproven + doubled == 0;
+  }
   VerifyTally& operator+=(const VerifyTally& other);
 };
 
@@ -77,10 +85,10 @@ struct VerifiedFolder {
 
 struct VerifyReport {
   VerifyLevel level = VerifyLevel::header;
-  bool against_journal = false;  // the source could not be asked; the journal stood for it
+  bool against_journal = false;  // the source was not asked; the journal stood for it
   bool journal_known = false;    // the journal knows of an earlier run
   /// The last run had not reached every message of these folders, or what one brought was taken
-  /// back: of those only the source, which is gone, could tell.
+  /// back: of those only the source, which is not asked, could tell.
   bool journal_incomplete = false;
   std::vector<VerifiedFolder> folders;
   std::vector<FolderName> extra_folders;  // on the target alone
@@ -93,10 +101,11 @@ struct VerifyReport {
   bool accounted_for() const;
 };
 
-/// Compares the ends as `options` selects. A source that cannot be reached or refuses the login is
-/// replaced by the journal, if that knows the account; a note says so. Lost lines are taken up
-/// again, folder by folder. Throws Error{journal} and Cancelled; all else is in the report.
+/// Compares the ends as `options` selects. Against the journal, which must know the account, the
+/// source is not spoken to. Lost lines are taken up again, folder by folder. Throws Error{journal}
+/// and Cancelled; all else is in the report.
 Task<VerifyReport> verify_account(Ends ends, AccountIdentity account, CrossingOptions options,
-                                  VerifyLevel level, const StopRequest& stop);
+                                  VerifyLevel level, VerifyAgainst against,
+                                  const StopRequest& stop);
 
 }  // namespace postferry

@@ -219,8 +219,9 @@ class FolderVerifier {
     std::vector<std::size_t> wanted, free;
     for (std::size_t i = 0; i < due_.size(); ++i)
       if (due_[i]) wanted.push_back(i);
-    for (std::size_t i = 0; i < entries_.size(); ++i)
-      if (!taken_[i]) free.push_back(i);
+    for (const unsigned marked : {0u, 0u + Flags::deleted})  // what is to go only at need
+      for (std::size_t i = 0; i < entries_.size(); ++i)
+        if (!taken_[i] && (entries_[i].flags.system & Flags::deleted) == marked) free.push_back(i);
     if (wanted.empty() || free.empty()) co_return;
     if (r_.level == VerifyLevel::count) {
       if (!rows_known) co_await place_by_listing(std::move(wanted), std::move(free));

@@ -95,7 +95,8 @@ class PairVerifier {
   void compare_flags_and_date(const VerifyPair& pair) {
     const TargetEntry& entry = r_.entries[pair.target];
     const bool has_flags = pair.source ? r_.has_flags : pair.row->key.is_uid();
-    const Flags& flags = pair.source ? *pair.source->flags : pair.row->flags;
+    Flags flags = pair.source ? *pair.source->flags : pair.row->flags;
+    if (is_doomed(pair)) flags.system |= Flags::deleted;  // which is told by itself
     if (has_flags && !(flags == entry.flags))
       add(FindingKind::flags, pair, flags_text(flags) + " -> " + flags_text(entry.flags));
     const auto& date = pair.source && pair.source->date ? pair.source->date
@@ -246,7 +247,17 @@ class PairVerifier {
     return pair.row ? pair.row->repairs : Repairs{};
   }
 
+  /// Most clients show it no more, and the next EXPUNGE of any takes it away.
+  bool is_doomed(const VerifyPair& pair) const {
+    // What we have marked ourselves at the source is known by its row.
+    const bool by_row = pair.row && (!pair.source || pair.row->state >= MessageState::leaving);
+    const Flags& flags = by_row ? pair.row->flags : *pair.source->flags;
+    return ((r_.entries[pair.target].flags.system & ~flags.system) & Flags::deleted) != 0;
+  }
+
   void match(const VerifyPair& pair) {
+    if (is_doomed(pair))
+      return add(FindingKind::marked, pair, "is marked \\Deleted on the target alone");
     ++r_.folder.messages.match;
     r_.folder.messages.folded += pair.folded;
     if (const Repairs repairs = repairs_of(pair))
@@ -266,10 +277,10 @@ void add_finding(VerifiedFolder& folder, FindingKind kind, std::optional<Message
                  std::string text) {
   VerifyTally& tally = folder.messages;
   static constexpr std::uint64_t VerifyTally::*kCounts[] = {
-      &VerifyTally::missing,     &VerifyTally::differ,   &VerifyTally::doubled,
-      &VerifyTally::unproven,    &VerifyTally::refused,  &VerifyTally::accepted,
-      &VerifyTally::extra,       &VerifyTally::repaired, &VerifyTally::flags_differ,
-      &VerifyTally::dates_differ};
+      &VerifyTally::missing,      &VerifyTally::differ,      &VerifyTally::marked,
+      &VerifyTally::doubled,      &VerifyTally::unproven,    &VerifyTally::refused,
+      &VerifyTally::accepted,     &VerifyTally::extra,       &VerifyTally::repaired,
+      &VerifyTally::flags_differ, &VerifyTally::dates_differ};
   if (++(tally.*kCounts[static_cast<int>(kind)]) > kFindings) {
     ++folder.findings_left_out;
     return;

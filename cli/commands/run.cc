@@ -110,7 +110,7 @@ Task<Ledger> verify(Voyage& voyage, const PairOptions& options, std::optional<Be
   const bool known = co_await voyage.journal.knows(identity.name);
   report.verify = co_await verify_account(
       {ends.source(), ends.target(), known ? voyage.journal : *empty, watch}, identity,
-      crossing_options(options), options.level, voyage.stop);
+      crossing_options(options), options.level, options.against, voyage.stop);
   co_return ledger_of(*report.verify);
 }
 

@@ -23,9 +23,10 @@ Report run_verify(const PairOptions& options, Terminal& terminal, Observer& log)
   Report report;
   report.source = options.source.to_string();
   report.target = options.target.to_string();
-  report.verify = block_on(wiring.executor(),
-                           verify_account({wiring.source(), wiring.target(), used, log}, identity,
-                                          crossing_options(options), options.level, stop));
+  report.verify =
+      block_on(wiring.executor(),
+               verify_account({wiring.source(), wiring.target(), used, log}, identity,
+                              crossing_options(options), options.level, options.against, stop));
   report.ledger = ledger_of(*report.verify);
   report.ledger.account = account_name(options);
   return report;

@@ -56,7 +56,7 @@ _postferry() {
         verify)
             options="--source-password-file --target-password-file --source-password-command
                 --target-password-command --timeout --folder --exclude --map --since --before --max-size
-                --level --journal --retries --only --jobs --json --quiet --log-level --transcript --help" ;;
+                --level --against --journal --retries --only --jobs --json --quiet --log-level --transcript --help" ;;
         failed)
             options="--source-password-file --target-password-file --source-password-command
                 --target-password-command --timeout --recipient --envelope-sender --resent --folder

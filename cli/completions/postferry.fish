@@ -53,6 +53,7 @@ complete -c postferry -n '__fish_seen_subcommand_from copy run verify failed ret
 complete -c postferry -n '__fish_seen_subcommand_from copy run check verify failed retry undo status report' -l log-level -x -a 'debug info warning error' -d 'How much to say'
 complete -c postferry -n '__fish_seen_subcommand_from copy run check verify failed retry undo status report' -l transcript -rF -d 'Write what is said with the servers'
 complete -c postferry -n '__fish_seen_subcommand_from verify' -l level -x -a 'count header bytes' -d 'How closely to look'
+complete -c postferry -n '__fish_seen_subcommand_from verify' -l against -x -a 'source journal' -d 'What to compare the target with'
 complete -c postferry -n '__fish_seen_subcommand_from failed' -l export -x -a '(__fish_complete_directories)' -d 'Write these messages to a directory'
 complete -c postferry -n '__fish_seen_subcommand_from failed' -l accept -d 'Settle them for good'
 complete -c postferry -n '__fish_seen_subcommand_from retry' -l unknown -d 'Send also what may have been delivered'

@@ -12,12 +12,13 @@ struct Proof : Pair {
     const auto from = make_memory_source(source);
     const auto to = make_memory_target(target);
     const auto none = open_journal_in_memory();
-    const VerifyReport report =
-        block_on(executor, verify_account({*from, *to, with_journal ? *journal : *none, observer},
-                                          {"ann", "source", "target"}, options, level, stop));
+    const VerifyReport report = block_on(
+        executor, verify_account({*from, *to, with_journal ? *journal : *none, observer},
+                                 {"ann", "source", "target"}, options, level, against, stop));
     CHECK(report.messages().balances());
     return report;
   }
+  VerifyAgainst against = VerifyAgainst::source;
   MemoryFolder& there(const char* folder = "INBOX") { return target.folder(folder); }
   void carried(int count) {
     fill("INBOX", count);

@@ -191,9 +191,9 @@ TEST_CASE("where the source is gone the journal stands for it, and that is said"
   proof.there().find(Uid{2})->bytes.back() = '!';
   proof.there("Work").remove(Uid{1});
   proof.source.faults.connect_errors.assign(9, Error(ErrorKind::unreachable, "no route to host"));
+  proof.against = VerifyAgainst::journal;
   const VerifyReport report = proof.verify(VerifyLevel::bytes);
   CHECK(report.against_journal);
-  CHECK(proof.observer.said("compared with the journal"));
   CHECK(found(report, FindingKind::differ) == Lines{"UID 2@2 <m1@example>"});
   CHECK(found(report, FindingKind::missing) == Lines{"UID 1@1 "});
   CHECK(report.messages().match == 3);
@@ -358,6 +358,7 @@ TEST_CASE("where the source is gone after a run that was cut short the journal i
   stop.after = 12;
   proof.target.faults.append_stops.push_back(stop);
   REQUIRE(proof.run().outcome == Outcome::interrupted);
+  proof.against = VerifyAgainst::journal;
   const auto gone = [&] {
     proof.source.faults.connect_errors.assign(9, Error(ErrorKind::unreachable, "no route"));
   };
@@ -400,6 +401,7 @@ TEST_CASE("where the source is gone after an undo the journal is no proof") {
   proof.carried(3);
   proof.fill("INBOX", 2, "later");
   const std::int64_t second = proof.run().run;
+  proof.against = VerifyAgainst::journal;
   const auto gone = [&] {
     proof.source.faults.connect_errors.assign(9, Error(ErrorKind::unreachable, "no route"));
   };
@@ -432,6 +434,7 @@ TEST_CASE("a whole copy of one folder is no proof of the others, which none had 
   proof.options.folders = {"INBOX"};
   REQUIRE(proof.run().outcome == Outcome::complete);
   proof.source.faults.connect_errors.assign(9, Error(ErrorKind::unreachable, "no route"));
+  proof.against = VerifyAgainst::journal;
   CHECK(proof.verify(VerifyLevel::count).accounted_for());
   proof.options.folders.clear();
   CHECK(proof.verify(VerifyLevel::count).journal_incomplete);
@@ -446,5 +449,49 @@ TEST_CASE("POP3 mail that people read, and that is gone from the source, has no 
   for (MemoryMessage& message : proof.there().messages) message.flags.add("\\Seen");
   const VerifyReport report = proof.verify(VerifyLevel::bytes);
   CHECK(report.messages().kept == 3);
+  CHECK(report.messages().flags_differ == 0);
+}
+
+TEST_CASE("a source that refuses the login or is away is an error, whatever the journal knows") {
+  const ErrorKind kind = GENERATE(ErrorKind::auth, ErrorKind::unreachable);
+  Proof proof;
+  proof.carried(3);
+  proof.source.faults.connect_errors.assign(9, Error(kind, "no"));
+  const VerifyReport report = proof.verify(VerifyLevel::header);
+  REQUIRE(report.error);
+  CHECK(report.error->kind() == kind);
+  CHECK_FALSE(report.accounted_for());
+  CHECK(proof.observer.said("--against journal"));
+}
+
+TEST_CASE("against the journal what the source has lost must be on the target all the same") {
+  Proof proof;
+  proof.carried(5);
+  proof.source.folder("INBOX").messages.clear();
+  proof.there().remove(Uid{2});
+  proof.against = VerifyAgainst::journal;
+  const VerifyReport report = proof.verify(VerifyLevel::bytes);
+  CHECK(report.messages().missing == 1);
+  CHECK_FALSE(report.accounted_for());
+}
+
+TEST_CASE("a journal that knows nothing is nothing to compare with") {
+  Proof proof;
+  proof.carried(1);
+  proof.against = VerifyAgainst::journal;
+  CHECK_FALSE(proof.verify(VerifyLevel::header, false).accounted_for());
+}
+
+TEST_CASE("a copy that is marked for deletion on the target alone is a difference") {
+  const VerifyLevel level = GENERATE(VerifyLevel::count, VerifyLevel::header, VerifyLevel::bytes);
+  const bool with_journal = GENERATE(true, false);
+  Proof proof;
+  proof.add("INBOX", letter("leaving"), "\\Deleted");
+  proof.carried(3);
+  proof.there().find(Uid{2})->flags.add("\\Deleted");
+  const VerifyReport report = proof.verify(level, with_journal);
+  CHECK_FALSE(report.accounted_for());
+  CHECK(found(report, FindingKind::marked) == Lines{"UID 2@2 <m0@example>"});
+  CHECK(report.messages().match == 3);
   CHECK(report.messages().flags_differ == 0);
 }

@@ -25,7 +25,7 @@ def verify(world, ends, journal=None, level="header", **more):
     run = world.run(argv)
     if run.json["accounts"][0].get("verify"):
         counts = run.account["verify"]["messages"]
-        parts = sum(counts[k] for k in ("match", "differ", "missing", "refused", "accepted", "filtered", "unproven"))
+        parts = sum(counts[k] for k in ("match", "differ", "missing", "refused", "accepted", "filtered", "unproven", "marked"))
         expect(counts["seen"] == parts, "verify does not balance:", counts)
         expect((run.code == 0) == run.account["verify"]["accounted_for"], "exit and verdict differ:", run)
     return run
@@ -166,8 +166,9 @@ def source_gone(world):
         imap.command("UID EXPUNGE 3")
     # The identity has the port, so the server must seem gone, not elsewhere.
     wrong = world.argv(*ends, "--level", "bytes", journal=journal, command="verify", passwords=("wrong", None))
-    run = world.run(wrong).expect_code(65)
-    expect(run.account["verify"]["against"] == "journal" and "journal instead" in run.err, "against:", run.out, run.err)
+    expect("--against journal" in world.run(wrong).expect_code(77).err, "no word of --against journal")
+    run = world.run([*wrong, "--against", "journal"]).expect_code(65)
+    expect(run.account["verify"]["against"] == "journal", "against:", run.out, run.err)
     expect([f[1] for f in findings(run, "missing")] == ["3"], "missing:", run.out)
     expect([f[1] for f in findings(run, "differ")] == ["5"], "differ:", run.out)
     verify(world, (dead, ends[1])).expect_code(69)
