@@ -92,7 +92,7 @@ std::string job_each_text(const JobReport& job, bool brief) {
   for (const Report& report : job.accounts) {
     std::string one = report.check    ? check_text(report)
                       : report.verify ? verify_text(*report.verify, brief)
-                      : report.failed ? failed_text(*report.failed, brief)
+                      : report.failed ? failed_text(*report.failed, report.ledger, brief)
                       : report.undo   ? undo_text(*report.undo, job.dry_run)
                                       : "";
     if (report.ledger.error) one += fmt::format("{}\n", printable(report.ledger.error->what()));

@@ -61,7 +61,7 @@ std::string text_of(const PairOptions& options, const Report& report, ExitCode c
     case Command::verify:
       return report.verify ? verify_text(*report.verify, options.quiet) : "";
     case Command::failed:
-      return report.failed ? failed_text(*report.failed, options.quiet) : "";
+      return report.failed ? failed_text(*report.failed, report.ledger, options.quiet) : "";
     case Command::undo:
       return report.undo ? undo_text(*report.undo, report.dry_run) : "";
     case Command::status:

@@ -49,7 +49,7 @@ std::string utc_text(std::int64_t seconds) {
   return fmt::format("{:%Y-%m-%d %H:%M}", parts);
 }
 
-std::string failed_text(const std::vector<FailedMessage>& failed, bool brief) {
+std::string failed_text(const std::vector<FailedMessage>& failed, const Ledger& held, bool brief) {
   std::string text;
   std::uint64_t open = 0;
   for (const FailedMessage& message : failed) {
@@ -68,8 +68,14 @@ std::string failed_text(const std::vector<FailedMessage>& failed, bool brief) {
     if (!message.not_exported.empty())
       text += fmt::format("  not written: {}\n", printable(message.not_exported));
   }
+  for (const FolderTally& folder : held.folders)
+    if (folder.error)
+      text += fmt::format("{}, the whole folder: {}\n", printable(folder.source.to_string()),
+                          printable(folder.error->what()));
   if (brief) return text;
-  if (failed.empty()) return "Nothing has failed.\n";
+  if (held.folders_failed() > 0 || held.error)
+    text += "What this holds back is on no list; when it is mended, copy goes on with it.\n";
+  if (failed.empty()) return text.empty() ? "Nothing has failed.\n" : text;
   return text + fmt::format("{} failed, {} accepted\n",
                             counted(failed.size(), "message", "messages"),
                             with_commas(failed.size() - open));

@@ -9,7 +9,8 @@
 namespace postferry::cli {
 
 /// One line a message, and a sum; with `brief` only those that are not accepted.
-std::string failed_text(const std::vector<FailedMessage>& failed, bool brief);
+/// `held`: the folders and what stopped the account, which hold back more.
+std::string failed_text(const std::vector<FailedMessage>& failed, const Ledger& held, bool brief);
 
 std::string undo_text(const UndoReport& undo, bool dry_run);
 

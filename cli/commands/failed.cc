@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
@@ -110,8 +112,33 @@ Task<void> export_messages(Source& source, std::string directory,
   }
 }
 
-Ledger ledger_of(const std::vector<FailedMessage>& failed) {
-  Ledger ledger;
+Task<Ledger> held_back(Journal& journal, PairOptions options) {
+  constexpr std::size_t kLookedAt = 100;
+  const AccountIdentity identity = identity_of(options);
+  const CrossingOptions selection = crossing_options(options);
+  const AccountId account = co_await known_account(journal, identity);
+  Ledger held;
+  std::set<FolderName> told;
+  bool last = true;
+  for (RunRecord& run : co_await journal.runs(account, kLookedAt)) {
+    if (run.command != "copy" || !run.ended_at) continue;
+    if (std::exchange(last, false) && run.ledger.error &&
+        run.ledger.error->kind() == ErrorKind::quota)
+      held.error = run.ledger.error;
+    for (FolderTally& folder : run.ledger.folders) {
+      if (!selection.wants(folder.source) || !told.insert(folder.source).second || !folder.error)
+        continue;
+      FolderTally& tally = held.folders.emplace_back();
+      tally.source = std::move(folder.source);
+      tally.target = std::move(folder.target);
+      tally.error = std::move(folder.error);
+    }
+  }
+  if (held.error || !held.folders.empty()) held.outcome = Outcome::partial;
+  co_return held;
+}
+
+Ledger ledger_of(const std::vector<FailedMessage>& failed, Ledger ledger) {
   if (std::ranges::any_of(failed, [](const FailedMessage& one) {
         return !one.row.accepted || !one.not_exported.empty();
       }))
@@ -144,7 +171,7 @@ Report run_failed(const PairOptions& options, Terminal& terminal, Observer& log)
              export_messages(wiring.source(), *options.export_to, *report.failed));
   }
   if (options.accept) block_on(executor, accept_failed(*journal, options, *report.failed, log));
-  report.ledger = ledger_of(*report.failed);
+  report.ledger = ledger_of(*report.failed, block_on(executor, held_back(*journal, options)));
   report.ledger.account = account_name(options);
   return report;
 }

@@ -56,8 +56,13 @@ Task<void> accept_failed(Journal& journal, PairOptions options, std::vector<Fail
 /// Adds what the run copied to `rates`, as far as it falls into them.
 Task<void> add_rates(Journal& journal, AccountIdentity identity, RunId run, Rates& rates);
 
-/// Partial while any has not been settled, or could not be exported.
-Ledger ledger_of(const std::vector<FailedMessage>& failed);
+/// The folders that failed as a whole in the last copy that came to them, and the quota that
+/// stopped the last copy: what they hold back is on no list of messages. Of the rest the ledger
+/// tells nothing.
+Task<Ledger> held_back(Journal& journal, PairOptions options);
+
+/// `held`, and partial while any has not been settled, or could not be exported.
+Ledger ledger_of(const std::vector<FailedMessage>& failed, Ledger held);
 
 /// The account's run that is meant, of `last` the last one that copied; nothing if there is none.
 Task<std::optional<RunId>> run_meant(Journal& journal, AccountIdentity identity, std::string run);

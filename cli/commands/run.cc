@@ -128,7 +128,9 @@ Task<Ledger> list_failed(Voyage& voyage, const PairOptions& options, std::option
   }
   if (options.accept && known)
     co_await accept_failed(voyage.journal, options, *report.failed, watch);
-  co_return ledger_of(*report.failed);
+  Ledger held;
+  if (known) held = co_await held_back(voyage.journal, options);
+  co_return ledger_of(*report.failed, std::move(held));
 }
 
 Task<Ledger> take_back(Voyage& voyage, const PairOptions& options, std::optional<Berth> berth,

@@ -192,6 +192,8 @@ def quota(world):
     run = world.copy(*ends, journal=journal).expect_code(65).expect_balance()
     expect("quota" in (run.err + run.out).lower(), "the words are not told:", run)
     expect(run.messages["copied"] < 100, "copied:", run.messages)
+    failed = world.run(world.argv(*ends, journal=journal, command="failed", passwords=(False, False))).expect_code(65)
+    expect("quota" in (failed.err + failed.out).lower(), "failed does not tell it:", failed.out, failed.err)
     report = verify(here, there)
     expect(set(report.counts) <= {"missing", "order"}, "more than missing mail:", report)
     return f"{run.messages['copied']} of 100 went over"

@@ -234,8 +234,11 @@ def forbidden(world, here, there, ends, allow, folder="One", source=False):
     expect(folder in first.err, "the folder is not told:", first)
     expect(first.account["folders_failed"] == 1 or first.messages["rejected"] == 6, "not one failed:", first.out[:600])
     expect(len(stored(there)) == 8 and len(stored(there, "Two")) == 4, "the other folders were not carried")
+    words = world.argv(*ends, journal=journal, command="failed", passwords=(False, False), as_json=False)
+    expect(folder in world.run(words).expect_code(65).out, "failed does not tell the folder")
     allow()
     world.copy(*ends, journal=journal).expect_code(0).expect_balance().expect_counts(seen=18, copied=6, present=12)
+    expect("Nothing has failed" in world.run(words).expect_code(0).out, "the folder is told for ever")
     expect_equal(here, there, roles=False)
     return first.err.strip()[-160:]
 
