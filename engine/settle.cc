@@ -449,10 +449,19 @@ class Settler {
     r_.observer.note(Level::warning, "folder " + r_.folder.source.to_string() + ": " + text);
   }
 
+  /// Marked by an undo that was cut short, or before anybody knew whose copy it is: it is to stay.
+  Task<void> unmark(std::vector<Uid> uids) {
+    const std::string count = std::to_string(uids.size());
+    try {
+      co_await r_.target.store(std::move(uids), Flags{Flags::deleted, {}}, false);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::rejected) throw;
+      note(count + " messages stay marked \\Deleted on the target: " + error.message());
+    }
+  }
+
   Task<void> record() {
-    // By an undo that was cut short, or before anybody knew whose copy it is: it is to stay.
-    if (!marked_.empty())
-      co_await r_.target.store(std::exchange(marked_, {}), Flags{Flags::deleted, {}}, false);
+    if (!marked_.empty()) co_await unmark(std::exchange(marked_, {}));
     Record record;
     record.folder = r_.folder.id;
     record.target_folder = r_.target_folder.id;
