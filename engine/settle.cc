@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "engine/async/timeout.h"
 #include "engine/body_digests.h"
@@ -78,6 +79,7 @@ class Settler {
       likeness.spoken_for = true;
       // Where names do not last, its message may be there under another.
       likeness.by_bytes = names_are_made_up() && row.state < MessageState::leaving;
+      if (likeness.by_bytes) renamed_.emplace(row.target_uid, row);
       // A name that is made of the header would make a look-alike that comes later the one that
       // left.
       if (!row.key.is_made_up()) claims_.emplace(row.target_uid, std::move(row));
@@ -282,6 +284,12 @@ class Settler {
       if (row.state == MessageState::removed) row.state = MessageState::copied;  // it is back
       return row;
     }
+    if (const auto old = renamed_.find(target.uid); old != renamed_.end()) {
+      MessageRow row = old->second;
+      outdated_.push_back(std::exchange(row.key, source.key));
+      row.listed_bytes = source.size_bytes;
+      return row;
+    }
     // What was there before the batch went out is not of it.
     const auto member = sent_.find(index);
     const bool ours = member != sent_.end() && target.uid >= member->second.uid_next;
@@ -477,6 +485,7 @@ class Settler {
       if (r_.standing[index] == Standing::due || r_.standing[index] == Standing::filtered)
         record.forget.push_back(row.key);
     r_.unplaced.clear();
+    record.forget.insert(record.forget.end(), outdated_.begin(), outdated_.end());
     // Another account's batch is not ours to decide: its late commits must stay above the mark.
     for (const OpenBatch& batch : r_.batches)
       if (batch.folder != r_.folder.id && batch.uid_next)
@@ -495,8 +504,10 @@ class Settler {
 
   SettleRequest r_;
   SourceLikenesses source_;
-  Orphans orphans_;                   // not found yet
-  std::map<Uid, MessageRow> claims_;  // of those whose bytes nobody noted, while nothing else fits
+  Orphans orphans_;                    // not found yet
+  std::map<Uid, MessageRow> claims_;   // of those whose bytes nobody noted, while nothing else fits
+  std::map<Uid, MessageRow> renamed_;  // of those whose name, perhaps, is another now
+  std::vector<MessageKey> outdated_;   // of rows that have another key
   SettleResult result_;
   std::vector<std::size_t> members_;
   std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at

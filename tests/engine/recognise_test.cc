@@ -324,15 +324,21 @@ TEST_CASE("what was there before is known under a made-up name, though its copy'
       "Date: Mon, 7 Nov 2016 10:00:00 +0100\r\nFrom: cron@example\r\nSubject: alarm\r\n\r\n";
   Pair pair(pop3());
   pair.source.folder("INBOX").add(head + "disk\r\n");
+  pair.source.folder("INBOX").messages.at(0).uidl = " hash-of-header";
   pair.target.folder("INBOX").add(head + "disk\r\n", {}, InternalDate{5, 0});
   CHECK(pair.run().messages().copied == 0);
-  // The server gives its name to another one as well: from now on its names are not believed.
+  // A look-alike comes: now all of it must be in the name.
   MemoryFolder& inbox = pair.source.folder("INBOX");
   inbox.messages.at(0).uidl = " hash-of-all-1";
   inbox.add(head + "tape\r\n");
   inbox.messages.at(1).uidl = " hash-of-all-2";
   pair.target.renumber(FolderName::parse("INBOX"), 9);
   CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.on_target("INBOX") == 2);
+  // And goes again.
+  inbox.remove(Uid{2});
+  inbox.messages.at(0).uidl = " hash-of-header";
+  CHECK(pair.run().messages().copied == 0);
   CHECK(pair.on_target("INBOX") == 2);
 }
 
