@@ -61,6 +61,12 @@ class FolderCrosser {
       co_await group.join();
     });
     if (refused) throw *refused;
+    Permit second_turn;
+    if (record_.target != r_.folder.target && !r_.options.dry_run) {  // it has another name now
+      record_ =
+          co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
+      second_turn = co_await r_.ends.turns->take(record_.target_folder);
+    }
     co_await note_validity();
     if (changed_) co_await join_changes();
     if (!s_.catalogue.by_uid()) {
@@ -79,7 +85,6 @@ class FolderCrosser {
     co_await settle_folder(target_numbers_);
     s_.hold_back();
     if (r_.condemned) co_await give_up(*r_.condemned);
-    co_await follow(std::move(s_.flag_changes));
     if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {
       note(Level::info,
            "the target folder is not empty, and the journal has no earlier run: what users deleted "
@@ -88,15 +93,18 @@ class FolderCrosser {
     co_await send_all();
     if (r_.ends.originals && !result_.stopped && !r_.stop()) co_await repair();
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
+    // Behind the mail, which must not wait for flags that the target refuses.
+    if (!result_.stopped) co_await follow(std::move(s_.flag_changes));
     co_await finish();
     if (!result_.stopped) {
       co_await move_window();
-      if (r_.options.remove_after) co_await remove();
+      if (r_.options.remove_after && !flags_refused_) co_await remove();
     }
     if (!s_.catalogue.by_uid())
       result_.more_windows = r_.windows.take(
           s_.catalogue, {s_.catalogue.size(), s_.known, handled_, r_.source.windowed()},
           r_.tally.messages, bytes_copied_);
+    if (flags_refused_) throw *flags_refused_;
   }
 
  private:
@@ -177,28 +185,52 @@ class FolderCrosser {
   Task<void> open_target() {
     if (r_.options.dry_run) co_return;
     const bool subscribe = r_.folder.source.subscribed && !r_.folder.target_subscribed;
+    std::optional<Error> not_subscribed;
     if (!r_.folder.exists) {
-      co_await make_target(subscribe);
+      MadeFolder made = co_await make_target(subscribe);
+      target_numbers_ = made.numbers;
+      not_subscribed = std::move(made.not_subscribed);
     } else {
-      if (subscribe) co_await r_.target.subscribe(r_.folder.target);
+      if (subscribe) not_subscribed = co_await refusal_of(r_.target.subscribe(r_.folder.target));
       target_numbers_ = co_await r_.target.select(r_.folder.target);
     }
     r_.folder.exists = true;
-    r_.folder.target_subscribed = r_.folder.target_subscribed || subscribe;
+    r_.folder.target_subscribed = r_.folder.target_subscribed || (subscribe && !not_subscribed);
+    if (not_subscribed)
+      note(Level::warning,
+           std::string("it is not subscribed on the target: ") + not_subscribed->message());
   }
 
-  Task<void> make_target(bool subscribe) {
-    try {
-      target_numbers_ =
-          co_await r_.target.make_and_select(r_.folder.target, r_.folder.role, subscribe);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::rejected) throw;
-      const std::string name = r_.folder.source.name.to_string();
-      throw Error(error.kind(),
-                  error.message() + "; if it is for its name, --map \"" + name +
-                      "=ANOTHER\" gives it one that the server takes",
-                  error.context());
+  static Task<std::optional<Error>> refusal_of(Task<void> task) {
+    std::optional<Error> refused;
+    co_await unless_refused(std::move(task), refused);
+    co_return refused;
+  }
+
+  /// Under a second, plainer name, where the target refuses the first.
+  Task<MadeFolder> make_target(bool subscribe) {
+    const std::optional<FolderName> plainer = plainer_name(r_.folder.target);
+    std::optional<Error> refused;
+    for (const FolderName& name : {r_.folder.target, plainer.value_or(r_.folder.target)}) {
+      try {
+        MadeFolder made = co_await r_.target.make_and_select(name, r_.folder.role, subscribe);
+        if (refused) {
+          note(Level::warning, "it goes to " + name.to_string() + ", because the target refuses " +
+                                   r_.folder.target.to_string() + ": " + refused->message());
+          r_.folder.target = r_.tally.target = name;
+        }
+        co_return made;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::rejected) throw;
+        if (!refused) refused = error;
+      }
+      if (!plainer) break;
     }
+    throw Error(refused->kind(),
+                refused->message() + "; if it is for its name, --map \"" +
+                    r_.folder.source.name.to_string() +
+                    "=ANOTHER\" gives it one that the server takes",
+                refused->context());
   }
 
   /// Keys and UIDs that no longer mean what they meant are void before anything is joined.
@@ -331,9 +363,11 @@ class FolderCrosser {
   Task<void> follow(std::vector<FlagChange> changes) {
     if (changes.empty()) co_return;
     const std::uint64_t dropped = r_.target.flags_dropped();
-    r_.tally.flags_updated +=
+    const Followed followed =
         co_await follow_flags(r_.target, r_.ends.journal, record_.id, std::move(changes));
-    r_.tally.flags_dropped += r_.target.flags_dropped() - dropped;
+    r_.tally.flags_updated += followed.touched;
+    r_.tally.flags_dropped += followed.dropped + r_.target.flags_dropped() - dropped;
+    if (followed.refused) flags_refused_ = followed.refused;
   }
 
   Duration still() const {
@@ -416,8 +450,9 @@ class FolderCrosser {
     while (due() > 0 && !r_.stop()) {
       const std::size_t before = due();
       anew_ = false;
+      const std::size_t plain = s_.plain.size();
       co_await transfer();
-      const std::size_t left = due();
+      const std::size_t left = due() - (s_.plain.size() - plain);
       handled_ += before - std::min(before, left);
       if (result_.stopped) break;
       // What was matched anew may be more than before: once, that is news and no lack of progress.
@@ -427,7 +462,9 @@ class FolderCrosser {
   }
 
   Task<void> transfer() {
-    const std::vector<Catalogue::Entry> wanted = due_entries();
+    std::vector<Catalogue::Entry> wanted = due_entries();
+    if (std::exchange(r_.last_first, false)) wanted = s_.last_due();
+    const auto first = wanted.empty() ? std::nullopt : s_.catalogue.find(wanted.front().key);
     TransferRequest request{
         r_.ends.journal,
         r_.ends.observer,
@@ -445,7 +482,8 @@ class FolderCrosser {
         [this](const Message& message) { return r_.options.wants(0, message.date); },
         r_.ends.pace,
         s_.repairs,
-        r_.source_identity + '\0' + record_.source.to_string()};
+        r_.source_identity + '\0' + record_.source.to_string(),
+        first && s_.plain.contains(*first)};
     Transfer belt(std::move(request));
     std::exception_ptr source_failure, failure;
     try {
@@ -461,6 +499,8 @@ class FolderCrosser {
       failure = std::current_exception();
     }
     belt.over();
+    for (const MessageKey& key : belt.for_plain())
+      if (const auto index = s_.catalogue.find(key)) s_.plain.insert(*index);
     result_.progressed = result_.progressed || belt.progressed();
     result_.slowest_batch = std::max(result_.slowest_batch, belt.slowest_batch());
     bytes_copied_ += belt.bytes_copied();
@@ -542,7 +582,8 @@ class FolderCrosser {
     co_await r_.ends.journal.record(std::move(record));
     // UIDNEXT behind what was appended must have been seen: a target that is put back to what it
     // was before would look like the one that was left.
-    bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_;
+    bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_ &&
+                 !flags_refused_;
     if (tell_missing(whole)) whole = false;  // until that has been mirrored
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
                                       r_.options.selection_hash(), tally.present + tally.copied);
@@ -554,8 +595,11 @@ class FolderCrosser {
     if (!r_.source.windowed() || handled_ > 0) co_return;
     std::vector<Catalogue::Entry> stuck;
     for (std::size_t i = 0; i < s_.standing.size(); ++i) {
+      const Standing standing = s_.standing[i];
+      const bool left_out = standing == Standing::filtered &&
+                            r_.options.wants(s_.catalogue.size_bytes(i), std::nullopt);
       const bool crossed =
-          s_.standing[i] == Standing::present || s_.standing[i] == Standing::copied;
+          standing == Standing::present || standing == Standing::copied || left_out;
       if (crossed && !r_.windows.shown(s_.catalogue.key(i))) stuck.push_back(s_.catalogue[i]);
     }
     if (stuck.empty()) co_return;
@@ -600,6 +644,7 @@ class FolderCrosser {
   std::uint64_t bytes_copied_ = 0;
   std::int64_t begun_at_ = 0;  // seconds since 1970 UTC
   std::set<MessageKey> unproved_;
+  std::optional<Error> flags_refused_;
   std::size_t handled_ = 0;  // messages that were due and no longer are
   bool void_rows_ = false;
   bool keys_void_ = false;  // and the journal has not been told

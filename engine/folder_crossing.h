@@ -28,11 +28,12 @@ struct FolderCrossingRequest {
   AccountId account;
   RunId run;
   const std::string& source_identity;
-  MappedFolder& folder;  // `exists` becomes true when the folder has been made
-  Share& share;          // of the room for messages
+  MappedFolder& folder;                 // `exists` becomes true when the folder has been made
+  Share& share;                         // of the room for messages
   Duration slowest_batch{};             // of this run so far
   std::size_t at_once = 0;              // most messages to ask for together, to begin with
   std::optional<Condemned> condemned;   // to be given up if it is not on the target
+  bool last_first = false;              // begin with the last message that is due, alone
   bool first_run = false;               // the journal knew nothing of this account before
   std::function<bool()> stop, give_up;  // as StopRequest's requested() and at_once()
   Crew* crew = nullptr;  // that helps to fill a folder; null: one session does it alone

@@ -36,6 +36,37 @@ Task<std::set<Uid>> still_named(Journal& journal, TargetFolderId folder,
   co_return out;
 }
 
+/// Each for itself, those with keywords at last without. What is refused even so keeps its base:
+/// its UIDs.
+Task<std::set<Uid>> store_one_by_one(TargetSession& target, std::vector<FlagStore> stores,
+                                     Followed& followed) {
+  std::set<Uid> refused;
+  for (FlagStore& store : stores) {
+    const std::size_t keywords = store.flags.keywords.size();
+    for (const bool all : {true, false}) {
+      if (!all) {
+        if (keywords == 0) break;
+        store.flags.keywords.clear();
+      }
+      std::optional<Error> error;
+      try {
+        if (!store.flags.empty()) co_await target.store(store.uids, store.flags, store.add);
+      } catch (const Error& failure) {
+        if (failure.kind() != ErrorKind::rejected) throw;
+        error = failure;
+      }
+      if (!error) {
+        if (!all) followed.dropped += keywords * store.uids.size();
+        break;
+      }
+      if (all && keywords > 0) continue;
+      followed.refused = error;
+      refused.insert(store.uids.begin(), store.uids.end());
+    }
+  }
+  co_return refused;
+}
+
 }  // namespace
 
 bool is_copy_of(const MessageRow& row, const TargetEntry& entry) {
@@ -53,17 +84,15 @@ Flags flags_to_follow(const MessageRow& row, Flags now) {
   return now;
 }
 
-Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
-                                 std::vector<FlagChange> changes) {
+Task<Followed> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
+                            std::vector<FlagChange> changes) {
   std::map<std::string, std::vector<Uid>> gained, lost;
-  std::vector<std::pair<MessageKey, Flags>> base;
-  std::uint64_t touched = 0;
+  Followed followed;
   for (const FlagChange& change : changes) {
-    base.emplace_back(change.key, change.now);
     if (!change.target_uid) continue;
     group_by_change(gained, change.now.minus(change.before), change.target_uid);
     group_by_change(lost, change.before.minus(change.now), change.target_uid);
-    ++touched;
+    ++followed.touched;
   }
   std::vector<FlagStore> stores;
   for (bool add : {true, false}) {
@@ -72,9 +101,21 @@ Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, Folder
       stores.push_back({std::move(uids), Flags::parse(flags), add});
     }
   }
-  if (!stores.empty()) co_await target.store_all(std::move(stores));
+  bool one_by_one = false;
+  std::set<Uid> refused;
+  try {
+    if (!stores.empty()) co_await target.store_all(stores);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::rejected) throw;
+    one_by_one = true;
+  }
+  if (one_by_one) refused = co_await store_one_by_one(target, std::move(stores), followed);
+  std::vector<std::pair<MessageKey, Flags>> base;
+  for (const FlagChange& change : changes)
+    if (!refused.contains(change.target_uid)) base.emplace_back(change.key, change.now);
+  followed.touched -= changes.size() - base.size();
   co_await journal.update_flags(folder, std::move(base));
-  co_return touched;
+  co_return followed;
 }
 
 Task<std::uint64_t> mirror_deletions(DeletionRequest r) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/async/task.h"
@@ -27,10 +28,17 @@ struct FlagChange {
 /// The source's flags, but for the \Deleted that we have set there ourselves (--after-copy).
 Flags flags_to_follow(const MessageRow& row, Flags now);
 
+/// What came of changed flags.
+struct Followed {
+  std::uint64_t touched = 0;     // messages
+  std::uint64_t dropped = 0;     // keywords, each of a message, that the target refused
+  std::optional<Error> refused;  // what else it refused: those changes are still to be made
+};
+
 /// Applies gains as +FLAGS and losses as -FLAGS to the selected target folder, then records the new
-/// base. Returns how many messages were touched.
-Task<std::uint64_t> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
-                                 std::vector<FlagChange> changes);
+/// base. Keywords that the target refuses are left out, and not tried again.
+Task<Followed> follow_flags(TargetSession& target, Journal& journal, FolderId folder,
+                            std::vector<FlagChange> changes);
 
 /// Whether the copy of a message that is gone may go, too: only one that we appended.
 bool may_be_mirrored(const MessageRow& row);

@@ -17,6 +17,7 @@ Task<void> FormerRows::read(Journal& journal, FolderId folder) {
     if (rows.empty()) co_return;
     after = rows.back().key;
     for (MessageRow& row : rows) {
+      if (row.state == MessageState::left_out) continue;
       if (const Uid uid = row.target_uid) {
         by_copy.emplace(uid, std::move(row));
       } else {

@@ -41,15 +41,21 @@ enum class Origin : std::uint8_t { appended = 1, adopted = 2, folded = 3 };
 /// How far a message has come that --after-copy may take from the source. Only ever rises, but when
 /// the source shows again what was taken away, or the target has lost the copy that was seen.
 enum class MessageState : std::uint8_t {
-  copied = 0,   // the target said so
-  seen = 1,     // its copy was seen on the target; one that was not ours, to have its bytes
-  leaving = 2,  // the source was asked to remove it; what it did is not known
-  marked = 3,   // the source could only be told to mark it \Deleted
-  removed = 4,  // removed from the source by us
-  unknown = 5,  // handed to a relay, or about to be, and no answer is known
+  copied = 0,    // the target said so
+  seen = 1,      // its copy was seen on the target; one that was not ours, to have its bytes
+  leaving = 2,   // the source was asked to remove it; what it did is not known
+  marked = 3,    // the source could only be told to mark it \Deleted
+  removed = 4,   // removed from the source by us
+  unknown = 5,   // handed to a relay, or about to be, and no answer is known
+  left_out = 6,  // not copied: its date, which the listing does not tell, is not wanted
 };
+/// We asked the source to remove it, or know that it is removed.
+constexpr bool was_sent_away(MessageState state) {
+  return state >= MessageState::leaving && state <= MessageState::removed;
+}
 
-/// A message that has crossed.
+/// A message that has crossed, or one that was fetched for nothing (left_out, as if adopted without
+/// a copy).
 struct MessageRow {
   /// Of a folder of UIDs a text where the UID is void: the source has the message no longer.
   MessageKey key;

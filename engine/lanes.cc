@@ -1,6 +1,7 @@
 #include "engine/lanes.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -71,14 +72,15 @@ class Lanes {
   std::optional<std::size_t> next() const {
     if (halted() || r_.stop.requested()) return std::nullopt;
     const auto at = std::ranges::find_if(r_.queue, [this](std::size_t index) {
-      return !filling_.contains(r_.folders[index].target);
+      return std::ranges::none_of(
+          filling_, [&](const auto& one) { return one.second == r_.folders[index].target; });
     });
     return at == r_.queue.end() ? std::nullopt : std::optional(*at);
   }
 
   void claim(std::size_t index) {
     std::erase(r_.queue, index);
-    filling_.insert(r_.folders[index].target);
+    filling_.emplace(index, r_.folders[index].target);
   }
   /// To where it stood in the queue.
   void put_back(std::size_t index) {
@@ -87,7 +89,7 @@ class Lanes {
     };
     r_.queue.insert(std::ranges::lower_bound(r_.queue, index, before), index);
   }
-  void release(std::size_t index) { filling_.erase(r_.folders[index].target); }
+  void release(std::size_t index) { filling_.erase(index); }
 
   Task<void> work(Lane lane) {
     Permit place = co_await crew_.place();
@@ -240,6 +242,7 @@ class Lanes {
                                     slowest_batch_,
                                     hunt.at_once(),
                                     hunt.condemned(),
+                                    hunt.wants_witness(),
                                     r_.first_run && tried_.insert(index).second,
                                     [this] { return r_.stop.requested() || halted(); },
                                     [this] { return r_.stop.at_once() || halted(); },
@@ -339,8 +342,8 @@ class Lanes {
   }
 
   LanesRequest r_;
-  std::set<FolderName> filling_;   // target folders
-  std::vector<std::size_t> rank_;  // of each folder in the queue
+  std::map<std::size_t, FolderName> filling_;  // target folders, by who fills them
+  std::vector<std::size_t> rank_;              // of each folder in the queue
   std::set<std::size_t> tried_;
   std::set<std::size_t> alone_;  // folders that share no connection, for good reasons
   std::size_t lanes_alive_ = 0;

@@ -1,6 +1,8 @@
 #include "engine/mapping.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <set>
 
 #include "engine/role_names.h"
@@ -52,6 +54,49 @@ std::string trimmed(const std::string& text) {
   return out;
 }
 
+bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+/// An ASCII character that no server has anything against.
+bool is_plain(char c) {
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return letter || (c >= '0' && c <= '9') || c == ' ' || c == '-' || c == '_';
+}
+
+/// FNV-1a, folded: the same level gets the same mark in each name that it is a part of.
+std::string mark_of(const std::string& level) {
+  std::uint32_t hash = 2166136261;
+  for (const char c : level) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
+  const char* const digits = "0123456789abcdef";
+  std::string mark = "_";
+  for (int shift = 0; shift < 24; shift += 4) mark += digits[(hash >> shift) & 15];
+  return mark;
+}
+
+std::string plainer_level(const std::string& level) {
+  constexpr std::size_t kMostBytes = 60;
+  const bool ascii_is_plain =
+      std::ranges::all_of(level, [](char c) { return !is_ascii(c) || is_plain(c); });
+  std::string plain;
+  for (const char c : level) {
+    if (is_ascii(c)) {
+      plain += is_plain(c) ? c : '_';
+    } else if (!ascii_is_plain) {
+      plain += c;
+    } else if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) {
+      plain += '_';  // for a whole character
+    }
+  }
+  const auto in_character = [&](std::size_t at) {
+    return (static_cast<unsigned char>(plain[at]) & 0xC0) == 0x80;
+  };
+  if (plain.size() > kMostBytes) {
+    std::size_t end = kMostBytes;
+    while (end > 0 && in_character(end)) --end;
+    plain.resize(end);
+  }
+  return plain == level ? level : trimmed(plain) + mark_of(level);
+}
+
 class Mapper {
  public:
   explicit Mapper(const MappingRequest& request)
@@ -83,20 +128,18 @@ class Mapper {
  private:
   /// What an earlier run decided, what the user wishes, INBOX, and roles.
   bool place_firmly(const FolderInfo& folder) {
+    const std::optional<FolderName> wish = wished(folder.name);
     if (const auto at = request_.decided.find(folder.name); at != request_.decided.end()) {
+      if (wish && identity(*wish) != identity(at->second))
+        mapping_.notes.push_back(
+            "folder " + folder.name.to_string() + " goes to " + at->second.to_string() +
+            ", where its mail has gone before, and not, as --map says, to " + wish->to_string() +
+            ": what is decided stays, or all of it would cross again");
       place(folder, at->second);
       return true;
     }
-    for (const auto& [from, to] : request_.wishes) {
-      const auto& levels = folder.name.levels();
-      if (levels.size() < from.levels().size() ||
-          !std::equal(from.levels().begin(), from.levels().end(), levels.begin()))
-        continue;
-      std::vector<std::string> renamed = to.levels();
-      renamed.insert(renamed.end(),
-                     levels.begin() + static_cast<std::ptrdiff_t>(from.levels().size()),
-                     levels.end());
-      place(folder, fitted(FolderName(std::move(renamed))));
+    if (wish) {
+      place(folder, *wish);
       return true;
     }
     if (folder.name.is_inbox()) {
@@ -104,6 +147,22 @@ class Mapper {
       return true;
     }
     return folder.holds_rest ? place_rest(folder) : place_by_role(folder, role_of(folder));
+  }
+
+  /// Where the user wants it.
+  std::optional<FolderName> wished(const FolderName& name) const {
+    for (const auto& [from, to] : request_.wishes) {
+      const auto& levels = name.levels();
+      if (levels.size() < from.levels().size() ||
+          !std::equal(from.levels().begin(), from.levels().end(), levels.begin()))
+        continue;
+      std::vector<std::string> renamed = to.levels();
+      renamed.insert(renamed.end(),
+                     levels.begin() + static_cast<std::ptrdiff_t>(from.levels().size()),
+                     levels.end());
+      return fitted(FolderName(std::move(renamed)));
+    }
+    return std::nullopt;
   }
 
   /// What no other folder has is archived mail: Gmail keeps it so, others have a folder for it.
@@ -207,6 +266,14 @@ void leave_out_what_is_gone(std::map<FolderName, FolderName>& decided,
   std::erase_if(decided, [&listed](const auto& one) {
     return std::ranges::find(listed, one.first, &FolderInfo::name) == listed.end();
   });
+}
+
+std::optional<FolderName> plainer_name(const FolderName& name) {
+  if (name.is_inbox()) return std::nullopt;
+  std::vector<std::string> levels;
+  for (const std::string& level : name.levels()) levels.push_back(plainer_level(level));
+  FolderName plain(std::move(levels));
+  return plain == name ? std::nullopt : std::optional(std::move(plain));
 }
 
 Mapping map_folders(const MappingRequest& request) { return Mapper(request).run(); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,12 @@ Mapping map_folders(const MappingRequest& request);
 /// has now.
 void leave_out_what_is_gone(std::map<FolderName, FolderName>& decided,
                             const std::vector<FolderInfo>& listed);
+
+/// The name to try where a target refuses one: in each level what of ASCII is no letter, digit,
+/// blank, `-` or `_` is replaced, or, where nothing is, what is not ASCII; and it is cut short. A
+/// level that is changed for that gets a mark of its own, so that no two become one. Nothing where
+/// there is nothing to change.
+std::optional<FolderName> plainer_name(const FolderName& name);
 
 /// The source folders, for Source::carried().
 std::vector<FolderInfo> sources_of(const std::vector<MappedFolder>& folders);

@@ -1,6 +1,7 @@
 #include "engine/poison.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace postferry {
 
@@ -13,13 +14,20 @@ constexpr int kMostInARow = 3;
 
 bool PoisonHunt::failed(const Error& error, bool progressed, const UnderWay& under_way) {
   condemned_.reset();
+  const bool witness_failed = std::exchange(witness_, false) && !progressed;
   if (progressed) {
     suspect_.reset();
     in_a_row_ = 0;
     return true;
   }
   const bool broke = error.kind() == ErrorKind::transient || error.kind() == ErrorKind::protocol;
-  if (!broke || under_way.messages == 0 || in_a_row_ >= kMostInARow) return false;
+  if (witness_failed) in_a_row_ = kMostInARow + 1;
+  if (!broke || under_way.messages == 0 || in_a_row_ > kMostInARow) return false;
+  if (in_a_row_ == kMostInARow) {
+    at_once_ = 1;
+    witness_ = true;
+    return true;
+  }
   if (under_way.messages > 1) {
     at_once_ = std::clamp(under_way.messages / kShare, std::size_t{1}, kFirstPart);
     return true;

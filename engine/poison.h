@@ -25,13 +25,16 @@ struct Condemned {
 };
 
 /// The hunt in one folder. `in_a_row` is shared by all hunts of an account: messages condemned
-/// since any was decided. With too many of them it is the server, and none is condemned any more.
+/// since any was decided. With too many of them it may be the server: a witness, from the other end
+/// of what is due, must cross before any more is condemned.
 class PoisonHunt {
  public:
   explicit PoisonHunt(int& in_a_row) : in_a_row_(in_a_row) {}
 
   /// Most messages to carry at once in the next attempt.
   std::size_t at_once() const { return at_once_; }
+  /// The next attempt begins with the last message of those that are due.
+  bool wants_witness() const { return witness_; }
   /// The message to give up before the next attempt, if one is found guilty: alone under way it
   /// broke the line twice.
   const std::optional<Condemned>& condemned() const { return condemned_; }
@@ -44,6 +47,7 @@ class PoisonHunt {
   std::size_t at_once_ = std::numeric_limits<std::size_t>::max();
   std::optional<MessageKey> suspect_;
   std::optional<Condemned> condemned_;
+  bool witness_ = false;
   int& in_a_row_;
 };
 

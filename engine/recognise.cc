@@ -78,9 +78,7 @@ class Recogniser {
     return row.listed_bytes.value_or(row.size_bytes);
   }
   /// We asked for its removal, or know of it.
-  static bool sent_away(const MessageRow& row) {
-    return row.state >= MessageState::leaving && row.state != MessageState::unknown;
-  }
+  static bool sent_away(const MessageRow& row) { return was_sent_away(row.state); }
 
   /// An earlier listing did not have it: whoever bears its name now may be another.
   static bool was_away(const MessageRow& row) { return row.listed_bytes == MessageRow::kNotListed; }

@@ -123,6 +123,10 @@ Task<void> RelayFates::move_rows(std::vector<MessageRow> rows) {
 void RelayFates::join(const MessageRow& row) {
   const auto index = catalogue.find(row.key);
   if (!index) return;
+  if (row.state == MessageState::left_out) {
+    if (!options_.wants(row.size_bytes, row.date)) fates[*index] = Fate::filtered;
+    return;
+  }
   if (row.state == MessageState::unknown) {
     doubtful.insert(row.key);
     fates[*index] = options_.resend_unknown && row.run != run_ ? Fate::due : Fate::unknown;

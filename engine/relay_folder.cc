@@ -127,8 +127,10 @@ class FolderRelay {
     const auto index = f_.catalogue.find(message.key);
     const bool wanted = index && f_.fates[*index] == Fate::due && r_.options.wants(0, message.date);
     if (!wanted) {
-      if (index && f_.fates[*index] == Fate::due) f_.fates[*index] = Fate::filtered;
+      const bool due = index && f_.fates[*index] == Fate::due;
+      if (due) f_.fates[*index] = Fate::filtered;
       RelayCounter::give_up(message);
+      if (due && !f_.catalogue[*index].date) co_await leave_out(message);
       co_return;
     }
     const bool whole = co_await make_replayable(message);
@@ -138,6 +140,15 @@ class FolderRelay {
     const std::optional<RelayResult> result = co_await r_.lanes.send(lane, message);
     retried_ = retried_ || !result;
     co_await conclude(row, *index, result);
+  }
+
+  /// The listing does not tell its date: it must not be fetched again for that.
+  Task<void> leave_out(const Message& message) {
+    Record record = f_.new_record();
+    MessageRow& row = record.rows.emplace_back(co_await row_without_bytes(message));
+    row.origin = Origin::adopted;
+    row.state = MessageState::left_out;
+    co_await r_.ends.journal.record(std::move(record));
   }
 
   /// The bytes must be known before they go out: only so can they be known again.
@@ -164,6 +175,17 @@ class FolderRelay {
   }
 
   Task<MessageRow> row_for(const Message& message) {
+    MessageRow row = co_await row_without_bytes(message);
+    Digest digest;
+    co_await message.body.write_to([&digest](std::string_view bytes) -> Task<void> {
+      digest.update(bytes);
+      co_return;
+    });
+    row.sha256 = digest.finish();
+    co_return row;
+  }
+
+  Task<MessageRow> row_without_bytes(const Message& message) {
     MessageRow row;
     row.key = message.key;
     row.size_bytes = message.body.size_bytes();
@@ -174,12 +196,6 @@ class FolderRelay {
     row.state = MessageState::unknown;
     if (message.fields) row.header = header_hash(*message.fields);
     row.listed_bytes = f_.catalogue.size_bytes(*f_.catalogue.find(message.key));
-    Digest digest;
-    co_await message.body.write_to([&digest](std::string_view bytes) -> Task<void> {
-      digest.update(bytes);
-      co_return;
-    });
-    row.sha256 = digest.finish();
     co_return row;
   }
 

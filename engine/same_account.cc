@@ -46,8 +46,10 @@ class SourceCheck {
       const auto at = catalogue.find(row.key);
       if (!at) continue;  // people delete mail
       const Catalogue::Entry entry = catalogue[*at];
+      // What was there before has a date of its own.
+      const bool sent = row.origin == Origin::appended;
       if (row.listed_bytes.value_or(entry.size_bytes) != entry.size_bytes ||
-          !may_be(row.date, entry.date))
+          (sent && !may_be(row.date, entry.date)))
         refuse(end_, record.source, "holds another message as " + row.key.to_string());
       ++sample.found;
       if (row.sha256 && !row.repairs && row.size_bytes <= kReadAtMost) to_read.push_back(entry);

@@ -38,6 +38,7 @@ void Standings::forget() {
   orphans.clear();
   failed_before_.clear();
   held_.clear();
+  plain.clear();
   repairs.clear();
   unlisted = bytes_before = 0;
   known = 0;
@@ -67,6 +68,11 @@ Task<void> Standings::join_rows(FolderId folder) {
 }
 
 void Standings::join(const MessageRow& row, std::optional<std::size_t> index) {
+  if (row.state == MessageState::left_out) {
+    const bool wanted = options_.wants(row.size_bytes, row.date);
+    if (index && !wanted) standing[*index] = Standing::filtered;
+    return;
+  }
   if (!index) {
     const bool never_given = row.key.is_uid() && uid_next_ && row.key.uid() >= Uid{*uid_next_};
     moved = moved || never_given;
@@ -195,11 +201,21 @@ std::size_t Standings::due() const {
 
 std::vector<Catalogue::Entry> Standings::due_entries(std::size_t most) const {
   std::vector<Catalogue::Entry> out;
-  for (std::size_t i = 0; i < standing.size() && out.size() < most; ++i)
-    if (standing[i] == Standing::due && !failed_before_.contains(i)) out.push_back(catalogue[i]);
-  for (const std::size_t i : failed_before_)
+  const auto add = [&](std::size_t i) {
     if (standing[i] == Standing::due && out.size() < most) out.push_back(catalogue[i]);
+  };
+  for (std::size_t i = 0; i < standing.size() && out.size() < most; ++i)
+    if (!failed_before_.contains(i) && !plain.contains(i)) add(i);
+  for (const std::size_t i : failed_before_)
+    if (!plain.contains(i)) add(i);
+  if (out.empty()) std::ranges::for_each(plain, add);
   return out;
+}
+
+std::vector<Catalogue::Entry> Standings::last_due() const {
+  std::vector<Catalogue::Entry> all = due_entries(standing.size());
+  if (all.size() > 1) all.erase(all.begin(), all.end() - 1);
+  return all;
 }
 
 Tally Standings::tally(std::uint64_t twins) const {

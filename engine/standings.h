@@ -56,6 +56,8 @@ class Standings {
   std::size_t due() const;
   /// At most `most`. Those that failed before come last: what has never been tried must not wait.
   std::vector<Catalogue::Entry> due_entries(std::size_t most) const;
+  /// The last of those, alone.
+  std::vector<Catalogue::Entry> last_due() const;
   /// The sum, windows before this one included.
   Tally tally(std::uint64_t twins) const;
 
@@ -73,6 +75,8 @@ class Standings {
   std::optional<MessageRow> in_question;
   /// With which messages were sent; of those that are due, were sent perhaps.
   std::map<MessageKey, Repairs> repairs;
+  /// What must go in the plainest form, by entry: it goes last, and apart.
+  std::set<std::size_t> plain;
 
  private:
   void join(const MessageRow& row, std::optional<std::size_t> index);

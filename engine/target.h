@@ -67,6 +67,8 @@ struct Stored {
 /// Refused for good, in the server's words; nothing was stored.
 struct Rejected {
   std::string text;
+  /// The target may take it in the plainest form, but its body came in a stream, which is over.
+  bool plain_may_pass = false;
 };
 using AppendResult = std::variant<Stored, Rejected>;
 
@@ -89,6 +91,15 @@ class AppendFeed {
   /// The target has answered for every message of `batch`, in order. Called once a batch, by each
   /// session in the order of its next(), perhaps several batches later.
   virtual Task<void> done(Batch batch, std::vector<AppendResult> results) = 0;
+  /// All of it is to go in the plainest form: without keywords, and no literal before it is asked
+  /// for.
+  virtual bool plain() const { return false; }
+};
+
+/// A folder that was made and opened.
+struct MadeFolder {
+  FolderNumbers numbers;
+  std::optional<Error> not_subscribed;  // though that was wanted: why
 };
 
 /// One logged-in connection. As for SourceSession: one call at a time (append may call next() and
@@ -104,11 +115,18 @@ class TargetSession {
   /// Opens a folder to fill it; it stays selected while it is filled.
   virtual Task<FolderNumbers> select(const FolderName& folder) = 0;
   /// create(), subscribe() if that is wanted, and select(); where the connector can, in one round
-  /// trip.
-  virtual Task<FolderNumbers> make_and_select(FolderName folder, Role role, bool subscribed) {
+  /// trip. A refused subscription is no failure.
+  virtual Task<MadeFolder> make_and_select(FolderName folder, Role role, bool subscribed) {
+    MadeFolder made;
     co_await create(folder, role);
-    if (subscribed) co_await subscribe(folder);
-    co_return co_await select(folder);
+    try {
+      if (subscribed) co_await subscribe(folder);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::rejected) throw;
+      made.not_subscribed = error;
+    }
+    made.numbers = co_await select(folder);
+    co_return made;
   }
   /// UIDNEXT of the selected folder as it is now, other sessions' doing included (NOOP first).
   virtual Task<Uid> uid_next() = 0;

@@ -33,9 +33,8 @@ Task<void> Transfer::message(Message message) {
   const bool streamed = message.body.streamed();
   if (r_.give_up() || (streamed && r_.stop())) throw StopTransfer{};
   if (!r_.wanted(message)) {
-    if (const auto index = r_.catalogue.find(message.key)) r_.standing[*index] = Standing::filtered;
-    if (message.body.streamed()) message.body.pipe().close();
-    co_return;
+    if (streamed) message.body.pipe().close();
+    co_return co_await leave_out(message);
   }
   if (!r_.share.admits(weight(message))) {
     source_waits_ = true;
@@ -47,6 +46,22 @@ Task<void> Transfer::message(Message message) {
   belt_.push_back(std::move(message));
   arrived_.set();
   if (!streamed && r_.stop()) throw StopTransfer{};
+}
+
+/// Where the listing has no dates, what is not wanted must not be fetched again to be told.
+Task<void> Transfer::leave_out(const Message& message) {
+  const auto index = r_.catalogue.find(message.key);
+  if (!index) co_return;
+  r_.standing[*index] = Standing::filtered;
+  if (r_.catalogue[*index].date) co_return;
+  MessageRow row = co_await row_for(message, Uid{});
+  row.origin = Origin::adopted;
+  row.state = MessageState::left_out;
+  Record record;
+  record.folder = r_.folder.id;
+  record.target_folder = r_.target_folder;
+  record.rows.push_back(std::move(row));
+  co_await r_.journal.record(std::move(record));
 }
 
 Task<void> Transfer::missing(MessageKey key, bool gone, std::string reason) {
@@ -134,7 +149,12 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
   for (std::size_t i = 0; i < batch.messages.size(); ++i) {
     const Message& message = batch.messages[i];
     const auto index = r_.catalogue.find(message.key);
-    if (const auto* refused = std::get_if<Rejected>(&results.at(i))) {
+    const auto* refused = std::get_if<Rejected>(&results.at(i));
+    if (refused && refused->plain_may_pass && !r_.plain) {
+      for_plain_.push_back(message.key);
+      continue;
+    }
+    if (refused) {
       FailureRow row{message.key, message.body.size_bytes(), refused->text, r_.run};
       row.repairs = repairs_of(message.key);
       record.failures.push_back(std::move(row));
@@ -190,7 +210,7 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
   if (message.body.held()) {
     row.sha256 = sha256(message.body.bytes());
   } else if (message.body.streamed()) {
-    row.sha256 = message.body.pipe().digest();
+    if (uid) row.sha256 = message.body.pipe().digest();  // else not all of it came
   } else {
     Digest digest;
     co_await message.body.write_to([&digest](std::string_view bytes) -> Task<void> {

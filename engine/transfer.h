@@ -42,6 +42,7 @@ struct TransferRequest {
   Pace* pace = nullptr;                          // of messages, if there is a limit
   const std::map<MessageKey, Repairs>& repairs;  // with which messages come
   std::string origin;                            // of its batches
+  bool plain = false;                            // as AppendFeed::plain()
 };
 
 /// What the text of a failure begins with, if it is the source that cannot give the message.
@@ -77,16 +78,20 @@ class Transfer final : public MessageSink, public AppendFeed {
   // To the target.
   Task<std::optional<Batch>> next() override;
   Task<void> done(Batch batch, std::vector<AppendResult> results) override;
+  bool plain() const override { return r_.plain; }
 
   std::uint64_t bytes_copied() const { return bytes_copied_; }
   std::uint64_t appended() const { return appended_; }
   /// Of what was appended those that got no UID: the next settle must find them.
   const std::vector<MessageKey>& unnamed() const { return unnamed_; }
+  /// Of what was refused those that may be taken in the plainest form. They are still due.
+  const std::vector<MessageKey>& for_plain() const { return for_plain_; }
   bool progressed() const { return appended_ + rejected_ + missing_ > 0; }
   /// The longest that a batch took from its row to its answer.
   Duration slowest_batch() const { return slowest_; }
 
  private:
+  Task<void> leave_out(const Message& message);
   Task<MessageRow> row_for(const Message& message, Uid uid);
   Repairs repairs_of(const MessageKey& key) const;
   Task<bool> names_older(Uid uid, const std::vector<MessageRow>& fresh);
@@ -99,7 +104,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   std::uint64_t held_ = 0;  // bytes on the belt and in unanswered batches
   bool source_waits_ = false;
   std::map<std::int64_t, TimePoint> sent_at_;
-  std::vector<MessageKey> unnamed_;
+  std::vector<MessageKey> unnamed_, for_plain_;
   Semaphore recording_{1};  // several sessions may be told at once
   Uid highest_;             // that may have been given before, as far as is known
   Duration slowest_{};

@@ -123,13 +123,25 @@ class FolderVerifier {
       if (only_removed) std::erase_if(rows, [](const MessageRow& row) { return !is_removed(row); });
       any = any || !rows.empty();
       std::vector<VerifyPair> pairs;
-      for (MessageRow& row : rows) place_row(std::move(row), pairs, !only_removed);
+      for (MessageRow& row : rows) {
+        if (row.state == MessageState::left_out) {
+          leave_out(row);
+        } else {
+          place_row(std::move(row), pairs, !only_removed);
+        }
+      }
       co_await check_pairs(std::move(pairs));
     }
   }
 
-  static bool is_removed(const MessageRow& row) {
-    return row.state >= MessageState::leaving && row.state != MessageState::unknown;
+  static bool is_removed(const MessageRow& row) { return was_sent_away(row.state); }
+
+  /// Its date is known by the row alone.
+  void leave_out(const MessageRow& row) {
+    const auto index = r_.source ? catalogue_.find(row.key) : std::nullopt;
+    if (!index || r_.options.wants(row.size_bytes, row.date)) return;
+    due_[*index] = false;
+    ++at_->messages.filtered;
   }
 
   void place_row(MessageRow row, std::vector<VerifyPair>& pairs, bool keys_hold) {

@@ -286,9 +286,31 @@ CREATE TABLE traffic (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Messages that were left out for a date which no listing tells.
+constexpr const char* kVersion9 = R"sql(
+DROP VIEW messages;
+CREATE VIEW messages AS
+  SELECT account.name AS account, folder.source AS folder, message.key, message.size,
+         lower(hex(message.sha256)) AS sha256, flags.names AS flags,
+         target_folder.name AS target, message.target_uid,
+         datetime(message.date, 'unixepoch') AS date_utc, message.run,
+         CASE message.origin WHEN 1 THEN 'appended' WHEN 2 THEN 'adopted' ELSE 'folded' END
+           AS origin,
+         datetime(message.copied_at, 'unixepoch') AS copied_utc,
+         CASE message.state WHEN 0 THEN 'copied' WHEN 1 THEN 'seen' WHEN 2 THEN 'leaving'
+                            WHEN 3 THEN 'marked' WHEN 4 THEN 'removed' WHEN 5 THEN 'unknown'
+                            ELSE 'left out' END AS state,
+         message.repairs
+    FROM message
+    JOIN folder ON folder.id = message.folder
+    JOIN account ON account.id = folder.account
+    JOIN target_folder ON target_folder.id = folder.target_folder
+    JOIN flags ON flags.id = message.flags;
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                    kVersion5, kVersion6, kVersion7, kVersion8};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+                                    kVersion6, kVersion7, kVersion8, kVersion9};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

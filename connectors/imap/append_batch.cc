@@ -50,7 +50,9 @@ AppendBatch prepare_batch(Batch batch, const Selected& folder, const AppendTrait
   AppendBatch prepared(std::move(batch));
   for (std::size_t i = 0; i < prepared.batch.messages.size(); ++i) {
     const Message& message = prepared.batch.messages[i];
-    CheckedFlags checked = check_flags(folder.storable(message.flags, dropped).names());
+    Flags flags = folder.storable(message.flags, dropped);
+    if (traits.plain) dropped += std::exchange(flags.keywords, {}).size();
+    CheckedFlags checked = check_flags(flags.names());
     dropped += checked.refused.size();
     prepared.flags.push_back(std::move(checked.sendable));
     if (traits.nul_ends_session && has_nul(message.body)) {

@@ -24,6 +24,7 @@ struct AppendTraits {
   bool uidplus = false;  // APPENDUID is to be believed
   bool binary = false;   // literal8 for bodies with a NUL
   bool nul_ends_session = false;
+  bool plain = false;  // no keywords
   std::optional<std::uint64_t> limit_bytes;
 };
 

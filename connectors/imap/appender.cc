@@ -297,16 +297,18 @@ class Appender {
 
   Task<void> repair_one(AppendBatch& batch, Refusal refusal) {
     const std::size_t index = refusal.range.first;
-    if (batch.batch.messages[index].body.replayable()) {
-      // Exchange Online may answer BAD to a large literal that does not wait.
-      if (refusal.status.status == Status::kBad &&
-          traits_.literals != LiteralMode::kSynchronising) {
+    const bool replayable = batch.batch.messages[index].body.replayable();
+    // Exchange Online may answer BAD to a large literal that does not wait.
+    const bool wait =
+        refusal.status.status == Status::kBad && traits_.literals != LiteralMode::kSynchronising;
+    const auto keywords = std::ranges::count_if(
+        batch.flags[index], [](const std::string& flag) { return !flag.starts_with('\\'); });
+    if (replayable) {
+      if (wait) {
         AppendTraits traits = traits_;
         traits.literals = LiteralMode::kSynchronising;
         co_await again(batch, refusal.range, traits, true);
       }
-      const auto keywords = std::ranges::count_if(
-          batch.flags[index], [](const std::string& flag) { return !flag.starts_with('\\'); });
       if (!batch.results[index] && keywords > 0) {
         co_await again(batch, refusal.range, traits_, false);
         if (batch.results[index]) dropped_ += static_cast<std::uint64_t>(keywords);
@@ -317,7 +319,7 @@ class Appender {
       return full.range.first == index && full.range.count == 1;
     });
     if (!batch.results[index] && !no_room && !batch.folder_refused)
-      batch.results[index] = Rejected{words(refusal.status)};
+      batch.results[index] = Rejected{words(refusal.status), !replayable && (wait || keywords > 0)};
     batch.refused.clear();
   }
 

@@ -96,12 +96,13 @@ Verdict judge(const StatusResponse& status) {
                                                  : ErrorKind::rejected;
   if (const auto kind = by_code(status)) verdict.kind = *kind;
   // These codes say it all: the text may quote the name of a folder, `Temporary`.
-  for (const Code plain : {Code::kNoPerm, Code::kNonExistent, Code::kCannot, Code::kAlreadyExists,
-                           Code::kReadOnly})
+  for (const Code plain :
+       {Code::kNoPerm, Code::kNonExistent, Code::kCannot, Code::kAlreadyExists, Code::kReadOnly})
     if (status.has(plain)) return verdict;
   for (const Phrase& phrase : kPhrases) {
     if (text.find(phrase.text) == std::string::npos) continue;
-    // `[OVERQUOTA] Mailbox is full, try again later` is no reason to try again; Gmail's bandwidth is.
+    // `[OVERQUOTA] Mailbox is full, try again later` is no reason to try again; Gmail's bandwidth
+    // is.
     if (status.has(Code::kOverQuota) && phrase.kind == ErrorKind::transient) continue;
     verdict.kind = phrase.kind;
     break;
@@ -110,13 +111,18 @@ Verdict judge(const StatusResponse& status) {
   return verdict;
 }
 
-Verdict judge_login(const StatusResponse& status) {
+Verdict judge_read(const StatusResponse& status) {
   Verdict verdict = judge(status);
-  if (status.has(Code::kLimit)) {
-    verdict.kind = ErrorKind::throttled;
-  } else if (status.has(Code::kAuthenticationFailed) || status.has(Code::kAuthorizationFailed) ||
-             status.has(Code::kExpired) || status.has(Code::kPrivacyRequired) ||
-             (status.status == Status::kNo && verdict.kind == ErrorKind::rejected)) {
+  if (status.has(Code::kLimit)) verdict.kind = ErrorKind::throttled;
+  return verdict;
+}
+
+Verdict judge_login(const StatusResponse& status) {
+  Verdict verdict = judge_read(status);
+  if (status.has(Code::kLimit)) return verdict;
+  if (status.has(Code::kAuthenticationFailed) || status.has(Code::kAuthorizationFailed) ||
+      status.has(Code::kExpired) || status.has(Code::kPrivacyRequired) ||
+      (status.status == Status::kNo && verdict.kind == ErrorKind::rejected)) {
     verdict.kind = ErrorKind::auth;
   }
   return verdict;

@@ -22,6 +22,10 @@ struct Verdict {
 /// bandwidth. TRYCREATE is `transient`: the folder has gone and can be made again.
 Verdict judge(const StatusResponse& status);
 
+/// The same for a command that stores nothing: there LIMIT means our pace (Yahoo), else how much or
+/// what may be stored (RFC 5530).
+Verdict judge_read(const StatusResponse& status);
+
 /// The same for an answer to LOGIN or AUTHENTICATE: there a NO is `auth`, unless it says that the
 /// server is busy or broken, which is never a wrong password.
 Verdict judge_login(const StatusResponse& status);

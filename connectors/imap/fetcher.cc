@@ -339,9 +339,7 @@ class Fetcher {
         std::ranges::find_if(in_flight_, [&](const InFlight& f) { return f.tag == status.tag; });
     if (ended == in_flight_.end()) return;
     if (status.status != Status::kOk) {
-      Verdict verdict = judge(status);
-      // Yahoo means our pace by it, never that there is no such message.
-      if (status.has(Code::kLimit)) verdict.kind = ErrorKind::throttled;
+      const Verdict verdict = judge_read(status);
       if (verdict.kind != ErrorKind::rejected && verdict.kind != ErrorKind::protocol) {
         throw refusal(status, verdict, "FETCH", session_.where());
       }

@@ -25,7 +25,7 @@ std::string status_items(const Capabilities& capabilities, Numbers wanted) {
 
 // A server that has no time refuses everything; that is no reason to ask more simply.
 void throw_unless_refused(Session& session, const StatusResponse& status) {
-  const ErrorKind kind = judge(status).kind;
+  const ErrorKind kind = judge_read(status).kind;
   if (kind == ErrorKind::rejected || kind == ErrorKind::protocol) return;
   throw session.refused(status, "LIST");
 }
@@ -195,7 +195,7 @@ Task<void> Lister::ask_status() {
     const StatusResponse status = co_await session_.finish(
         std::move(tag), [this](Response& response) { listing_->take(response); });
     // What ails one folder shows when it is opened; that we ask too much concerns them all.
-    if (status.status != Status::kOk && judge(status).kind == ErrorKind::throttled)
+    if (status.status != Status::kOk && judge_read(status).kind == ErrorKind::throttled)
       throw session_.refused(status, "STATUS");
   };
   const auto send_all = [&]() -> Task<void> {

@@ -120,7 +120,7 @@ Task<void> ask_missing(Session& session, Selected& folder) {
     if (!folder.numbers.uid_next) folder.numbers.uid_next = told.uid_next;
     if (!folder.numbers.uid_validity) folder.numbers.uid_validity = told.uid_validity;
   });
-  const ErrorKind kind = judge(status).kind;
+  const ErrorKind kind = judge_read(status).kind;
   if (status.status != Status::kOk && kind != ErrorKind::rejected && kind != ErrorKind::protocol) {
     throw session.refused(status, "STATUS");
   }

@@ -310,7 +310,7 @@ Error Session::error(ErrorKind kind, const std::string& message) const {
 }
 
 Error Session::refused(const StatusResponse& status, const std::string& what) const {
-  return refusal(status, judge(status), what, where_);
+  return refusal(status, judge_read(status), what, where_);
 }
 
 std::string Session::last_words() const { return bye_ ? words(*bye_) : alert_; }

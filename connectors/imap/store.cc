@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "connectors/imap/codec/append.h"
+#include "connectors/imap/errors.h"
 
 namespace postferry::imap {
 namespace {
@@ -19,7 +20,7 @@ Task<void> succeed_all(Session& session, std::vector<std::string>& tags) {
     const StatusResponse status = co_await session.finish(tag);
     if (status.status != Status::kOk && !refused) refused = status;
   }
-  if (refused) throw session.refused(*refused, "STORE");
+  if (refused) throw refusal(*refused, judge(*refused), "STORE", session.where());
 }
 
 /// One of each set, with an EXPUNGE behind it if that is wanted.
@@ -41,7 +42,7 @@ Task<void> change_in_parts(Party& party, std::vector<Command> commands, std::siz
                               std::make_move_iterator(begin + static_cast<std::ptrdiff_t>(count)));
     for (StatusResponse& status : co_await party.change_all(std::move(part)))
       if (status.status != Status::kOk && !refused) refused = std::move(status);
-    if (refused) throw party.session().refused(*refused, "STORE");
+    if (refused) throw refusal(*refused, judge(*refused), "STORE", party.session().where());
   }
 }
 

@@ -99,7 +99,7 @@ class ImapTargetSession final : public TargetSession {
 
   Task<FolderNumbers> select(const FolderName& folder) override { return open(folder); }
 
-  Task<FolderNumbers> make_and_select(FolderName folder, Role role, bool subscribed) override {
+  Task<MadeFolder> make_and_select(FolderName folder, Role role, bool subscribed) override {
     return make_and_open(std::move(folder), role, subscribed);
   }
 
@@ -135,6 +135,8 @@ class ImapTargetSession final : public TargetSession {
     traits.uidplus = traits_.uidplus;
     traits.binary = session_.capabilities.has("BINARY");
     traits.limit_bytes = traits_.append_limit_bytes;
+    traits.plain = feed.plain();
+    if (traits.plain) traits.literals = LiteralMode::kSynchronising;
     return append_feed(party_, traits, feed, flags_dropped_);
   }
 
@@ -243,16 +245,18 @@ class ImapTargetSession final : public TargetSession {
     return command.finish();
   }
 
-  Task<FolderNumbers> make_and_open(FolderName folder, Role role, bool subscribed) {
+  Task<MadeFolder> make_and_open(FolderName folder, Role role, bool subscribed) {
     if (listing_) co_await list_all();
     const std::string wire = account_.names.wire(folder);
     Command create = create_command(wire, role);
     Made made;
     if (!folder.is_inbox() && create.pieces.size() == 1)
       made = co_await make_at_once(folder, wire, std::move(create), subscribed);
+    MadeFolder out;
     if (made.whole) {
       account_.names.created(folder);
-      co_return co_await opened();
+      out.numbers = co_await opened();
+      co_return out;
     }
     std::optional<Error> refused;
     try {
@@ -266,8 +270,14 @@ class ImapTargetSession final : public TargetSession {
       co_await ask(session_.command("UNSUBSCRIBE").string(wire).finish());
       throw *refused;
     }
-    if (subscribed) co_await subscribe_to(folder, wire);
-    co_return co_await open(std::move(folder));
+    try {
+      if (subscribed) co_await subscribe_to(folder, wire);
+    } catch (const Error& failure) {
+      if (failure.kind() != ErrorKind::rejected) throw;
+      out.not_subscribed = failure;
+    }
+    out.numbers = co_await open(std::move(folder));
+    co_return out;
   }
 
   struct Made {

@@ -101,6 +101,8 @@ struct MemoryFaults {
   /// The words with which an APPEND is refused; nothing to take it. May throw Error, which ends the
   /// line.
   std::function<std::optional<std::string>(const MemoryMessage&)> refuse;
+  /// The same for STORE.
+  std::function<std::optional<std::string>(const Flags&)> refuse_store;
   /// Called before the bytes of a message go out; may throw Error, which ends the line.
   std::function<void(const FolderName&, const MemoryMessage&)> on_fetch;
   /// Listed, but its bytes cannot be had; with the server's words.

@@ -69,7 +69,7 @@ class MemoryTargetSession final : public TargetSession {
     while (true) {
       std::optional<Batch> batch = co_await feed.next();
       if (!batch) break;
-      std::vector<AppendResult> results = co_await append_batch(*batch);
+      std::vector<AppendResult> results = co_await append_batch(*batch, feed.plain());
       call.check();
       co_await feed.done(std::move(*batch), std::move(results));
     }
@@ -129,6 +129,11 @@ class MemoryTargetSession final : public TargetSession {
   Task<void> store_flags(std::vector<Uid> uids, Flags flags, bool add) {
     MemoryLine::Call call(line_, "store");
     co_await call.travel();
+    if (const auto words =
+            server_.faults.refuse_store ? server_.faults.refuse_store(flags) : std::nullopt) {
+      call.done();
+      throw Error(ErrorKind::rejected, *words, server_.options().name);
+    }
     MemoryFolder& folder = line_.selected();
     ++folder.highest_modseq;
     for (const Uid uid : uids) {
@@ -145,12 +150,13 @@ class MemoryTargetSession final : public TargetSession {
 
   /// Takes the whole batch from the line before any of it is stored, so that a stop finds it in
   /// hand; then stores it, message by message.
-  Task<std::vector<AppendResult>> append_batch(const Batch& batch) {
+  Task<std::vector<AppendResult>> append_batch(const Batch& batch, bool plain) {
     std::vector<MemoryMessage> received;
     std::optional<MemoryStop> stop;
     std::size_t stop_at = 0;
     for (const Message& message : batch.messages) {
       received.push_back(co_await receive(message));
+      if (plain) flags_dropped_ += std::exchange(received.back().flags.keywords, {}).size();
       if (!stop) {
         stop = server_.next_append();
         if (!stop) ++stop_at;
@@ -162,8 +168,11 @@ class MemoryTargetSession final : public TargetSession {
     if (stop) end_line(*stop, stop_at, std::move(received), executor.now());
     std::vector<AppendResult> results;
     MemoryFolder& folder = line_.selected();
-    for (MemoryMessage& message : received) {
-      results.push_back(server_.append(folder, std::move(message)));
+    for (std::size_t i = 0; i < received.size(); ++i) {
+      const bool keywords = !received[i].flags.keywords.empty();
+      results.push_back(server_.append(folder, std::move(received[i])));
+      if (auto* refused = std::get_if<Rejected>(&results.back()))
+        refused->plain_may_pass = keywords && batch.messages[i].body.streamed();
     }
     co_return results;
   }

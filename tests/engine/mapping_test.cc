@@ -149,3 +149,32 @@ TEST_CASE("what a folder went to that is gone from the source is free for its ne
   leave_out_what_is_gone(request.decided, request.source);
   CHECK(target_of(map_folders(request), "Gesendet") == "Sent");
 }
+
+TEST_CASE("a decided folder stays where it is, and a wish against it is not passed over silently") {
+  MappingRequest request;
+  request.source = {folder("A"), folder("B")};
+  request.decided = {{FolderName::parse("A"), FolderName::parse("Old")},
+                     {FolderName::parse("B"), FolderName::parse("B")}};
+  request.wishes = {{FolderName::parse("A"), FolderName::parse("New")},
+                    {FolderName::parse("B"), FolderName::parse("B")}};
+  const Mapping mapping = map_folders(request);
+  CHECK(target_of(mapping, "A") == "Old");
+  REQUIRE(mapping.notes.size() == 1);
+  CHECK(mapping.notes[0].find("--map") != std::string::npos);
+}
+
+TEST_CASE("a plainer name replaces what a server may have against one, and stays one of its own") {
+  const auto plainer = [](const char* text) {
+    const auto name = plainer_name(FolderName::parse(text));
+    return name ? name->to_string() : "(none)";
+  };
+  CHECK(plainer("Work/Old mail_1-2") == "(none)");
+  CHECK(plainer("INBOX") == "(none)");
+  CHECK(plainer("Work/a:b").substr(0, 9) == "Work/a_b_");
+  CHECK(plainer("Work/a:b") != plainer("Work/a;b"));
+  // Below the same folder, whatever its own name.
+  CHECK(FolderName::parse(plainer("a:b/x")).levels()[0] == plainer("a:b"));
+  CHECK(plainer("Gr\u00fc\u00dfe: 1").substr(0, 11) == "Gr\u00fc\u00dfe_ 1_");
+  CHECK(plainer("Gr\u00fc\u00dfe").substr(0, 6) == "Gr__e_");
+  CHECK(plainer(std::string(300, 'x').c_str()).size() == 67);
+}

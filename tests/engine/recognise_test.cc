@@ -382,3 +382,49 @@ TEST_CASE("a message under a made-up name leaves the source only when its bytes 
   CHECK(inbox.messages.size() == 1);
   CHECK(pair.observer.said("cannot be proved"));
 }
+
+TEST_CASE("what --since leaves out is fetched once, and comes when it is wanted") {
+  Pair pair(pop3());
+  pair.fill("INBOX", 6);
+  pair.options.since = 1'000'003;
+  const auto fetched = [&pair] {
+    int count = 0;
+    pair.source.faults.on_fetch = [&count](const FolderName&, const MemoryMessage&) { ++count; };
+    const Ledger ledger = pair.run();
+    pair.source.faults.on_fetch = nullptr;
+    return std::pair(count, ledger.messages());
+  };
+  const auto [first, night] = fetched();
+  CHECK(first == 6);
+  CHECK(night.copied == 3);
+  CHECK(night.filtered == 3);
+  for (int i = 0; i < 2; ++i) {
+    const auto [again, tally] = fetched();
+    CHECK(again == 0);
+    CHECK(tally.filtered == 3);
+    CHECK(tally.present == 3);
+  }
+  SECTION("an earlier day") {
+    pair.options.since = 1'000'001;
+    const auto [count, tally] = fetched();
+    CHECK(count == 2);
+    CHECK(tally.copied == 2);
+    pair.options.since.reset();
+    CHECK(pair.run().messages().copied == 1);
+    CHECK(pair.on_target("INBOX") == 6);
+  }
+  SECTION("another message under a name that was left out") {
+    MemoryMessage& message = pair.source.folder("INBOX").messages.at(1);
+    message.bytes = letter("other", "of another size");
+    message.date = InternalDate{2'000'000, 0};
+    CHECK(pair.run().messages().copied == 1);
+  }
+  SECTION("all names are new") {
+    for (MemoryMessage& message : pair.source.folder("INBOX").messages)
+      message.uidl = "new-" + std::to_string(message.uid.value);
+    const auto [count, tally] = fetched();
+    CHECK(count == 0);
+    CHECK(tally.filtered == 3);
+    CHECK(tally.present == 3);
+  }
+}

@@ -1,5 +1,6 @@
 // Orders of events that a user makes without thinking: a folder renamed, a copy moved away at once,
 // much deleted and some new; and what of it must not be believed.
+#include "engine/mapping.h"
 #include "engine/transfer.h"
 #include "tests/engine/crossing_fixture.h"
 
@@ -142,6 +143,106 @@ TEST_CASE("flags that the target does not keep are counted when they are followe
   CHECK(ledger.folders.at(0).flags_dropped == 1);
   CHECK(pair.target.folder("INBOX").messages[1].flags == Flags::parse("\\Seen Kept"));
   CHECK(pair.run().folders.at(0).flags_dropped == 0);
+}
+
+TEST_CASE("a name that the target refuses is given a plainer one, once and for good") {
+  Pair pair;
+  pair.fill("A: b/c", 3);
+  int refusals = 1;
+  pair.target.faults.on_call = [&refusals](MemoryServer&, std::string_view call) {
+    if (call == "create" && refusals-- > 0)
+      throw Error(ErrorKind::rejected, "CREATE was refused: NO [CANNOT] no colons");
+  };
+  SECTION("which it takes") {
+    const Ledger ledger = pair.run();
+    CHECK(ledger.outcome == Outcome::complete);
+    const FolderName plainer = *plainer_name(FolderName::parse("A: b/c"));
+    CHECK(pair.content(pair.target, plainer).size() == 3);
+    CHECK(pair.observer.said("goes to " + plainer.to_string()));
+    CHECK(ledger.folders.front().target == plainer);
+    pair.add("A: b/c", letter("new"));
+    CHECK(pair.run().messages().copied == 1);
+    CHECK(pair.content(pair.target, plainer).size() == 4);
+  }
+  SECTION("which it refuses, too") {
+    refusals = 2;
+    CHECK(pair.run().folders_failed() == 1);
+    CHECK(pair.run().outcome == Outcome::complete);
+    CHECK(pair.on_target("A: b/c") == 3);
+  }
+}
+
+TEST_CASE("a subscription that the target refuses keeps no mail back") {
+  Pair pair;
+  for (const char* folder : {"INBOX", "Box"}) {
+    pair.fill(folder, 2, folder);
+    pair.source.folder(folder).subscribed = true;
+  }
+  pair.target.folder("INBOX");
+  pair.target.faults.on_call = [](MemoryServer&, std::string_view call) {
+    if (call == "subscribe") throw Error(ErrorKind::rejected, "NO you may not");
+  };
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.equal());
+  CHECK(pair.observer.said("not subscribed"));
+}
+
+TEST_CASE("flags that the target refuses keep no mail back, and are followed without keywords") {
+  Pair pair;
+  pair.fill("INBOX", 3);
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.set_flags(inbox.messages.at(0), Flags::parse("\\Seen \\Flagged $Work"));
+  inbox.set_flags(inbox.messages.at(1), Flags::parse("\\Answered"));
+  pair.add("INBOX", letter("new"));
+  bool all = false;
+  pair.target.faults.refuse_store = [&all](const Flags& flags) {
+    return all || !flags.keywords.empty() ? std::optional<std::string>("NO too many user flags")
+                                          : std::nullopt;
+  };
+  SECTION("keywords alone") {
+    const Ledger ledger = pair.run();
+    CHECK(ledger.outcome == Outcome::complete);
+    CHECK(ledger.messages().copied == 1);
+    CHECK(ledger.folders.front().flags_dropped == 1);
+    const MemoryFolder& copies = pair.target.folder("INBOX");
+    CHECK(copies.messages.at(0).flags == Flags::parse("\\Seen \\Flagged"));
+    CHECK(copies.messages.at(1).flags == Flags::parse("\\Answered"));
+    CHECK(pair.run().flags_updated() == 0);  // not tried again
+  }
+  SECTION("all of them: told, and tried again in the next run") {
+    all = true;
+    const Ledger ledger = pair.run();
+    CHECK(ledger.outcome == Outcome::partial);
+    CHECK(ledger.messages().copied == 1);
+    CHECK(ledger.messages().pending == 0);
+    all = false;
+    CHECK(pair.run().outcome == Outcome::complete);
+    CHECK(pair.target.folder("INBOX").messages.at(1).flags == Flags::parse("\\Answered"));
+  }
+}
+
+TEST_CASE("a large message that is refused for its keywords is fetched again and sent without") {
+  MemoryOptions source;
+  source.stream_above = 1000;
+  Pair pair(source);
+  pair.add("INBOX", letter("big", std::string(5000, 'x')), "\\Seen $Work");
+  pair.add("INBOX", letter("small"));
+  bool never = false;
+  pair.target.faults.refuse = [&never](const MemoryMessage& message) {
+    return never || !message.flags.keywords.empty() ? std::optional<std::string>("NO keywords")
+                                                    : std::nullopt;
+  };
+  SECTION("and taken") {
+    const Ledger ledger = pair.run();
+    CHECK(ledger.outcome == Outcome::complete);
+    CHECK(ledger.messages().copied == 2);
+    CHECK(ledger.folders.front().flags_dropped == 1);
+  }
+  SECTION("or refused for good") {
+    never = true;
+    CHECK(pair.run().messages().rejected == 2);
+  }
 }
 
 TEST_CASE("where something was refused, the source's changes alone are not believed") {

@@ -40,6 +40,16 @@ TEST_CASE("the mailboxes that the journal knows are known again under other name
   CHECK(pair.confirm(&pair.source, nullptr) == 10);
 }
 
+TEST_CASE("what was on the target before, with dates of its own, is no other mailbox") {
+  Renamed pair;
+  for (int i = 0; i < 5; ++i) {
+    pair.add("INBOX", letter("m" + std::to_string(i)));
+    pair.target.folder("INBOX").add(letter("m" + std::to_string(i)), {}, InternalDate{7, 0});
+  }
+  CHECK(pair.run().messages().present == 5);
+  CHECK(pair.confirm(&pair.source, &pair.target) == 10);
+}
+
 TEST_CASE("another mailbox with the same UIDVALIDITY, UIDs, sizes and dates is refused") {
   Renamed pair;
   pair.fill("INBOX", 5);

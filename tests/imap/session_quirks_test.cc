@@ -32,6 +32,18 @@ TEST_CASE("codes that say it all are not talked over by the words behind them") 
   CHECK(judge(no).kind == ErrorKind::throttled);
 }
 
+TEST_CASE("LIMIT is about our pace, but for a command that stores something") {
+  StatusResponse no;
+  no.status = Status::kNo;
+  no.text = "Too much work just now";
+  no.code = ResponseCode{Code::kLimit, "LIMIT", ""};
+  CHECK(judge_read(no).kind == ErrorKind::throttled);
+  CHECK(judge(no).kind == ErrorKind::rejected);
+  CHECK(blames_message(no));
+  no.code = ResponseCode{Code::kNoPerm, "NOPERM", ""};
+  CHECK(judge_read(no).kind == ErrorKind::rejected);
+}
+
 TEST_CASE("a NO to APPEND blames the message, unless it is the folder, the quota or the server") {
   StatusResponse no;
   no.status = Status::kNo;

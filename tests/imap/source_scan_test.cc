@@ -70,6 +70,31 @@ TEST_CASE("on Courier SELECT is used, and UIDNEXT is asked for") {
   CHECK(folder.numbers.uid_validity == 5);
 }
 
+TEST_CASE("a server that says LIMIT when a folder is opened or listed is waited for") {
+  const bool opening = GENERATE(true, false);
+  Dialogue d;
+  if (opening) d.c("A1 EXAMINE \"Box\"").s("A1 NO [LIMIT] Too much work just now");
+  if (!opening)
+    d.c("A1 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)").s("A1 NO [LIMIT] not so fast");
+  std::optional<Error> error;
+  converse(d, logged_in({}, [&](Session& session) -> Task<void> {
+             if (opening) {
+               error = co_await failure_of(
+                   drop_value(open_folder(session, FolderName({"Box"}), "Box", Access::read)));
+             } else {
+               error = co_await failure_of(drop_value(
+                   session.succeed(co_await session.send(session.command("UID FETCH")
+                                                             .raw("1:*")
+                                                             .raw("(UID FLAGS RFC822.SIZE "
+                                                                  "INTERNALDATE)")
+                                                             .finish()),
+                                   "FETCH")));
+             }
+           }));
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::throttled);
+}
+
 TEST_CASE("a read-only folder cannot be filled") {
   Dialogue d;
   d.c("A1 SELECT \"Box\"").s("* 0 EXISTS").s("A1 OK [READ-ONLY] look, do not touch");

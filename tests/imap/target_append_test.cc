@@ -44,6 +44,7 @@ class ListFeed final : public AppendFeed {
     ++answered;
     for (const AppendResult& result : results) {
       const auto* stored = std::get_if<Stored>(&result);
+      plain_may_pass = !stored && std::get<Rejected>(result).plain_may_pass;
       told += fmt::format(
           "{}:{} ", batch.id,
           stored ? std::to_string(stored->uid.value) : "'" + std::get<Rejected>(result).text + "'");
@@ -52,8 +53,9 @@ class ListFeed final : public AppendFeed {
   }
   void never_end() { never_ends_ = true; }
 
-  int answered = 0;  // batches
-  std::string told;  // "batch:uid " or "batch:'words' " for each message
+  int answered = 0;             // batches
+  bool plain_may_pass = false;  // the last
+  std::string told;             // "batch:uid " or "batch:'words' " for each message
 
  private:
   std::deque<Batch> waiting_;
@@ -398,6 +400,40 @@ TEST_CASE("a streamed body goes out alone, with its exact length, as it comes") 
              outcome.told = feed.told;
            }));
   CHECK(outcome.told == "1:1 ");
+}
+
+TEST_CASE("a streamed body that is refused for its keywords, or its literal, may pass if plain") {
+  const auto [flags, refusal, may_pass] =
+      GENERATE(std::tuple("(Odd) ", "NO Keyword not allowed", true), std::tuple("", "NO no", false),
+               std::tuple("", "BAD Command Argument Error. 11", true));
+  Dialogue d;
+  d.c(fmt::format("A1 APPEND \"Box\" {}{{8+}}", flags)).c("firstsec");
+  d.s(fmt::format("A1 {}", refusal));
+  std::optional<bool> told;
+  converse(d, in_box([&, keyword = std::string(flags)](std::shared_ptr<Line> line) -> Task<void> {
+             const auto pipe = std::make_shared<BodyPipe>(8);
+             Message streamed = message("", keyword.empty() ? "" : "Odd");
+             streamed.body = Body(pipe);
+             ListFeed feed({{streamed}});
+             Party party(line, Access::write, folder_selected("Box"));
+             std::uint64_t dropped = 0;
+             co_await pipe->push("firstsec");
+             pipe->close();
+             co_await append_feed(party, all_extensions(), feed, dropped);
+             told = feed.plain_may_pass;
+           }));
+  CHECK(told == may_pass);
+}
+
+TEST_CASE("in the plainest form a message goes without keywords, and they are counted") {
+  AppendTraits traits = all_extensions();
+  traits.plain = true;
+  traits.literals = LiteralMode::kSynchronising;
+  Dialogue d;
+  d.c("A1 APPEND \"Box\" (\\Seen) {1}").s("+").c("a").s("A1 OK [APPENDUID 7 6] done");
+  const Outcome outcome = append(d, traits, {{message("a", "\\Seen Odd Work")}});
+  CHECK(outcome.told == "1:6 ");
+  CHECK(outcome.dropped == 2);
 }
 
 TEST_CASE("a source that dies in the middle of a streamed body ends the append") {

@@ -110,6 +110,24 @@ TEST_CASE("a folder that cannot be made leaves no subscription to nothing") {
   CHECK(std::string(error->what()).find("CREATE was refused: NO bad name") != std::string::npos);
 }
 
+TEST_CASE("a folder that cannot be subscribed is made and opened all the same") {
+  Dialogue d;
+  d.c("A3 CREATE \"Box\"").c("A4 SUBSCRIBE \"Box\"").c("A5 SELECT \"Box\"");
+  d.s("A3 OK").s("A4 NO [NOPERM] no subscriptions").s("* OK [UIDVALIDITY 7] ok");
+  d.s("* OK [UIDNEXT 1] ok").s("* 0 EXISTS").s("A5 OK [READ-WRITE] ok");
+  d.c("A6 CREATE \"Box\"").s("A6 NO [ALREADYEXISTS] it is there");
+  d.c("A7 SUBSCRIBE \"Box\"").s("A7 NO [NOPERM] no subscriptions");
+  d.c("A8 SELECT \"Box\"").s("* OK [UIDVALIDITY 7] ok").s("* OK [UIDNEXT 1] ok");
+  d.s("* 0 EXISTS").s("A8 OK [READ-WRITE] ok");
+  MadeFolder made;
+  with_target(d, "", [&](TargetSession& session) -> Task<void> {
+    made = co_await session.make_and_select(FolderName({"Box"}), Role::none, true);
+  });
+  CHECK(made.numbers.uid_validity == 7u);
+  REQUIRE(made.not_subscribed);
+  CHECK(made.not_subscribed->message().find("SUBSCRIBE was refused") != std::string::npos);
+}
+
 TEST_CASE("UIDNEXT is asked after a NOOP, and where STATUS hides it, after the last message") {
   Dialogue d = select_box({});
   d.c("A4 NOOP").c("A5 STATUS \"Box\" (UIDNEXT)").s("A4 OK").s("* STATUS Box (UIDNEXT 12)");

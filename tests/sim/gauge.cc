@@ -45,6 +45,7 @@ class WatchedFeed final : public AppendFeed {
     co_await inner_.done(std::move(batch), std::move(results));
     for (const Body& body : bodies) gauge_.give(whole(inner_), body);
   }
+  bool plain() const override { return inner_.plain(); }
 
  private:
   AppendFeed& inner_;
@@ -110,7 +111,7 @@ class WatchedTarget final : public TargetSession {
   }
   Task<void> subscribe(const FolderName& folder) override { return inner_->subscribe(folder); }
   Task<FolderNumbers> select(const FolderName& folder) override { return inner_->select(folder); }
-  Task<FolderNumbers> make_and_select(FolderName folder, Role role, bool subscribed) override {
+  Task<MadeFolder> make_and_select(FolderName folder, Role role, bool subscribed) override {
     return inner_->make_and_select(std::move(folder), role, subscribed);
   }
   Task<Uid> uid_next() override { return inner_->uid_next(); }
