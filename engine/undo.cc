@@ -182,6 +182,7 @@ class Undo {
                                   0,
                                   {},
                                   false,
+                                  false,
                                   at_once,
                                   at_once,
                                   nullptr,
