@@ -4,10 +4,17 @@
 #include <optional>
 #include <utility>
 
+#include "engine/async/task_group.h"
 #include "engine/follow.h"
 #include "engine/retry.h"
 
 namespace postferry {
+
+namespace {
+
+constexpr std::size_t kForksAtMost = 12;
+
+}  // namespace
 
 void Deletions::doubt(const std::string& why) {
   if (std::exchange(doubted_, true)) return;
@@ -31,10 +38,10 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
     doubt("folder " + unseen_.begin()->second.to_string() + " could not be looked at");
   Lane lane;
   int failures = 0;
+  if (!doubted_) co_await side_by_side(lane, ends, options, stop, ledger);
   while (!missing_.empty() && !doubted_ && !stop.requested()) {
     const Missing& missing = missing_.begin()->second;
-    const auto tally =
-        std::ranges::find(ledger.folders, missing.folder.source, &FolderTally::source);
+    const auto tally = tally_of(missing, ledger);
     std::optional<Error> failure;
     try {
       co_await connect(lane, ends.source, ends.target);
@@ -59,12 +66,57 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
   co_await say_goodbye(lane, observer_);
 }
 
+std::vector<FolderTally>::iterator Deletions::tally_of(const Missing& missing, Ledger& ledger) {
+  return std::ranges::find(ledger.folders, missing.folder.source, &FolderTally::source);
+}
+
+/// What fails here is left for one folder after the other, on a line of its own.
+Task<void> Deletions::side_by_side(Lane& lane, Ends ends, const CrossingOptions& options,
+                                   const StopRequest& stop, Ledger& ledger) {
+  if (missing_.size() < 2) co_return;
+  std::vector<FolderId> todo;
+  for (const auto& [id, missing] : missing_) todo.push_back(id);
+  bool failed = false;
+  const auto work = [&](Lane fork) -> Task<void> {
+    while (!todo.empty() && !failed && !doubted_ && !stop.requested()) {
+      const Missing& missing = missing_.at(todo.back());
+      todo.pop_back();
+      try {
+        tally_of(missing, ledger)->deleted += co_await mirror(fork, ends, options, missing);
+        if (!doubted_) missing_.erase(missing.folder.id);
+      } catch (const Error&) {
+        failed = true;
+      }
+    }
+  };
+  try {
+    co_await connect(lane, ends.source, ends.target);
+    std::vector<Lane> forks;
+    while (forks.size() < std::min(missing_.size(), kForksAtMost)) {
+      Lane fork{lane.source->fork(), lane.target->fork()};
+      if (!fork.whole()) co_return;
+      forks.push_back(std::move(fork));
+    }
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      for (Lane& fork : std::exchange(forks, {})) group.spawn(work(std::move(fork)));
+      co_await group.join();
+    });
+  } catch (const Error&) {
+    failed = true;
+  }
+  if (failed) lane = {};
+}
+
 Task<std::uint64_t> Deletions::mirror(Lane& lane, Ends ends, const CrossingOptions& options,
                                       const Missing& missing) {
   const FolderRecord& folder = missing.folder;
   const Permit turn = co_await ends.turns->take(folder.target_folder);
-  const FolderNumbers source = co_await lane.source->select(folder.source);
-  const FolderNumbers target = co_await lane.target->select(folder.target);
+  FolderNumbers source, target;
+  co_await with_group([&](TaskGroup& group) -> Task<void> {
+    group.spawn([&]() -> Task<void> { source = co_await lane.source->select(folder.source); });
+    group.spawn([&]() -> Task<void> { target = co_await lane.target->select(folder.target); });
+    co_await group.join();
+  });
   if (source.uid_validity != missing.begun.uid_validity ||
       target.uid_validity != missing.target_validity) {
     doubt("folder " + folder.source.to_string() + " has another UIDVALIDITY than before");

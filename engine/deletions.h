@@ -46,6 +46,10 @@ class Deletions {
  private:
   Task<std::uint64_t> mirror(Lane& lane, Ends ends, const CrossingOptions& options,
                              const Missing& missing);
+  /// Several folders at once on one connection, where the connectors can.
+  Task<void> side_by_side(Lane& lane, Ends ends, const CrossingOptions& options,
+                          const StopRequest& stop, Ledger& ledger);
+  static std::vector<FolderTally>::iterator tally_of(const Missing& missing, Ledger& ledger);
 
   Observer& observer_;
   bool doubted_ = false;
