@@ -50,7 +50,7 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
       failure = error.in("folder " + missing.folder.source.to_string());
     }
     const Remedy remedy = failure ? remedy_for(*failure) : Remedy::next_folder;
-    if (remedy != Remedy::next_folder) lane = {};
+    if (failure) lane = {};
     if (remedy == Remedy::again && ++failures <= options.retries) {
       co_await wait_to_try_again(*failure, failures, observer_, stop);
       continue;
