@@ -129,8 +129,9 @@ class Recogniser {
     }
     if (keys.empty()) co_return;
     for (const MessageRow& row : doubtful_) std::erase(keys, row.key);
+    // A repaired message had another header.
     for (MessageRow& row : co_await r_.journal.rows_for(r_.folder.id, std::move(keys)))
-      doubtful_.push_back(std::move(row));
+      if (!row.repairs) doubtful_.push_back(std::move(row));
   }
 
   /// Decides for rows whose key is listed whether it is their message.

@@ -8,6 +8,7 @@
 
 #include "engine/async/block_on.h"
 #include "engine/relay_crossing.h"
+#include "engine/transfer.h"
 #include "state/sqlite_journal.h"
 #include "tests/sim/gauge.h"
 
@@ -29,6 +30,7 @@ class Notes final : public Observer {
   void note(Level, const std::string& text) override {
     trace_.bytes(text);
     trace_.say("## {}", text);
+    end_.held = end_.held || text.find(kNotFoundAgain) != std::string::npos;
     const std::size_t at = text.find(" messages on the target equal others");
     if (at == std::string::npos) return;
     end_.reported += std::stoull(text.substr(text.rfind(' ', at - 1) + 1));

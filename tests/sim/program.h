@@ -45,6 +45,7 @@ struct End {
   std::optional<std::string> thrown;  // by cross_account
   ErrorKind thrown_kind = ErrorKind::local;
   std::string trouble;  // what no run may do, whatever happens
+  bool held = false;    // a message was taken and is not there, and waits for `retry`
   std::uint64_t steps = 0;
   std::uint64_t reported = 0;          // messages it says equal others and stay
   std::vector<std::uint64_t> moments;  // the steps that did something outside, where asked for

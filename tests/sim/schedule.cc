@@ -247,8 +247,17 @@ class Schedule {
   Report report_;
 };
 
+/// What a target without UIDPLUS took and no longer has when it is looked at is held until the user
+/// says `retry`.
 End calm_run(World& world, Report& report, const char* name) {
   End end = run_once(world, world.start(), report);
+  const bool partial = end.ledger && end.ledger->outcome == Outcome::partial;
+  if (report.trouble.empty() && partial && world.held) {
+    Start retry = world.start();
+    retry.options.only_failed = true;
+    run_once(world, retry, report);
+    if (report.trouble.empty()) end = run_once(world, world.start(), report);
+  }
   if (!report.trouble.empty()) return end;
   if (end.thrown) report.trouble = fmt::format("{} threw: {}", name, *end.thrown);
   if (end.ledger && end.ledger->outcome != Outcome::complete) {
@@ -271,6 +280,7 @@ End run_once(World& world, const Start& start, Report& report) {
   End end = run_program(outside, start);
   report.steps += end.steps;
   world.reported += end.reported;
+  world.held = world.held || end.held;
   world.note_end(end.ledger && end.ledger->outcome == Outcome::complete);
   if (!end.ledger && !end.thrown) ++report.deaths;
   if (report.trouble.empty()) report.trouble = end.trouble;

@@ -115,6 +115,7 @@ struct World {
   std::map<std::string, Renamed> renamed;
   bool complete = true;        // the last run was; at first nothing is under way
   std::uint64_t reported = 0;  // second copies that the program told of and left alone
+  bool held = false;  // some message was taken and not found, and waits for `retry`
 
  private:
   std::uint64_t uidls_ = 0;  // given anew

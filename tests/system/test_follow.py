@@ -105,7 +105,7 @@ def own_flags(world):
 
 @test("flags that change while a run is going on follow with the next run")
 def changed_meanwhile(world):
-    source, target = world.dovecot(), world.target()
+    source, target = world.dovecot(), world.target(capability=hide("MULTIAPPEND"))
     user = world.user(source, target)
     fill(source, user, box(INBOX=some(400, "slow"), Other=some(3, "o")))
     here, there, journal = Endpoint.of(source, user), Endpoint.of(target, user), world.journal()

@@ -377,7 +377,7 @@ def _validity(end):
 
     @test(f"a folder of the {end} that is made anew in the middle of a run is carried in the end", slow=True)
     def validity_meanwhile(world):
-        source, target = world.dovecot(), world.target()
+        source, target = world.dovecot(), world.target(capability=hide("MULTIAPPEND"))
         user = world.user(source, target)
         mail = mailboxes.small(400, seed="mid").folders[0].messages
         fill(source, user, box(INBOX=[], One=mail))
