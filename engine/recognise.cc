@@ -153,7 +153,9 @@ class Recogniser {
         continue;
       }
       const bool equal = row.header == look->second.hash;
-      if (equal && look->second.strong && !(row.key.is_made_up() && sent_away(row))) {
+      // Of a name that is made of the header no more than that is known, and here something is odd.
+      const bool proves = look->second.strong && !row.key.is_made_up();
+      if (equal && proves) {
         keep(std::move(row), index);
       } else if (!equal && row.header && listed_bytes(row) != listed_bytes(index)) {
         displace(std::move(row), index);
@@ -168,7 +170,7 @@ class Recogniser {
       bool same = row.header == looks_.at(index).hash;
       if (row.sha256) {
         same = digest != digests.end() && digest->second == *row.sha256;
-      } else if (same && !looks_.at(index).strong && r_.target) {
+      } else if (same && (!looks_.at(index).strong || row.key.is_made_up()) && r_.target) {
         same = co_await has_bytes_of(row, index);
       }
       if (same) {

@@ -193,7 +193,7 @@ RULES = [
         (RECOGNISE, "if (look.strong && (same_size || look.delivered)) co_return index;",
          "if (look.strong && same_size) co_return index;")]),
     ("LIST sizes that lie", "another size is another message", [
-        (RECOGNISE, "if (equal && look->second.strong && !(row.key.is_made_up() && sent_away(row))) {",
+        (RECOGNISE, "if (equal && proves) {",
          "if (equal && listed_bytes(row) == listed_bytes(index)) {"),
         (RECOGNISE, "} else if (!equal && row.header && listed_bytes(row) != listed_bytes(index)) {",
          "} else if (listed_bytes(row) != listed_bytes(index)) {"),
