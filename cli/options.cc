@@ -289,8 +289,7 @@ class Description {
           "bytes: every byte. Default: header.");
       one(group, "--against", "source|journal", into_.against, verify_against_of,
           "journal: SOURCE is not spoken to, and what the journal knows to have been copied must "
-          "be "
-          "on TARGET; what has come since is not seen. Default: source.");
+          "be on TARGET; what has come since is not seen. Default: source.");
     }
     one(group, "--journal", "FILE", into_.journal, as_is,
         "Where to remember what has been copied. Default: a file for this pair of mailboxes under "

@@ -1,10 +1,10 @@
 #include "engine/mapping.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <set>
 
+#include "engine/digest.h"
 #include "engine/role_names.h"
 
 namespace postferry {
@@ -62,13 +62,15 @@ bool is_plain(char c) {
   return letter || (c >= '0' && c <= '9') || c == ' ' || c == '-' || c == '_';
 }
 
-/// FNV-1a, folded: the same level gets the same mark in each name that it is a part of.
+/// The same level gets the same mark in each name that it is a part of.
 std::string mark_of(const std::string& level) {
-  std::uint32_t hash = 2166136261;
-  for (const char c : level) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
   const char* const digits = "0123456789abcdef";
+  const Sha256 hash = sha256(level);
   std::string mark = "_";
-  for (int shift = 0; shift < 24; shift += 4) mark += digits[(hash >> shift) & 15];
+  for (const std::size_t i : {0u, 1u, 2u}) {
+    mark += digits[hash[i] >> 4];
+    mark += digits[hash[i] & 15];
+  }
   return mark;
 }
 

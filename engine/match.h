@@ -27,7 +27,7 @@ struct Likeness {
   bool by_bytes = false;    // or, with this, one of its very bytes
 };
 
-/// `munged`: sizes and bytes of the header are the target's, not ours (see TargetTraits).
+/// `index` is the caller's own number for the message.
 Likeness likeness(const HeaderFields& fields, std::uint64_t size_bytes,
                   std::optional<InternalDate> date, std::size_t index);
 
