@@ -178,6 +178,13 @@ TEST_CASE("foreign mail is given without the mbox's fields, its lines ended by C
   CHECK(decode(">From a\nSubject: x\n\na") == ">From a\r\nSubject: x\r\n\r\na");
 }
 
+TEST_CASE("a field's name is told from as many bytes, wherever a piece ends") {
+  for (const std::size_t spaces : {1, 26, 27, 28, 30, 60}) {
+    const std::string field = "X-UID" + std::string(spaces, ' ') + ": 5\n";
+    CHECK(decode(field + "Subject: a\n\ntext\n").ends_with("Subject: a\r\n\r\ntext\r\n"));
+  }
+}
+
 TEST_CASE("Thunderbird's own fields tell flags, deleted mail among them") {
   Envelope envelope;
   CHECK(decode("X-Mozilla-Status: 1009\nX-Mozilla-Status2: 00000000\nX-Mozilla-Keys: $label1   \n"

@@ -158,9 +158,10 @@ void Decoder::header(std::string_view piece, std::string& out) {
   }
   const bool ends = piece.ends_with('\n');
   if (!decided_) {
-    line_ += piece.substr(0, std::min(piece.size(), kMostName + 1));
+    const std::size_t taken = std::min(piece.size(), kMostName + 1 - line_.size());
+    line_ += piece.substr(0, taken);
+    const std::string_view rest = piece.substr(taken);
     const bool enough = ends || line_.size() > kMostName || line_.contains(':');
-    const std::string_view rest = piece.substr(std::min(piece.size(), kMostName + 1));
     if (!enough) return;
     decide(out);
     piece = rest;
