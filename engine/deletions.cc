@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/async/task_group.h"
+#include "engine/both_ends.h"
 #include "engine/follow.h"
 #include "engine/retry.h"
 
@@ -112,11 +113,13 @@ Task<std::uint64_t> Deletions::mirror(Lane& lane, Ends ends, const CrossingOptio
   const FolderRecord& folder = missing.folder;
   const Permit turn = co_await ends.turns->take(folder.target_folder);
   FolderNumbers source, target;
-  co_await with_group([&](TaskGroup& group) -> Task<void> {
-    group.spawn([&]() -> Task<void> { source = co_await lane.source->select(folder.source); });
-    group.spawn([&]() -> Task<void> { target = co_await lane.target->select(folder.target); });
-    co_await group.join();
-  });
+  const auto at_source = [&]() -> Task<void> {
+    source = co_await lane.source->select(folder.source);
+  };
+  const auto at_target = [&]() -> Task<void> {
+    target = co_await lane.target->select(folder.target);
+  };
+  co_await at_both_ends(at_source(), at_target());
   if (source.uid_validity != missing.begun.uid_validity ||
       target.uid_validity != missing.target_validity) {
     doubt("folder " + folder.source.to_string() + " has another UIDVALIDITY than before");

@@ -9,6 +9,7 @@
 #include "engine/after_copy.h"
 #include "engine/async/task_group.h"
 #include "engine/body_digests.h"
+#include "engine/both_ends.h"
 #include "engine/deletions.h"
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
@@ -53,14 +54,7 @@ class FolderCrosser {
     const Permit turn = co_await r_.ends.turns->take(record_.target_folder);
     if (r_.deletions) r_.deletions->begin(record_);
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
-    // A refusal at one end must not cut the other end short: both sessions live on.
-    std::optional<Error> refused;
-    co_await with_group([this, &refused](TaskGroup& group) -> Task<void> {
-      group.spawn(unless_refused(read_source(), refused));
-      group.spawn(unless_refused(open_target(), refused));
-      co_await group.join();
-    });
-    if (refused) throw *refused;
+    co_await at_both_ends(read_source(), open_target());
     Permit second_turn;
     if (record_.target != r_.folder.target && !r_.options.dry_run) {  // it has another name now
       record_ =
@@ -108,15 +102,6 @@ class FolderCrosser {
   }
 
  private:
-  static Task<void> unless_refused(Task<void> task, std::optional<Error>& refused) {
-    try {
-      co_await std::move(task);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::rejected) throw;
-      refused = error;
-    }
-  }
-
   Task<void> read_source() {
     const std::optional<Since> since = co_await last_crossing();
     Opened opened = since ? co_await r_.source.open_with_changes(r_.folder.source.name, *since)
@@ -199,12 +184,6 @@ class FolderCrosser {
     if (not_subscribed)
       note(Level::warning,
            std::string("it is not subscribed on the target: ") + not_subscribed->message());
-  }
-
-  static Task<std::optional<Error>> refusal_of(Task<void> task) {
-    std::optional<Error> refused;
-    co_await unless_refused(std::move(task), refused);
-    co_return refused;
   }
 
   /// Under a second, plainer name, where the target refuses the first.

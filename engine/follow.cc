@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "engine/async/task_group.h"
+#include "engine/both_ends.h"
 #include "engine/error.h"
 
 namespace postferry {
@@ -135,11 +135,11 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   // Looked for twice: a listing that came short must not cost mail.
   std::vector<UidRange> again;
   std::vector<TargetEntry> there;
-  co_await with_group([&](TaskGroup& group) -> Task<void> {
-    group.spawn([&]() -> Task<void> { again = co_await r.source.uids(); });
-    group.spawn([&]() -> Task<void> { there = co_await r.target.look_at(std::move(copies)); });
-    co_await group.join();
-  });
+  const auto at_source = [&]() -> Task<void> { again = co_await r.source.uids(); };
+  const auto at_target = [&]() -> Task<void> {
+    there = co_await r.target.look_at(std::move(copies));
+  };
+  co_await at_both_ends(at_source(), at_target());
   for (std::vector<MessageRow>* rows : {&r.gone, &all})
     std::erase_if(*rows, [&](const MessageRow& row) { return holds(again, row.key.uid()); });
   if (r.gone.empty()) co_return 0;

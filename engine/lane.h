@@ -15,6 +15,8 @@ struct Lane {
   std::unique_ptr<TargetSession> target;
   Duration source_took{}, target_took{};  // to let us in
   bool whole() const { return source && target; }
+  /// One of its connections is.
+  bool lost() const { return (source && source->lost()) || (target && target->lost()); }
 };
 
 /// Connects what is not connected, both ends at once. Throws as their connect().

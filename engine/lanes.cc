@@ -131,7 +131,11 @@ class Lanes {
     const bool changes_only = then.highest_modseq.value_or(0) > 1 && !filtered &&
                               !options.remove_after && !options.only_failed;
     const bool grown = now.uid_validity == then.uid_validity && now.uid_next >= then.uid_next;
-    if (!changes_only || !grown || !then.uid_next) return all;
+    // As FolderCrosser::last_crossing(), but for what was refused: the journal alone has that.
+    const FolderRecord& known = record->second;
+    const bool sure = known.options_hash == options.selection_hash() && known.matched &&
+                      !known.batches_open && then.uid_validity == known.source_uid_validity;
+    if (!changes_only || !sure || !grown || !then.uid_next) return all;
     return std::min<std::uint64_t>(all, *now.uid_next - *then.uid_next);
   }
 
@@ -220,7 +224,8 @@ class Lanes {
       if (remedy_for(*failure) != Remedy::next_folder) halt(*tally.error);
     }
     r_.ends.observer.folder_ended(tally.source, tally);
-    shared.lost = shared.lost || result.stopped || result.source_over;
+    // A refusal at one end may have cut the other short in the middle of an answer.
+    shared.lost = shared.lost || result.stopped || result.source_over || fork.lost();
     co_return !failure;
   }
 

@@ -39,6 +39,7 @@ class RepairingSession final : public SourceSession {
   Task<Removal> remove(std::vector<MessageKey> keys) override {
     return inner_.remove(std::move(keys));
   }
+  bool lost() const override { return inner_.lost(); }
   Task<void> logout() override { return inner_.logout(); }
 
  private:

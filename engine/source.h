@@ -140,11 +140,14 @@ class SourceSession {
   /// one is dead, all are. For many small folders: each switch between them costs the server a
   /// look.
   virtual std::unique_ptr<SourceSession> fork() { return nullptr; }
+  /// True when the connection is known to be dead, whichever of its sessions was the cause.
+  virtual bool lost() const { return false; }
   /// What the server says it can do, in its own words, for people.
   virtual std::vector<std::string> offers() const { return {}; }
   /// Which software the server is, if that is recognised: "Dovecot", "Gmail".
   virtual std::string software() const { return {}; }
-  /// Says goodbye, if no other session is on the connection; never throws but Cancelled.
+  /// Says goodbye, if no other session is on the connection and it is not lost; never throws but
+  /// Cancelled.
   virtual Task<void> logout() = 0;
 };
 

@@ -164,6 +164,8 @@ class TargetSession {
   virtual Task<void> expunge(std::vector<Uid> uids) = 0;
   /// As SourceSession::fork().
   virtual std::unique_ptr<TargetSession> fork() { return nullptr; }
+  /// As SourceSession::lost().
+  virtual bool lost() const { return false; }
   /// As SourceSession::offers().
   virtual std::vector<std::string> offers() const { return {}; }
   /// As SourceSession::software().

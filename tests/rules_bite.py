@@ -90,6 +90,11 @@ RULES = [
     ("A new UIDVALIDITY at either end", "another message under a source's UID", [
         (STANDINGS, "moved = moved || is_another(row, entry);", "moved = moved || (is_another(row, entry) && false);"),
         (STANDINGS, "    moved = moved || never_given;\n", "    static_cast<void>(never_given);\n")]),
+    ("A folder that is opened again", "any will do", [
+        ("connectors/imap/party.cc", "  if (folder_.numbers.uid_validity != validity)\n", "  if (false)\n")]),
+    ("A folder that is opened again", "nobody asks a STATUS", [
+        ("connectors/imap/party.cc", "  if (folder_.validity_apart) {\n", "  if (false) {\n"),
+        ("connectors/imap/party.cc", "  if (apart && !asked && !folder", "  if (false && !folder")]),
     ("UIDVALIDITY and number of UIDs", "any UIDVALIDITY is believed", [
         ("connectors/imap/append_batch.cc", "if (validity && told->uid_validity != *validity) {",
          "if (validity && false) {")]),

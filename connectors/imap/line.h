@@ -17,6 +17,8 @@ class Line {
   explicit Line(std::unique_ptr<Session> session) : session_(std::move(session)) {}
 
   Session& session() { return *session_; }
+  /// Nobody can speak or listen any more.
+  bool lost() const { return lost_; }
 
   /// The user whose folder the last SELECT or EXAMINE that went out opens; null: nobody's.
   const void* open_for = nullptr;

@@ -52,7 +52,16 @@ Task<void> Party::end_opening(Opening opening) {
 Task<std::optional<Opening>> Party::reopen(Turn& turn) {
   if (line_->open_for == this) co_return std::nullopt;
   if (folder_.name.empty()) throw std::logic_error("no folder is selected");
-  co_return co_await begin_opening(turn, folder_.name, folder_.wire);
+  Opening opening = co_await begin_opening(turn, folder_.name, folder_.wire);
+  if (folder_.validity_apart) {
+    Command status = status_command(session(), folder_.wire);
+    if (status.pieces.size() > 1) {  // its literal waits for what was said before
+      co_await confirm(std::move(opening));
+      co_return std::nullopt;
+    }
+    opening.status_tag = co_await say(turn, std::move(status));
+  }
+  co_return opening;
 }
 
 void Party::speak_of_folder() { session().set_folder(printable(folder_.name.to_string())); }
@@ -67,9 +76,17 @@ Task<void> Party::reopened(std::optional<Opening> opening) {
 
 Task<void> Party::confirm(Opening opening) {
   const auto validity = folder_.numbers.uid_validity;
-  co_await end_opening(std::move(opening));
-  // Some tell it to a STATUS alone, which cannot be asked while answers are due.
+  const bool apart = folder_.validity_apart;
+  std::string status_tag = std::exchange(opening.status_tag, {});
+  const bool asked = !status_tag.empty();
+  const auto told_apart = [&]() -> Task<void> {
+    if (asked) co_await take_missing(session(), std::move(status_tag), folder_);
+  };
+  co_await hear_both(end_opening(std::move(opening)), told_apart());
+  if (apart && !asked && !folder_.numbers.uid_validity) co_await ask_missing(session(), folder_);
+  // Some tell it now and then.
   if (!folder_.numbers.uid_validity) folder_.numbers.uid_validity = validity;
+  folder_.validity_apart = apart;
   if (folder_.numbers.uid_validity != validity)
     throw session().error(ErrorKind::transient, "the folder's UIDVALIDITY changed meanwhile");
 }

@@ -110,16 +110,25 @@ bool lacks_numbers(const Selected& folder) {
   return !folder.numbers.uid_next || !folder.numbers.uid_validity;
 }
 
+Command status_command(Session& session, const std::string& wire) {
+  return session.command("STATUS").string(wire).raw("(UIDNEXT UIDVALIDITY)").finish();
+}
+
 Task<void> ask_missing(Session& session, Selected& folder) {
-  std::string tag = co_await session.send(
-      session.command("STATUS").string(folder.wire).raw("(UIDNEXT UIDVALIDITY)").finish());
-  const StatusResponse status = co_await session.finish(tag, [&folder](Response& response) {
-    const auto* data = std::get_if<StatusData>(&response);
-    if (!data) return;
-    const FolderNumbers told = numbers_of(*data);
-    if (!folder.numbers.uid_next) folder.numbers.uid_next = told.uid_next;
-    if (!folder.numbers.uid_validity) folder.numbers.uid_validity = told.uid_validity;
+  std::string tag = co_await session.send(status_command(session, folder.wire));
+  co_await take_missing(session, std::move(tag), folder);
+}
+
+Task<void> take_missing(Session& session, std::string tag, Selected& folder) {
+  FolderNumbers told;
+  const StatusResponse status = co_await session.finish(tag, [&told](Response& response) {
+    if (const auto* data = std::get_if<StatusData>(&response)) told = numbers_of(*data);
   });
+  if (!folder.numbers.uid_next) folder.numbers.uid_next = told.uid_next;
+  if (!folder.numbers.uid_validity) {
+    folder.numbers.uid_validity = told.uid_validity;
+    folder.validity_apart = told.uid_validity.has_value();
+  }
   const ErrorKind kind = judge_read(status).kind;
   if (status.status != Status::kOk && kind != ErrorKind::rejected && kind != ErrorKind::protocol) {
     throw session.refused(status, "STATUS");

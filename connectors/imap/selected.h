@@ -18,6 +18,7 @@ struct Selected {
   std::optional<std::vector<std::string>> permanent_flags;
   bool read_only = false;
   bool uid_not_sticky = false;  // RFC 4315: no UIDPLUS for this folder
+  bool validity_apart = false;  // UIDVALIDITY is told to a STATUS alone
   bool deleted_hides = false;   // \\Deleted takes a message out of the folder: never copied
 
   /// Of `flags`, those that the folder keeps; the number of others is added to `dropped`.
@@ -33,6 +34,7 @@ enum class Access { read, write };
 struct Opening {
   Selected folder;
   std::string tag;
+  std::string status_tag;  // of a STATUS for UIDVALIDITY behind it; empty: none is out
   const char* verb = "";
   Access access = Access::read;
 };
@@ -46,7 +48,11 @@ Opening opening_of(const Session& session, FolderName name, std::string wire, Ac
 Task<Selected> finish_opening(Session& session, Opening opening);
 /// True where the answer lacked UIDNEXT or UIDVALIDITY (Courier says no UIDNEXT).
 bool lacks_numbers(const Selected& folder);
-/// STATUS for them. Servers that cannot say them at all leave them absent.
+/// A STATUS for them.
+Command status_command(Session& session, const std::string& wire);
+/// Reads its answer. Servers that cannot say them at all leave them absent.
+Task<void> take_missing(Session& session, std::string tag, Selected& folder);
+/// Both.
 Task<void> ask_missing(Session& session, Selected& folder);
 
 /// All of it.

@@ -63,6 +63,8 @@ class ImapSourceSession final : public SourceSession {
     return std::make_unique<ImapSourceSession>(account_, party_.line(), nullptr);
   }
 
+  bool lost() const override { return party_.line()->lost(); }
+
   std::string software() const override { return party_.session().quirks.software; }
 
   std::vector<std::string> offers() const override { return party_.session().capabilities.names(); }
@@ -86,7 +88,13 @@ class ImapSourceSession final : public SourceSession {
 
   // Who leaves the line last says goodbye for all.
   Task<void> say_goodbye() {
-    if (party_.alone()) co_await log_out(party_.session());
+    if (!party_.alone()) co_return;
+    if (party_.line()->lost()) {
+      // In the middle of something: what is said now would be taken for a part of it.
+      co_await party_.session().close();
+    } else {
+      co_await log_out(party_.session());
+    }
   }
 
   Task<std::vector<FolderInfo>> list_all() {

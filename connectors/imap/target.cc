@@ -160,6 +160,8 @@ class ImapTargetSession final : public TargetSession {
     return std::make_unique<ImapTargetSession>(account_, party_.line(), nullptr);
   }
 
+  bool lost() const override { return party_.line()->lost(); }
+
   std::string software() const override { return session_.quirks.software; }
   std::vector<std::string> offers() const override { return session_.capabilities.names(); }
 
@@ -172,7 +174,13 @@ class ImapTargetSession final : public TargetSession {
  private:
   // Who leaves the line last says goodbye for all.
   Task<void> say_goodbye() {
-    if (party_.alone()) co_await log_out(session_);
+    if (!party_.alone()) co_return;
+    if (party_.line()->lost()) {
+      // In the middle of something: what is said now would be taken for a part of it.
+      co_await party_.session().close();
+    } else {
+      co_await log_out(party_.session());
+    }
   }
 
   // Keeps `work` for as long as it runs.

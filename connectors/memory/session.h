@@ -38,6 +38,7 @@ class MemoryLine {
   MemoryLine& operator=(const MemoryLine&) = delete;
 
   const std::shared_ptr<Connection>& connection() const { return connection_; }
+  bool lost() const { return connection_->dead_; }
 
   /// One call, from its beginning; unless it is told done(), the session is dead afterwards.
   class Call {

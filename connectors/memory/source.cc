@@ -71,6 +71,7 @@ class MemorySourceSession final : public SourceSession {
   std::unique_ptr<SourceSession> fork() override {
     return std::make_unique<MemorySourceSession>(line_.connection());
   }
+  bool lost() const override { return line_.lost(); }
   Task<void> logout() override { return line_.logout(); }
 
  private:

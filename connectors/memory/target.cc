@@ -96,6 +96,7 @@ class MemoryTargetSession final : public TargetSession {
   std::unique_ptr<TargetSession> fork() override {
     return std::make_unique<MemoryTargetSession>(line_.connection());
   }
+  bool lost() const override { return line_.lost(); }
   Task<void> logout() override { return line_.logout(); }
 
  private:

@@ -236,6 +236,55 @@ TEST_CASE("looking at a target opens the folder again in the same round trip") {
   CHECK(seen[0].size_bytes == 4);
 }
 
+TEST_CASE("a UIDVALIDITY that a STATUS alone tells is asked for behind what opens the folder") {
+  const int again = GENERATE(7, 8);
+  const bool waits = GENERATE(false, true);  // the name is a literal
+  const std::string wire = waits ? "\xc3\x84" : "A";
+  const auto names = [&](Dialogue& d, const std::string& start, const std::string& more) {
+    if (waits) {
+      d.c(start + " {2}").s("+ go").c(wire + more);
+    } else {
+      d.c(start + " \"A\"" + more);
+    }
+  };
+  const auto opens = [](Dialogue& d, const std::string& tag) {
+    d.s("* 1 EXISTS").s("* OK [UIDNEXT 9] ok").s(tag + " OK");
+  };
+  const auto tells = [](Dialogue& d, const std::string& tag, int validity) {
+    d.s(fmt::format("* STATUS x (UIDNEXT 9 UIDVALIDITY {})", validity)).s(tag + " OK");
+  };
+  Dialogue d;
+  names(d, "A1 EXAMINE", "");
+  opens(d, "A1");
+  names(d, "A2 STATUS", " (UIDNEXT UIDVALIDITY)");
+  tells(d, "A2", 7);
+  names(d, "A4 EXAMINE", "");
+  if (waits) opens(d, "A4");
+  names(d, waits ? "A6 STATUS" : "A5 STATUS", " (UIDNEXT UIDVALIDITY)");
+  if (waits) tells(d, "A6", again);
+  if (!waits || again == 7) d.c("A3 UID FETCH 3:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+  if (!waits) {
+    opens(d, "A4");
+    tells(d, "A5", again);
+  }
+  if (!waits || again == 7) d.s("* 1 FETCH (UID 3 FLAGS () RFC822.SIZE 4)").s("A3 OK");
+  std::size_t seen = 0;
+  std::optional<Error> error;
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    error.reset();
+    Two two(std::move(stream));
+    co_await two.first.open(FolderName({"A"}), wire);
+    try {
+      seen = (co_await look_from(two.first, Uid{3})).size();
+    } catch (const Error& failure) {
+      error = failure;
+    }
+  });
+  CHECK(error.has_value() == (again == 8));
+  if (error) CHECK(std::string(error->what()).find("UIDVALIDITY changed") != std::string::npos);
+  if (!error) CHECK(seen == 1);
+}
+
 TEST_CASE("who comes to listen on a line that was lost while he spoke does not wait for ever") {
   converse(Dialogue(), [](std::unique_ptr<net::Stream> stream) -> Task<void> {
     Line line(std::make_unique<Session>(std::move(stream), "source x"));

@@ -178,3 +178,47 @@ TEST_CASE("removal is UID EXPUNGE of just these, or only a mark without UIDPLUS"
   });
   CHECK(told == (uidplus && sticky));
 }
+
+TEST_CASE("what is left in the middle of a message hears no goodbye: it would be a part of it") {
+  // The journal fails while the second message is on its way.
+  class Failing final : public AppendFeed {
+   public:
+    explicit Failing(std::shared_ptr<BodyPipe> pipe) {
+      for (Body body : {Body("a"), Body(std::move(pipe))}) {
+        Batch batch;
+        batch.id = static_cast<std::int64_t>(batches_.size()) + 1;
+        batch.bytes = body.size_bytes();
+        batch.messages.emplace_back().body = std::move(body);
+        batches_.push_back(std::move(batch));
+      }
+    }
+    Task<std::optional<Batch>> next() override {
+      if (at_ == batches_.size()) co_return std::nullopt;
+      co_return std::move(batches_[at_++]);
+    }
+    Task<void> done(Batch, std::vector<AppendResult>) override {
+      throw Error(ErrorKind::journal, "disk full", "journal");
+      co_return;
+    }
+
+   private:
+    std::vector<Batch> batches_;
+    std::size_t at_ = 0;
+  };
+  Dialogue d = select_box({});
+  d.c("A4 APPEND \"Box\" {1+}").c("a").c("A5 APPEND \"Box\" {8+}").bytes("part");
+  d.s("A4 OK [APPENDUID 5 8] done");
+  std::optional<Error> error;
+  with_target(d, "UIDPLUS LITERAL+", [&](TargetSession& session) -> Task<void> {
+    co_await session.select(FolderName({"Box"}));
+    const auto pipe = std::make_shared<BodyPipe>(8);
+    co_await pipe->push("part");
+    Failing feed(pipe);
+    const std::unique_ptr<TargetSession> other = session.fork();
+    error = co_await failure_of(session.append(feed));
+    CHECK(other->lost());
+    co_await session.logout();
+  });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::journal);
+}

@@ -89,6 +89,7 @@ class WatchedSource final : public SourceSession {
     std::unique_ptr<SourceSession> forked = inner_->fork();
     return forked ? std::make_unique<WatchedSource>(std::move(forked), gauge_) : nullptr;
   }
+  bool lost() const override { return inner_->lost(); }
   std::vector<std::string> offers() const override { return inner_->offers(); }
   std::string software() const override { return inner_->software(); }
   Task<void> logout() override { return inner_->logout(); }
@@ -141,6 +142,7 @@ class WatchedTarget final : public TargetSession {
     std::unique_ptr<TargetSession> forked = inner_->fork();
     return forked ? std::make_unique<WatchedTarget>(std::move(forked), gauge_) : nullptr;
   }
+  bool lost() const override { return inner_->lost(); }
   std::vector<std::string> offers() const override { return inner_->offers(); }
   std::string software() const override { return inner_->software(); }
   Task<std::vector<Quota>> quotas(FolderName folder) override {
