@@ -61,6 +61,8 @@ RULES = [
         (SETTLE, "const bool ours = member != sent_.end() && target.uid >= member->second.uid_next;", "const bool ours = false;")]),
     ("A first run on a target", "only members are looked for", SIMULATED["settle before the catalogue"]),
     ("An open batch is waited for", "nobody waits", SIMULATED["no wait for late commits"]),
+    ("An open batch is waited for", "three times the slowest batch", [
+        (CROSSING, " 4 * std::max(r_.slowest_batch", " 3 * std::max(r_.slowest_batch")]),
     ("It stays open for late arrivals", "it is closed at once", [
         (SETTLE, "(whole ? record.close_batches : record.settle_batches).push_back(batch.id);",
          "(whole ? record.close_batches : record.close_batches).push_back(batch.id);")]),

@@ -123,6 +123,21 @@ TEST_CASE("a server that stores after the line is lost is waited for") {
   CHECK(pair.equal());
 }
 
+TEST_CASE("a slow server is waited for as long as four of its batches take") {
+  MemoryOptions slow;
+  slow.round_trip = std::chrono::seconds(60);
+  Pair pair({}, slow);
+  pair.fill("INBOX", 30);
+  MemoryStop stop;
+  stop.after = 12;
+  stop.fate = MemoryStop::Fate::late;
+  // Behind a login, a SELECT and a look at the folder, more than four batches into the wait.
+  stop.late_by = std::chrono::seconds(4 * 60 + 262);
+  pair.target.faults.append_stops.push_back(stop);
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.target.appended == 30);
+}
+
 TEST_CASE("what arrives after it was given up is removed by the next run, and nothing else") {
   Pair pair;
   pair.fill("INBOX", 20);
