@@ -1,47 +1,49 @@
-// A fuzzer as the server of a whole POP3 session. The first byte says in what pieces the rest
-// arrives.
+// A fuzzer as the server of POP3 sessions. The first line says how it is reached and what is asked
+// of it (see source_calls.h).
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "connectors/pop3/source.h"
-#include "tests/fuzz/fuzzed_server.h"
+#include "tests/fuzz/source_calls.h"
 
 using namespace postferry;
 using namespace postferry::fuzz;
 
 namespace {
 
-Task<void> read_all(ConnectorContext context) {
+std::string url_for(char way) {
+  switch (way) {
+    case '+':
+      return "pop3://ann@mail.example";
+    case '-':
+      return "pop3://ann@mail.example?tls=none";
+      return "pop3s://ann@mail.example?auth=apop";
+    case 'x':
+      return "pop3s://ann@mail.example?auth=xoauth2";
+    case 'g':
+      return "pop3s://recent%3Aann@mail.example";
+    default:
+      return "pop3s://ann@mail.example";
+  }
+}
+
+Task<void> use(ConnectorContext context, const Plan& plan) {
   OneSecret credentials;
   EndSetup setup;
-  setup.endpoint = parse_endpoint("pop3s://ann@mail.example");
+  setup.endpoint = parse_endpoint(url_for(plan.way));
   setup.credentials = &credentials;
   const std::unique_ptr<Source> source = pop3::make_source(context, std::move(setup));
-  const std::unique_ptr<SourceSession> session = co_await source->connect();
-  co_await session->list();
-  co_await session->select(FolderName({"INBOX"}));
-  const Catalogue catalogue = co_await session->catalogue();
-  std::vector<Catalogue::Entry> wanted;
-  std::vector<MessageKey> keys;
-  for (std::size_t i = 0; i < catalogue.size(); ++i) {
-    wanted.push_back(catalogue[i]);
-    keys.push_back(catalogue.key(i));
-  }
-  co_await session->headers(std::move(keys));
-  CountingSink sink(wanted.size());
-  co_await session->fetch(std::move(wanted), sink);
-  sink.check_complete();
-  co_await session->logout();
+  SourceCalls calls(*source);
+  co_await calls.run(plan.calls);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  if (bytes.empty()) return 0;
-  play(bytes.substr(1), static_cast<unsigned char>(bytes[0]), read_all);
+  const Plan plan(std::string_view(reinterpret_cast<const char*>(data), size));
+  play(plan, plan.way == '-',
+       [&plan](ConnectorContext context) { return use(std::move(context), plan); });
   return 0;
 }
