@@ -18,7 +18,7 @@ namespace postferry {
 namespace {
 
 constexpr std::uint64_t kSmallFolder = 64;  // messages
-constexpr std::size_t kForksAtMost = 12;    // of a lane
+constexpr std::size_t kForksAtMost = 32;    // of a lane
 /// With so many messages before it a lane has enough to do until the next folder is open.
 constexpr std::uint64_t kEnoughToDo = 256;
 

@@ -39,6 +39,8 @@ class MessageSink {
   /// comes before its turn; a message's is given back before message() is called. Null: it may be
   /// about 2 MiB.
   virtual Share* share() { return nullptr; }
+  /// The source is about to wait for room there: what is here is not to wait for more.
+  virtual void waiting() {}
 };
 
 /// One message's recognisable header fields.

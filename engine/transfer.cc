@@ -36,10 +36,7 @@ Task<void> Transfer::message(Message message) {
     if (streamed) message.body.pipe().close();
     co_return co_await leave_out(message);
   }
-  if (!r_.share.admits(weight(message))) {
-    source_waits_ = true;
-    arrived_.set();
-  }
+  if (!r_.share.admits(weight(message))) waiting();
   co_await r_.share.admit(weight(message));
   source_waits_ = false;
   held_ += weight(message);

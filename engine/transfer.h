@@ -72,6 +72,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   Task<void> message(Message message) override;
   Task<void> missing(MessageKey key, bool gone, std::string reason) override;
   Share* share() override { return &r_.share; }
+  void waiting() override { source_waits_ = true, arrived_.set(); }
   /// No more will come.
   void close() { closed_ = true, arrived_.set(); }
 

@@ -57,14 +57,17 @@ class Fetcher {
         received_(session_.received()) {}
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;
-  ~Fetcher() { share_.unreserve(reserved_bytes_); }
+  ~Fetcher() {
+    share_.unreserve(reserved_bytes_);
+    share_.unkeep(early_bytes_);
+  }
 
   Task<void> run() {
     std::vector<std::size_t> all;
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       const bool repeated = !pending_.emplace(uid(i), i).second;
       settled_.push_back(repeated);
-      reserved_.push_back(false);
+      room_.push_back(HasRoom::no);
       if (!repeated) all.push_back(i);
     }
     Scope& scope = co_await current_scope();
@@ -103,6 +106,7 @@ class Fetcher {
     Window window;
     bool cannot_wait = false;  // its one body has to be in turn
   };
+  enum class HasRoom : std::uint8_t { no, on_its_way, here };  // a message, until its turn
   struct Leftover {
     std::size_t index;
     std::string words;
@@ -154,7 +158,7 @@ class Fetcher {
   bool reserve(const Window& window) {
     if (stream_awaited_ || !share_.reserve(weight(window))) return false;
     reserved_bytes_ += weight(window);
-    for (const std::size_t index : window.members) reserved_[index] = true;
+    for (const std::size_t index : window.members) room_[index] = HasRoom::on_its_way;
     return true;
   }
 
@@ -180,10 +184,22 @@ class Fetcher {
 
   // It is handed over, or will not come.
   void give_room_back(std::size_t index) {
-    if (!reserved_[index]) return;
-    reserved_[index] = false;
+    const HasRoom had = std::exchange(room_[index], HasRoom::no);
+    if (had == HasRoom::no) return;
     reserved_bytes_ -= weight(index);
     share_.unreserve(weight(index));
+    if (had != HasRoom::here) return;
+    early_bytes_ -= weight(index);
+    share_.unkeep(weight(index));
+  }
+
+  // It comes before its turn, and is held until then.
+  Task<void> keep(std::size_t index) {
+    if (room_[index] != HasRoom::on_its_way) co_return;
+    if (!share_.keeps(weight(index))) sink_.waiting();
+    co_await share_.keep(weight(index));
+    room_[index] = HasRoom::here;
+    early_bytes_ += weight(index);
   }
 
   bool in_turn(std::size_t index) {
@@ -222,8 +238,10 @@ class Fetcher {
     const auto index = wanted_index(begin.head);
     // Not known whose it is: passed over now, and asked for alone later.
     if (!index) co_return;
-    const bool room = reserved_[*index] && begin.size_bytes <= wanted_[*index].size_bytes;
+    const bool room =
+        room_[*index] != HasRoom::no && begin.size_bytes <= wanted_[*index].size_bytes;
     if (!in_turn(*index) && room) {
+      co_await keep(*index);
       const auto size = static_cast<std::size_t>(begin.size_bytes);
       held_ = co_await session_.take_body(size, size);
     } else {
@@ -268,26 +286,27 @@ class Fetcher {
     if (auto* status = std::get_if<StatusResponse>(&response)) {
       if (status->tagged()) end_window(*status);
     } else if (auto* fetch = std::get_if<FetchData>(&response)) {
-      take_fetch(std::move(*fetch));
+      co_await take_fetch(std::move(*fetch));
     }
     co_await deliver_ready();
   }
 
-  void take_fetch(FetchData fetch) {
+  Task<void> take_fetch(FetchData fetch) {
     std::optional<std::string> held = std::exchange(held_, std::nullopt);
     const auto section = std::ranges::find_if(fetch.sections, is_whole_body);
-    if (section == fetch.sections.end() || section->form == FetchSection::Form::kNil) return;
+    if (section == fetch.sections.end() || section->form == FetchSection::Form::kNil) co_return;
     const auto index = wanted_index(fetch);
-    if (!index) return;
-    if (section->form == FetchSection::Form::kStreamed && !held) return;
+    if (!index) co_return;
+    if (section->form == FetchSection::Form::kStreamed && !held) co_return;
     std::string body = held ? std::move(*held) : std::move(section->bytes);
-    if (body.empty() && wanted_[*index].size_bytes > 0) return;
+    if (body.empty() && wanted_[*index].size_bytes > 0) co_return;
     if (session_.quirks.stub_bodies && is_stub(body)) {
       if (alone_)
         stub_words_ =
             "the server gives only this: " + printable(body.substr(0, body.find_first_of("\r\n")));
-      return;
+      co_return;
     }
+    if (!in_turn(*index)) co_await keep(*index);
     Message message = describe(*index, fetch, body);
     take_off(*index);
     ready_bytes_ += body.size();
@@ -409,8 +428,8 @@ class Fetcher {
   std::optional<std::string> held_;                         // the body of the FETCH under way
   std::map<std::size_t, Message> ready_;                    // came before their turn
   std::uint64_t ready_bytes_ = 0;
-  std::vector<bool> reserved_;  // room has been made for it
-  std::uint64_t reserved_bytes_ = 0;
+  std::vector<HasRoom> room_;
+  std::uint64_t reserved_bytes_ = 0, early_bytes_ = 0;
   std::vector<bool> settled_;  // handed over, or left over
   std::size_t next_ = 0;       // the first that is not settled
   std::vector<Leftover> leftovers_;

@@ -42,7 +42,7 @@ TEST_CASE("a lane's only message is let in though there is no room, the next one
   ManualExecutor executor;
   Room room(1000);
   Share full(room), lane(room);
-  CHECK(full.reserve(500));
+  block_on(executor, full.admit(500));
   bool first = false, second = false;
   block_on(executor, with_group([&](TaskGroup& group) -> Task<void> {
              group.spawn([&]() -> Task<void> {
@@ -65,7 +65,33 @@ TEST_CASE("what a lane gives up another may have") {
   Room room(1000);
   Share lane(room), other(room);
   block_on(executor, lane.admit(800));
-  CHECK_FALSE(other.reserve(300));
-  lane.give_up(800);
   CHECK(other.reserve(300));
+  block_on(executor, other.admit(1));
+  CHECK_FALSE(other.admits(300));
+  lane.give_up(800);
+  CHECK(other.admits(300));
+}
+
+TEST_CASE("what comes before its turn waits while anything that is here can leave, and no longer") {
+  ManualExecutor executor;
+  Room room(1000);
+  Share full(room), lane(room);
+  block_on(executor, full.admit(900));
+  bool kept = false;
+  block_on(executor, with_group([&](TaskGroup& group) -> Task<void> {
+             group.spawn([&]() -> Task<void> {
+               co_await lane.keep(200);
+               kept = true;
+             });
+             co_await sleep_for(std::chrono::seconds(1));
+             CHECK_FALSE(kept);
+             full.leave(900);
+             co_await group.join();
+           }));
+  CHECK(kept);
+  block_on(executor, lane.keep(900));  // nobody else is here
+  block_on(executor, full.admit(1));
+  CHECK_FALSE(full.admits(1));
+  lane.unkeep(1100);
+  CHECK(full.admits(499));
 }

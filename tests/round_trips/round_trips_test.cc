@@ -83,7 +83,7 @@ TEST_CASE("new mail and changed flags in one folder of 40 take few round trips m
   voyage.world.reflag_at_source("Folder 7");
   const int trips = voyage.run();
   CHECK(voyage.messages.copied == 3);
-  CHECK(trips <= 18);
+  CHECK(trips <= 13);
 }
 
 TEST_CASE("a first crossing of a small folder takes few round trips") {
@@ -92,7 +92,7 @@ TEST_CASE("a first crossing of a small folder takes few round trips") {
   for (int i = 0; i < 5; ++i) voyage.world.deliver("Small", voyage.world.letters.letter());
   const int trips = voyage.run();
   CHECK(voyage.messages.copied == 5);
-  CHECK(trips <= 18);
+  CHECK(trips <= 12);
 }
 
 TEST_CASE("a first crossing of many folders takes few round trips more than that of one") {
@@ -100,7 +100,7 @@ TEST_CASE("a first crossing of many folders takes few round trips more than that
   voyage.fill(40, 5);
   const int trips = voyage.run();
   CHECK(voyage.messages.copied == 200);
-  CHECK(trips <= 40);
+  CHECK(trips <= 18);
 }
 
 TEST_CASE("a first crossing of large folders on one line is a stream, not a dialogue") {
@@ -108,7 +108,7 @@ TEST_CASE("a first crossing of large folders on one line is a stream, not a dial
   voyage.fill(4, 300);
   const int trips = voyage.run();
   CHECK(voyage.messages.copied == 1200);
-  CHECK(trips <= 40);
+  CHECK(trips <= 28);
 }
 
 TEST_CASE("new mail, changed flags and deletions are followed in few round trips") {
@@ -169,5 +169,5 @@ TEST_CASE(
   const int trips = voyage.run();
   CHECK(voyage.messages.present == 120);
   CHECK(voyage.flags_updated > 0);
-  CHECK(trips <= 20);
+  CHECK(trips <= 13);
 }

@@ -24,6 +24,7 @@ class WatchedSink final : public MessageSink {
     return inner_.missing(std::move(key), gone, std::move(reason));
   }
   Share* share() override { return inner_.share(); }
+  void waiting() override { inner_.waiting(); }
 
  private:
   MessageSink& inner_;
