@@ -96,7 +96,7 @@ class FolderCrosser {
     }
     if (!s_.catalogue.by_uid())
       result_.more_windows = r_.windows.take(
-          s_.catalogue, {s_.catalogue.size(), s_.known, handled_, r_.source.windowed()},
+          s_.catalogue, {s_.catalogue.size(), s_.known, handled_, r_.source.windowed(), r_.source.shows_all()},
           r_.tally.messages, bytes_copied_);
     if (flags_refused_) throw *flags_refused_;
   }

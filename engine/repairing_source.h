@@ -30,6 +30,7 @@ class RepairingSession final : public SourceSession {
   Task<std::vector<FolderInfo>> list() override { return inner_.list(); }
   Task<FolderNumbers> select(const FolderName& folder) override { return inner_.select(folder); }
   bool windowed() const override { return inner_.windowed(); }
+  bool shows_all() const override { return inner_.shows_all(); }
   Task<Catalogue> catalogue() override { return inner_.catalogue(); }
   Task<std::vector<UidRange>> uids() override { return inner_.uids(); }
   Task<std::vector<HeaderEntry>> headers(std::vector<MessageKey> keys) override {

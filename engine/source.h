@@ -88,6 +88,8 @@ class SourceSession {
   /// True where a catalogue may be a part of the folder, and that of the session after one which
   /// fetched it the next part (Gmail's POP3).
   virtual bool windowed() const { return false; }
+  /// True where the server's software is known to show the whole folder to every session.
+  virtual bool shows_all() const { return false; }
   /// The selected folder's messages, whole and unfiltered.
   virtual Task<Catalogue> catalogue() = 0;
   /// select() and catalogue() in one; where the connector can, in one round trip.

@@ -19,6 +19,7 @@ struct WindowSession {
   std::size_t known = 0;    // of these, that had crossed before this session
   std::size_t handled = 0;  // of these, fetched in it
   bool windowed = false;    // the server is of a kind that shows windows
+  bool shows_all = false;   // or of one that never does
 };
 
 /// What the sessions before this one showed, in one run.

@@ -20,11 +20,18 @@ Task<std::unique_ptr<Session>> connect(Account& account) {
       co_await dial(*account.context.network, account.setup, account.where), account.where);
 }
 
+/// As these call themselves, in the greeting or as IMPLEMENTATION (RFC 2449 6.9).
+bool shows_all(std::string_view software) {
+  return software.contains("Dovecot") || software.contains("Cyrus POP3") ||
+         software.contains("Courier Mail Server");
+}
+
 /// A refusal in the greeting comes from a server that is too busy, or does not want this address;
 /// either may be over later.
 Task<void> greeting(Session& session) {
   const StatusLine greeting = co_await session.status();
   session.windowed = greeting.text.starts_with("Gpop ");
+  session.shows_all = shows_all(greeting.text);
   if (greeting.ok()) co_return;
   if (greeting.kind == StatusLine::Kind::challenge) {
     throw session.error(ErrorKind::protocol, "this is not a POP3 server: its greeting is wrong");
@@ -79,6 +86,8 @@ Task<std::unique_ptr<Session>> log_in(Account& account) {
     session->capabilities.top = false;
   }
   session->windowed = session->windowed || before.google || session->capabilities.google;
+  session->shows_all = !session->windowed && (session->shows_all ||
+                                              shows_all(session->capabilities.implementation));
   // `recent:` shows the mail of 30 days, whoever has fetched it.
   if (endpoint.user.starts_with("recent:")) session->windowed = false;
   co_return session;

@@ -10,7 +10,7 @@ namespace {
 // commands of a whole window (24 KB) stay below what sockets buffer, so that neither side can block
 // the other by writing.
 constexpr std::size_t kWindowCommands = 2000;
-constexpr std::uint64_t kWindowBytes = 8 << 20;
+constexpr std::uint64_t kWindowBytes = 32 << 20;
 constexpr std::uint64_t kReplyOverhead = 64;
 
 }  // namespace

@@ -56,6 +56,8 @@ class Session {
   std::optional<StatusLine> stat;
   /// It shows about 250 conversations that no session has fetched yet, and no others (Gmail).
   bool windowed = false;
+  /// Its software shows everything to everybody.
+  bool shows_all = false;
   /// The line fell silent after a dot that TOP glued to its last line: it will do so every time.
   bool top_never_ends = false;
 

@@ -41,6 +41,7 @@ class Pop3SourceSession final : public SourceSession {
   }
 
   bool windowed() const override { return session_->windowed; }
+  bool shows_all() const override { return session_->shows_all; }
 
   Task<Catalogue> catalogue() override {
     maildrop_ = co_await list_maildrop(*session_);

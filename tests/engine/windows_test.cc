@@ -1,5 +1,7 @@
 // Servers that show a part of the maildrop to each session (reference: Gmail, about 250
 // conversations), and what that costs all others.
+#include "engine/windows.h"
+
 #include "tests/engine/crossing_fixture.h"
 
 using namespace postferry;
@@ -118,4 +120,14 @@ TEST_CASE("a run that is stopped between two windows is interrupted") {
   CHECK(ledger.messages().copied == 10);
   CHECK(ledger.messages().pending == 0);
   CHECK(ledger.outcome == Outcome::interrupted);
+}
+
+TEST_CASE("a server that is known to show everything gets no second look") {
+  Catalogue catalogue;
+  for (int i = 0; i < 100; ++i)
+    catalogue.add(MessageKey("u" + std::to_string(i)), 10, std::nullopt, Flags{});
+  for (const bool shows_all : {true, false}) {
+    Windows windows;
+    CHECK(windows.take(catalogue, {100, 0, 100, false, shows_all}, {}, 0) == !shows_all);
+  }
 }

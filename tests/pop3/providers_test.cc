@@ -22,14 +22,22 @@ Error refusal(const std::string& words) {
   return dialogue.failure(kUrl);
 }
 
-bool shows_windows(const std::string& script, const std::string& url = kUrl) {
+struct Shows {
+  bool windows = false, all = false;
+};
+
+Shows shows(const std::string& script, const std::string& url = kUrl) {
   Dialogue dialogue({script});
-  bool windowed = false;
-  dialogue.run_session(url, [&windowed](SourceSession& session) -> Task<void> {
-    windowed = session.windowed();
+  Shows out;
+  dialogue.run_session(url, [&out](SourceSession& session) -> Task<void> {
+    out = {session.windowed(), session.shows_all()};
     co_await session.logout();
   });
-  return windowed;
+  return out;
+}
+
+bool shows_windows(const std::string& script, const std::string& url = kUrl) {
+  return shows(script, url).windows;
 }
 
 /// The headers of all messages, in as many sessions as there are scripts but one; the last works.
@@ -68,6 +76,18 @@ TEST_CASE("providers 1: Gmail shows windows, but not to recent:, and is known by
       "S: +OK Gpop ready\nC: CAPA\nS: -ERR\nC: USER recent:ann\nS: +OK\nC: PASS pa$$word\nS: +OK\n"
       "C: CAPA\nS: +OK\nS: X-GOOGLE-RICO\nS: .\nC: QUIT\nS: +OK\n",
       "pop3s://recent%3Aann@old.example"));
+}
+
+TEST_CASE("providers 1: software that shows everything to everybody is known by its name") {
+  CHECK(shows("S: +OK Dovecot (Debian) ready.\nC: CAPA\nS: -ERR\nC: USER ann\nS: +OK\n"
+              "C: PASS pa$$word\nS: +OK\nC: CAPA\nS: -ERR\nC: QUIT\nS: +OK\n")
+            .all);
+  CHECK(shows("S: +OK ready\nC: CAPA\nS: -ERR\nC: USER ann\nS: +OK\nC: PASS pa$$word\nS: +OK\n"
+              "C: CAPA\nS: +OK\nS: IMPLEMENTATION Cyrus POP3 server v3.6.1\nS: .\n"
+              "C: QUIT\nS: +OK\n")
+            .all);
+  CHECK_FALSE(shows(logged_in("TOP UIDL", "C: QUIT\nS: +OK\n")).all);
+  CHECK_FALSE(shows(logged_in("TOP UIDL X-GOOGLE-RICO", "C: QUIT\nS: +OK\n")).all);
 }
 
 TEST_CASE(

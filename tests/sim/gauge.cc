@@ -62,6 +62,7 @@ class WatchedSource final : public SourceSession {
   Task<std::vector<FolderInfo>> list() override { return inner_->list(); }
   Task<FolderNumbers> select(const FolderName& folder) override { return inner_->select(folder); }
   bool windowed() const override { return inner_->windowed(); }
+  bool shows_all() const override { return inner_->shows_all(); }
   Task<Catalogue> catalogue() override { return inner_->catalogue(); }
   Task<Opened> open_with_catalogue(FolderName folder) override {
     return inner_->open_with_catalogue(std::move(folder));
