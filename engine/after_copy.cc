@@ -10,6 +10,7 @@
 #include "engine/error.h"
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
+#include "engine/one_ahead.h"
 
 namespace postferry {
 
@@ -30,6 +31,10 @@ class Remover {
     leave_unproved();
     co_await check_names();
     co_await hold_back_equals();
+    if (const std::optional<MessageRow> one = whose_copy_may_be_itself()) {
+      co_await send_ahead(*one);
+      if (result_.session_over) co_return result_;
+    }
     co_await remove();
     co_return result_;
   }
@@ -233,6 +238,32 @@ class Remover {
                             "have crossed, too");
   }
 
+  /// One of those whose copies were there before us, if these may be the originals themselves. Of
+  /// messages with UIDs that takes the same UID under the same UIDVALIDITY at both ends.
+  std::optional<MessageRow> whose_copy_may_be_itself() const {
+    if (r_.two_mailboxes) return std::nullopt;
+    const MessageRow* one = nullptr;
+    for (const MessageRow& row : due_) {
+      const bool small = listed_bytes(row) < kHoldLimit / 2;  // LIST may tell less than comes
+      if (row.origin == Origin::appended || !row.target_uid || !small) continue;
+      const bool itself = !row.key.is_uid() || (r_.one_validity && row.key.uid() == row.target_uid);
+      if (itself && (one == nullptr || listed_bytes(row) < listed_bytes(*one))) one = &row;
+    }
+    return one == nullptr ? std::nullopt : std::optional(*one);
+  }
+
+  /// The rest may follow when its copy has stayed.
+  Task<void> send_ahead(const MessageRow& row) {
+    co_await r_.journal.set_state(r_.folder.id, {row.key}, MessageState::leaving);
+    co_await r_.journal.make_durable();
+    Removal removal =
+        co_await send_one_ahead({r_.source, r_.target, entry_of(row), row.target_uid});
+    co_await take(std::move(removal), {row.key});
+    std::erase_if(due_, [&](const MessageRow& other) { return other.key == row.key; });
+    result_.two_mailboxes = result_.removed > 0;
+    result_.more = result_.session_over && !due_.empty();
+  }
+
   Catalogue::Entry entry_of(const MessageRow& row) const {
     return r_.catalogue[*r_.catalogue.find(row.key)];
   }
@@ -245,12 +276,17 @@ class Remover {
     co_await r_.journal.set_state(r_.folder.id, keys, MessageState::leaving);
     co_await r_.journal.make_durable();
     Removal removal = co_await r_.source.remove(keys);
+    co_await take(std::move(removal), std::move(keys));
+  }
+
+  /// What became of them.
+  Task<void> take(Removal removal, std::vector<MessageKey> keys) {
     result_.session_over = removal.session_over;
     if (removal.how == Removal::How::unknown)
       throw Error(ErrorKind::transient,
                   "the source does not say that it removed what it was asked to: " + removal.words,
                   "folder " + r_.folder.source.to_string());
-    result_.removed = removal.keys.size();
+    result_.removed += removal.keys.size();
     const std::size_t refused = keys.size() - removal.keys.size();
     if (refused > 0) {
       std::ranges::sort(removal.keys);

@@ -28,17 +28,22 @@ struct RemovalRequest {
   std::int64_t copied_until = 0;  // those copied then or before are due; seconds since 1970 UTC
   std::function<bool()> stop;     // asked between parts: nothing more is compared
   const std::set<MessageKey>& unproved;  // which may not be what their rows say: these stay
+  bool one_validity = false;             // UIDVALIDITY is the same at both ends
+  bool two_mailboxes = false;            // the ends are known not to be one
 };
 
 struct RemovalResult {
   std::uint64_t removed = 0;  // or marked, where the source can do no more
   bool session_over = false;  // the source session can only be left
+  bool more = false;          // and the next one has more to remove
+  bool two_mailboxes = false;
 };
 
 /// Notes for every copied message whether its copy is there, and removes from the source those that
 /// are due. A copy that we did not append must have the original's bytes, and what bears a row's
-/// name must be what was copied. Before the source is asked, the rows say so and are fsynced: what
-/// a crash leaves is looked at in the next session.
+/// name must be what was copied; where source and target may be one mailbox, one message goes
+/// ahead. Before the source is asked, the rows say so and are fsynced: what a crash leaves is
+/// looked at in the next session.
 ///
 /// Throws Error{transient} when the server's answer is not known or is a refusal of all: then a new
 /// session must look.

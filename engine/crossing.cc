@@ -140,8 +140,10 @@ class Crossing {
       ledger_.folders.push_back(std::move(tally));
     }
     if (!options_.dry_run) co_await follow_renamed(listed);
-    if (target_went_back(folders_, records_)) {
-      if (mirrors_) deletions_.doubt("the target went back to what it was before");
+    const bool source_back = source_went_back(folders_, records_);
+    if (source_back || target_went_back(folders_, records_)) {
+      const std::string end = source_back ? "source" : "target";
+      if (mirrors_) deletions_.doubt("the " + end + " went back to what it was before");
       if (!options_.dry_run) co_await doubt_all(ends_.journal, account_);
       for (auto& [name, record] : records_) record.completed.reset();
     }

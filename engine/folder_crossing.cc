@@ -96,8 +96,10 @@ class FolderCrosser {
     }
     if (!s_.catalogue.by_uid())
       result_.more_windows = r_.windows.take(
-          s_.catalogue, {s_.catalogue.size(), s_.known, handled_, r_.source.windowed(), r_.source.shows_all()},
+          s_.catalogue,
+          {s_.catalogue.size(), s_.known, handled_, r_.source.windowed(), r_.source.shows_all()},
           r_.tally.messages, bytes_copied_);
+    result_.more_windows = result_.more_windows || more_to_remove_;
     if (flags_refused_) throw *flags_refused_;
   }
 
@@ -279,6 +281,8 @@ class FolderCrosser {
          "recorded UIDs name other messages at the source now; its messages are matched anew");
     co_await void_keys();
     if (r_.options.dry_run) co_return;
+    // What happened here may have happened to any folder, whatever its numbers say.
+    co_await doubt_all(r_.ends.journal, r_.account);
     if (changed_) co_await read_whole();
     co_await join_anew();
   }
@@ -598,9 +602,13 @@ class FolderCrosser {
     const bool at_once = r_.options.remove_after->count() == 0;
     const std::int64_t until =
         at_once ? unix_time((co_await current_scope()).executor()) : leaves_if_copied_by().value();
+    const bool one_validity =
+        begun_.uid_validity && begun_.uid_validity == target_numbers_.uid_validity;
     const RemovalResult removal = co_await remove_what_crossed(
         {r_.source, r_.target, r_.ends.journal, r_.ends.observer, s_.catalogue, s_.standing,
-         record_, until, r_.stop, unproved_});
+         record_, until, r_.stop, unproved_, one_validity, r_.windows.two_mailboxes});
+    r_.windows.two_mailboxes = r_.windows.two_mailboxes || removal.two_mailboxes;
+    more_to_remove_ = removal.more;
     r_.tally.removed += removal.removed;
     result_.source_over = removal.session_over;
   }
@@ -626,10 +634,11 @@ class FolderCrosser {
   std::optional<Error> flags_refused_;
   std::size_t handled_ = 0;  // messages that were due and no longer are
   bool void_rows_ = false;
-  bool keys_void_ = false;  // and the journal has not been told
-  bool anew_ = false;       // the target's messages were matched anew
-  bool unseen_ = false;     // what was appended last has not been looked at
-  bool gone_on_ = false;    // after that, though more was due than before
+  bool keys_void_ = false;       // and the journal has not been told
+  bool anew_ = false;            // the target's messages were matched anew
+  bool unseen_ = false;          // what was appended last has not been looked at
+  bool more_to_remove_ = false;  // in the next session
+  bool gone_on_ = false;         // after that, though more was due than before
 };
 
 }  // namespace

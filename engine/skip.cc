@@ -61,6 +61,18 @@ Task<Uid> least_uid_next(Journal& journal, TargetFolderRecord folder) {
   co_return least;
 }
 
+bool source_went_back(const std::vector<MappedFolder>& folders,
+                      const std::map<FolderName, FolderRecord>& records) {
+  return std::ranges::any_of(folders, [&records](const MappedFolder& folder) {
+    const auto record = records.find(folder.source.name);
+    if (record == records.end() || !record->second.completed) return false;
+    const FolderNumbers &now = folder.source.numbers, &then = *record->second.completed;
+    return now.uid_validity && now.uid_validity == then.uid_validity &&
+           (now.uid_next.value_or(UINT32_MAX) < then.uid_next.value_or(0) ||
+            now.highest_modseq.value_or(UINT64_MAX) < then.highest_modseq.value_or(0));
+  });
+}
+
 bool target_went_back(const std::vector<MappedFolder>& folders,
                       const std::map<FolderName, FolderRecord>& records) {
   return std::ranges::any_of(folders, [&records](const MappedFolder& folder) {

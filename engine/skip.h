@@ -37,6 +37,11 @@ Task<void> doubt_all(Journal& journal, AccountId account);
 /// may have died before it noted more.
 Task<Uid> least_uid_next(Journal& journal, TargetFolderRecord folder);
 
+/// Whether a folder's UIDNEXT or HIGHESTMODSEQ went back since it was completed, by the source's
+/// listing: then in every other as many messages may have come since as were lost, too.
+bool source_went_back(const std::vector<MappedFolder>& folders,
+                      const std::map<FolderName, FolderRecord>& records);
+
 /// Whether a folder's UIDNEXT went back, by the target's listing.
 bool target_went_back(const std::vector<MappedFolder>& folders,
                       const std::map<FolderName, FolderRecord>& records);

@@ -38,6 +38,8 @@ class Windows {
             std::uint64_t bytes_copied);
   /// Whether it is known that there are windows: else another session is only a look.
   bool certain() const { return certain_; }
+  /// Source and target are known not to be one mailbox.
+  bool two_mailboxes = false;
 
  private:
   std::set<MessageKey> keys_;

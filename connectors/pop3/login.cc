@@ -86,8 +86,8 @@ Task<std::unique_ptr<Session>> log_in(Account& account) {
     session->capabilities.top = false;
   }
   session->windowed = session->windowed || before.google || session->capabilities.google;
-  session->shows_all = !session->windowed && (session->shows_all ||
-                                              shows_all(session->capabilities.implementation));
+  session->shows_all =
+      !session->windowed && (session->shows_all || shows_all(session->capabilities.implementation));
   // `recent:` shows the mail of 30 days, whoever has fetched it.
   if (endpoint.user.starts_with("recent:")) session->windowed = false;
   co_return session;

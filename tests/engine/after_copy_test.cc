@@ -427,3 +427,37 @@ TEST_CASE("a dry run and a run that was told to stop remove nothing") {
   CHECK(pair.run().removed() == 0);
   CHECK(at_source(pair) == 4);
 }
+
+TEST_CASE("what source and target both show because they are one mailbox is not removed") {
+  Pair pair(GENERATE(modern(), without_uidplus()), GENERATE(modern(), without_uidplus()));
+  pair.fill("INBOX", 12);
+  pair.options.remove_after = kAtOnce;
+  const auto from = make_memory_source(pair.source);
+  const auto to = make_memory_target(pair.source);
+  const Ledger ledger =
+      block_on(pair.executor, cross_account({*from, *to, *pair.journal, pair.observer},
+                                            {"ann", "source", "target"}, pair.options, pair.stop));
+  CHECK(ledger.outcome == Outcome::partial);
+  CHECK(ledger.removed() == 0);
+  REQUIRE(ledger.folders.front().error);
+  CHECK(std::string(ledger.folders.front().error->what()).contains("one mailbox"));
+  CHECK(pair.source.folder("INBOX").messages.size() == 12);
+  for (const MemoryMessage& message : pair.source.folder("INBOX").messages)
+    CHECK((message.flags.system & Flags::deleted) == 0);
+}
+
+TEST_CASE(
+    "of what a POP3 source and the target both have one message leaves first, then the rest") {
+  Pair pair(pop3(), modern());
+  pair.fill("INBOX", 12);
+  for (const MemoryMessage& message : pair.source.folder("INBOX").messages)
+    pair.target.folder("INBOX").add(message.bytes, message.flags, message.date);
+  pair.options.remove_after = kAtOnce;
+  const Ledger ledger = pair.run();
+  CHECK(ledger.outcome == Outcome::complete);
+  CHECK(ledger.messages().present == 12);
+  CHECK(ledger.removed() == 12);
+  CHECK(pair.source.folder("INBOX").messages.empty());
+  CHECK(pair.on_target("INBOX") == 12);
+  CHECK(pair.source.calls["connect"] == 2);
+}

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/engine/crossing_fixture.h"
+
 using namespace postferry;
 
 namespace {
@@ -78,4 +80,29 @@ TEST_CASE("a folder without UIDs is not skipped when the target changed") {
   Setup setup;
   setup.folder.target_numbers.uid_next = 21;
   CHECK_FALSE(setup.skipped());
+}
+
+TEST_CASE("a source that went back in one folder is not believed about another") {
+  MemoryOptions tracked;
+  tracked.condstore = true;
+  Pair pair(tracked, tracked);
+  pair.fill("INBOX", 8);
+  pair.fill("Work", 5, "w");
+  pair.run();
+  REQUIRE(pair.run().messages().present == 13);
+  // As many came to INBOX since as were lost there, and its numbers are what they were.
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  const std::uint64_t modseq = inbox.highest_modseq;
+  inbox.remove(Uid{8});
+  inbox.uid_next = Uid{8};
+  pair.add("INBOX", letter("came since", "another"));
+  inbox.highest_modseq = modseq;
+  MemoryFolder& work = pair.source.folder("Work");
+  SECTION("by its UIDNEXT") {
+    work.remove(Uid{5});
+    work.uid_next = Uid{5};
+  }
+  SECTION("by its HIGHESTMODSEQ") { --work.highest_modseq; }
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 9);
 }

@@ -58,6 +58,22 @@ def imap_emptied(world):
     emptied(world, "imap")
 
 
+@test("one account under two names is not emptied by --after-copy delete")
+def one_mailbox(world):
+    source = world.dovecot()
+    for scheme, host in (("imap", "localhost"), ("pop3", "127.0.0.1")):
+        user = world.user(source)
+        box = mailboxes.mixed(20, 1, seed=f"one mailbox {scheme}")
+        fill(source, user, box)
+        beside = world.user(source, stem="beside")
+        fill(source, beside, box)
+        ends = url(source, user, scheme, host=host), url(source, user)
+        run = world.copy(*ends, "--after-copy", "delete").expect_code(65).expect_balance()
+        expect("one mailbox under two names" in run.err, run.err)
+        expect(run.account["removed_from_source"] == 0, "removed:", run.account)
+        expect_equal(Endpoint.of(source, beside), Endpoint.of(source, user), content_only=scheme == "pop3")
+
+
 @test("--after-copy delete leaves what was too large, and what its users had marked before")
 def others_stay(world):
     box = mailboxes.mixed(40, 1, seed="others stay")

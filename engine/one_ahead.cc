@@ -1,0 +1,85 @@
+#include "engine/one_ahead.h"
+
+#include <optional>
+#include <utility>
+
+#include "engine/error.h"
+
+namespace postferry {
+
+namespace {
+
+class Keeper final : public MessageSink {
+ public:
+  Task<void> message(Message message) override {
+    if (message.body.held()) {
+      kept = std::move(message);
+    } else if (message.body.streamed()) {
+      message.body.pipe().close();
+    }
+    co_return;
+  }
+  Task<void> missing(MessageKey, bool, std::string) override { co_return; }
+
+  std::optional<Message> kept;
+};
+
+/// One message that no journal needs to know of.
+class OneMessage final : public AppendFeed {
+ public:
+  explicit OneMessage(Message message) {
+    batch_.emplace();
+    batch_->bytes = message.body.size_bytes();
+    batch_->messages.push_back(std::move(message));
+  }
+  Task<std::optional<Batch>> next() override { co_return std::exchange(batch_, std::nullopt); }
+  Task<void> done(Batch, std::vector<AppendResult> results) override {
+    if (const auto* refused = std::get_if<Rejected>(&results.at(0)))
+      throw Error(ErrorKind::rejected, "it could not be put back: " + refused->text);
+    co_return;
+  }
+
+ private:
+  std::optional<Batch> batch_;
+};
+
+}  // namespace
+
+Task<Removal> send_one_ahead(OneAheadRequest r) {
+  Keeper keeper;
+  const MessageKey key = r.original.key;
+  std::vector<Catalogue::Entry> wanted;
+  wanted.push_back(r.original);
+  co_await r.source.fetch(std::move(wanted), keeper);
+  if (!keeper.kept)
+    throw Error(ErrorKind::transient, "the source does not give message " + key.to_string());
+  const std::vector<TargetEntry> before = co_await r.target.look_at({r.copy});
+  if (before.empty())
+    throw Error(ErrorKind::transient, "the copy of message " + key.to_string() + " has just gone");
+  Removal removal = co_await r.source.remove({key});
+  if (removal.how == Removal::How::unknown || removal.keys.empty()) co_return removal;
+  co_await r.target.uid_next();  // what others did is seen now
+  const std::vector<TargetEntry> there = co_await r.target.look_at({r.copy});
+  const bool marked = removal.how == Removal::How::marked;
+  const auto is_marked = [](const TargetEntry& copy) {
+    return (copy.flags.system & Flags::deleted) != 0;
+  };
+  if (!there.empty() && !(marked && is_marked(there.front()))) co_return removal;
+  if (there.empty()) {
+    keeper.kept->flags = before.front().flags;
+    keeper.kept->date = before.front().date;
+    OneMessage feed(std::move(*keeper.kept));
+    co_await r.target.append(feed);
+  } else {
+    Flags deleted;
+    deleted.system = Flags::deleted;
+    co_await r.target.store({r.copy}, deleted, false);
+  }
+  throw Error(
+      ErrorKind::rejected,
+      "source and target are one mailbox under two names: message " + key.to_string() +
+          " went from the target when it was removed from the source. It has been put back, "
+          "and nothing else is removed");
+}
+
+}  // namespace postferry
