@@ -70,16 +70,19 @@ class Remover {
   }
 
   Task<void> look_for_copies() {
-    std::uint64_t missing =
-        std::erase_if(unseen_, [](const MessageRow& row) { return !row.target_uid; });
+    std::vector<MessageKey> missing;
+    std::erase_if(unseen_, [&missing](const MessageRow& row) {
+      if (!row.target_uid) missing.push_back(row.key);
+      return !row.target_uid;
+    });
     if (!unseen_.empty()) {
       std::ranges::sort(unseen_, {}, &MessageRow::target_uid);
       const std::vector<TargetEntry> there = co_await r_.target.look(unseen_.front().target_uid);
       std::vector<MessageRow> seen;
       for (MessageRow& row : unseen_) {
         const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
-        if (at == there.end() || at->uid != row.target_uid || !is_copy_of(row, *at)) {
-          ++missing;
+        if (at == there.end() || at->uid != row.target_uid || !may_be_copy(row, *at)) {
+          missing.push_back(row.key);
         } else if (row.origin == Origin::appended) {
           seen.push_back(std::move(row));
         } else if (may_have_bytes(*at, listed_bytes(row))) {
@@ -90,10 +93,26 @@ class Remover {
       }
       co_await saw(std::move(seen));
     }
-    if (missing > 0)
-      note(Level::warning, std::to_string(missing) +
+    if (!missing.empty())
+      note(Level::warning, std::to_string(missing.size()) +
                                " messages stay at the source: their copies are not on the target "
-                               "as they were copied");
+                               "as they were copied (" +
+                               some_of(missing) + ")");
+  }
+
+  /// What this run appended bears the UID that the target gave it just now, whatever size and date
+  /// it tells: Exchange's sizes are estimates, and some servers keep no date.
+  bool may_be_copy(const MessageRow& row, const TargetEntry& there) const {
+    const bool ours = row.origin == Origin::appended && row.run == r_.run;
+    return ours || is_copy_of(row, there);
+  }
+
+  static std::string some_of(const std::vector<MessageKey>& keys) {
+    constexpr std::size_t kNamed = 10;
+    std::string out;
+    for (std::size_t i = 0; i < std::min(keys.size(), kNamed); ++i)
+      out += (i > 0 ? ", " : "") + keys[i].to_string();
+    return out + (keys.size() > kNamed ? ", ..." : "");
   }
 
   void leave_unproved() {
@@ -238,18 +257,29 @@ class Remover {
                             "have crossed, too");
   }
 
-  /// One of those whose copies were there before us, if these may be the originals themselves. Of
-  /// messages with UIDs that takes the same UID under the same UIDVALIDITY at both ends.
-  std::optional<MessageRow> whose_copy_may_be_itself() const {
-    if (r_.two_mailboxes) return std::nullopt;
+  /// Whether its copy, which was there before us, may be the message itself. Of messages with UIDs
+  /// that takes the same UID under the same UIDVALIDITY at both ends.
+  bool may_be_itself(const MessageRow& row) const {
+    if (r_.two_mailboxes || row.origin == Origin::appended || !row.target_uid) return false;
+    return !row.key.is_uid() || (r_.one_validity && row.key.uid() == row.target_uid);
+  }
+
+  /// The smallest of those, where it can be tried; else they all stay.
+  std::optional<MessageRow> whose_copy_may_be_itself() {
     const MessageRow* one = nullptr;
-    for (const MessageRow& row : due_) {
-      const bool small = listed_bytes(row) < kHoldLimit / 2;  // LIST may tell less than comes
-      if (row.origin == Origin::appended || !row.target_uid || !small) continue;
-      const bool itself = !row.key.is_uid() || (r_.one_validity && row.key.uid() == row.target_uid);
-      if (itself && (one == nullptr || listed_bytes(row) < listed_bytes(*one))) one = &row;
-    }
-    return one == nullptr ? std::nullopt : std::optional(*one);
+    for (const MessageRow& row : due_)
+      if (may_be_itself(row) && (one == nullptr || listed_bytes(row) < listed_bytes(*one)))
+        one = &row;
+    if (one == nullptr) return std::nullopt;
+    const bool held = listed_bytes(*one) < kHoldLimit / 2;  // LIST may tell less than comes
+    if (held && r_.target.traits().uidplus) return *one;
+    const std::size_t left =
+        std::erase_if(due_, [this](const MessageRow& row) { return may_be_itself(row); });
+    note(Level::warning, std::to_string(left) +
+                             " messages stay at the source: their copies were not made by "
+                             "postferry, and nothing proves that source and target are two "
+                             "mailboxes");
+    return std::nullopt;
   }
 
   /// The rest may follow when its copy has stayed.

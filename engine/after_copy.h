@@ -25,6 +25,7 @@ struct RemovalRequest {
   const Catalogue& catalogue;             // of this source session
   const std::vector<Standing>& standing;  // one for each of its entries
   FolderRecord folder;
+  RunId run;
   std::int64_t copied_until = 0;  // those copied then or before are due; seconds since 1970 UTC
   std::function<bool()> stop;     // asked between parts: nothing more is compared
   const std::set<MessageKey>& unproved;  // which may not be what their rows say: these stay

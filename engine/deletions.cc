@@ -37,6 +37,7 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
   if (missing_.empty() || doubted_) co_return;
   if (!unseen_.empty())
     doubt("folder " + unseen_.begin()->second.to_string() + " could not be looked at");
+  if (!options.force_deletions && refuse_mass(ledger)) co_return;
   Lane lane;
   int failures = 0;
   if (!doubted_) co_await side_by_side(lane, ends, options, stop, ledger);
@@ -65,6 +66,23 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
     missing_.erase(missing_.begin());
   }
   co_await say_goodbye(lane, observer_);
+}
+
+/// Whatever emptied an account may have left a little in each folder, or none of them large.
+bool Deletions::refuse_mass(Ledger& ledger) {
+  std::uint64_t gone = 0;
+  for (const auto& [id, missing] : missing_) gone += missing.mirrored;
+  const std::uint64_t there_were = ledger.messages().seen + gone;
+  if (missing_.size() < 2 || !is_mass(gone, there_were)) return false;
+  const Error error(ErrorKind::rejected,
+                    std::to_string(gone) + " of the account's " + std::to_string(there_were) +
+                        " messages are gone from the source, in " +
+                        std::to_string(missing_.size()) +
+                        " folders; nothing was deleted on the target. If that is right, run again "
+                        "with --force-deletions");
+  for (const auto& [id, missing] : missing_)
+    tally_of(missing, ledger)->error = error.in("folder " + missing.folder.source.to_string());
+  return true;
 }
 
 std::vector<FolderTally>::iterator Deletions::tally_of(const Missing& missing, Ledger& ledger) {

@@ -20,6 +20,7 @@ struct Missing {
   FolderNumbers begun;            // the source's, from the SELECT that began the crossing
   std::uint32_t target_validity;  // under which the rows hold
   std::vector<MessageKey> keys;   // of rows whose message is not listed
+  std::uint64_t mirrored = 0;     // of these, whose copies are to go
   std::uint64_t listed = 0;       // messages that are
   bool whole = false;             // nothing failed, pending or open
   std::uint64_t present = 0;      // of these on the target
@@ -49,6 +50,8 @@ class Deletions {
   /// Several folders at once on one connection, where the connectors can.
   Task<void> side_by_side(Lane& lane, Ends ends, const CrossingOptions& options,
                           const StopRequest& stop, Ledger& ledger);
+  /// True: too much is gone from the account as a whole; its folders say so.
+  bool refuse_mass(Ledger& ledger);
   static std::vector<FolderTally>::iterator tally_of(const Missing& missing, Ledger& ledger);
 
   Observer& observer_;

@@ -374,7 +374,15 @@ class FolderCrosser {
       return false;
     }
     const Tally& tally = r_.tally.messages;
-    Missing missing{record_, begun_, there, {}, tally.seen, whole, tally.present + tally.copied};
+    const auto mirrored = std::ranges::count_if(s_.gone, may_be_mirrored);
+    Missing missing{record_,
+                    begun_,
+                    there,
+                    {},
+                    static_cast<std::uint64_t>(mirrored),
+                    tally.seen,
+                    whole,
+                    tally.present + tally.copied};
     for (const MessageRow& row : s_.gone) missing.keys.push_back(row.key);
     r_.deletions->add(std::move(missing));
     return true;
@@ -606,7 +614,7 @@ class FolderCrosser {
         begun_.uid_validity && begun_.uid_validity == target_numbers_.uid_validity;
     const RemovalResult removal = co_await remove_what_crossed(
         {r_.source, r_.target, r_.ends.journal, r_.ends.observer, s_.catalogue, s_.standing,
-         record_, until, r_.stop, unproved_, one_validity, r_.windows.two_mailboxes});
+         record_, r_.run, until, r_.stop, unproved_, one_validity, r_.windows.two_mailboxes});
     r_.windows.two_mailboxes = r_.windows.two_mailboxes || removal.two_mailboxes;
     more_to_remove_ = removal.more;
     r_.tally.removed += removal.removed;

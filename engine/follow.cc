@@ -12,7 +12,6 @@ namespace postferry {
 namespace {
 
 /// More than this share of a folder, and more than this many, need --force-deletions.
-constexpr std::uint64_t kMassShare = 10, kMassFloor = 20;
 
 void group_by_change(std::map<std::string, std::vector<Uid>>& groups, const Flags& changed,
                      Uid uid) {
@@ -69,6 +68,11 @@ Task<std::set<Uid>> store_one_by_one(TargetSession& target, std::vector<FlagStor
 
 }  // namespace
 
+bool is_mass(std::uint64_t gone, std::uint64_t there_were) {
+  constexpr std::uint64_t kMassShare = 10, kMassFloor = 20;
+  return gone > kMassFloor && gone * kMassShare > there_were;
+}
+
 bool is_copy_of(const MessageRow& row, const TargetEntry& entry) {
   return entry.size_bytes == row.size_bytes && same_instant(entry.date, row.date);
 }
@@ -123,7 +127,7 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   std::erase_if(r.gone, [](const MessageRow& row) { return !may_be_mirrored(row); });
   if (r.gone.empty()) co_return 0;
   const std::uint64_t there_were = r.listed + r.gone.size();
-  if (!r.force && r.gone.size() > kMassFloor && r.gone.size() * kMassShare > there_were)
+  if (!r.force && is_mass(r.gone.size(), there_were))
     throw Error(ErrorKind::rejected,
                 std::to_string(r.gone.size()) + " of " + std::to_string(there_were) +
                     " messages are gone from the source; nothing was deleted on the target. If "

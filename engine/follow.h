@@ -18,6 +18,9 @@ namespace postferry {
 /// Whether what is at a row's target UID still is the copy: its size, and the instant of its date.
 bool is_copy_of(const MessageRow& row, const TargetEntry& entry);
 
+/// So many deletions at once need --force-deletions (DESIGN section 5).
+bool is_mass(std::uint64_t gone, std::uint64_t there_were);
+
 /// A recorded message whose flags at the source are no longer those last read.
 struct FlagChange {
   MessageKey key;

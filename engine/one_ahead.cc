@@ -35,13 +35,18 @@ class OneMessage final : public AppendFeed {
   Task<std::optional<Batch>> next() override { co_return std::exchange(batch_, std::nullopt); }
   Task<void> done(Batch, std::vector<AppendResult> results) override {
     if (const auto* refused = std::get_if<Rejected>(&results.at(0)))
-      throw Error(ErrorKind::rejected, "it could not be put back: " + refused->text);
+      throw Error(ErrorKind::rejected, refused->text);
+    uid = std::get<Stored>(results.at(0)).uid;
     co_return;
   }
+
+  Uid uid;
 
  private:
   std::optional<Batch> batch_;
 };
+
+bool is_marked(const TargetEntry& copy) { return (copy.flags.system & Flags::deleted) != 0; }
 
 }  // namespace
 
@@ -56,21 +61,21 @@ Task<Removal> send_one_ahead(OneAheadRequest r) {
   const std::vector<TargetEntry> before = co_await r.target.look_at({r.copy});
   if (before.empty())
     throw Error(ErrorKind::transient, "the copy of message " + key.to_string() + " has just gone");
+  keeper.kept->flags = before.front().flags;
+  keeper.kept->date = before.front().date;
+  OneMessage second(std::move(*keeper.kept));
+  co_await r.target.append(second);
+  if (!second.uid)
+    throw Error(ErrorKind::transient, "the target does not tell the UID of what it took");
+
   Removal removal = co_await r.source.remove({key});
-  if (removal.how == Removal::How::unknown || removal.keys.empty()) co_return removal;
   co_await r.target.uid_next();  // what others did is seen now
-  const std::vector<TargetEntry> there = co_await r.target.look_at({r.copy});
-  const bool marked = removal.how == Removal::How::marked;
-  const auto is_marked = [](const TargetEntry& copy) {
-    return (copy.flags.system & Flags::deleted) != 0;
-  };
-  if (!there.empty() && !(marked && is_marked(there.front()))) co_return removal;
-  if (there.empty()) {
-    keeper.kept->flags = before.front().flags;
-    keeper.kept->date = before.front().date;
-    OneMessage feed(std::move(*keeper.kept));
-    co_await r.target.append(feed);
-  } else {
+  const std::vector<TargetEntry> after = co_await r.target.look_at({r.copy});
+  const bool newly_marked =
+      !after.empty() && is_marked(after.front()) && !is_marked(before.front());
+  if (!after.empty()) co_await r.target.expunge({second.uid});
+  if (!after.empty() && !newly_marked) co_return removal;
+  if (newly_marked) {
     Flags deleted;
     deleted.system = Flags::deleted;
     co_await r.target.store({r.copy}, deleted, false);

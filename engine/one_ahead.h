@@ -17,9 +17,10 @@ struct OneAheadRequest {
   Uid copy;                   // which we did not append
 };
 
-/// Removes one message from the source, and looks whether the target still has its copy. If that
-/// went, too (or was marked \Deleted, where the source can do no more), it is put back, with its
-/// flags and date, and Error{rejected} is thrown. Removal as the source tells it.
+/// Removes one message from the source, and looks whether the target still has its copy. A second
+/// copy stands there meanwhile, with the first one's flags and date, so that nothing can be lost:
+/// it goes again where the first stayed. Else (or where that was marked \Deleted, which is taken
+/// back) Error{rejected} is thrown. The target must have UIDPLUS. Removal as the source tells it.
 Task<Removal> send_one_ahead(OneAheadRequest request);
 
 }  // namespace postferry

@@ -46,7 +46,8 @@ class FolderRelay {
     co_await finish();
     if (!f_.catalogue.by_uid())
       result_.more_windows = r_.windows.take(
-          f_.catalogue, {f_.catalogue.size(), f_.known, handled_, r_.source.windowed(), r_.source.shows_all()},
+          f_.catalogue,
+          {f_.catalogue.size(), f_.known, handled_, r_.source.windowed(), r_.source.shows_all()},
           r_.tally.messages, bytes_sent_);
   }
 

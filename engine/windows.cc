@@ -22,7 +22,8 @@ bool Windows::take(const Catalogue& catalogue, const WindowSession& session, con
   certain_ = certain_ || session.windowed || (second && others);
   if (session.handled == 0 || sessions_ >= kSessionsAtMost) return false;
   if (certain_) return true;
-  return sessions_ == 1 && !session.shows_all && session.known == 0 && session.shown >= kSmallestWindow;
+  return sessions_ == 1 && !session.shows_all && session.known == 0 &&
+         session.shown >= kSmallestWindow;
 }
 
 }  // namespace postferry

@@ -130,3 +130,23 @@ TEST_CASE("a line that is lost while deletions are mirrored is connected again")
   CHECK(ledger.deleted() == 2);
   CHECK(pair.on_target("Two") == 6);
 }
+
+TEST_CASE(
+    "more than a tenth of an account needs to be forced, though it is little in each folder") {
+  Pair pair;
+  pair.options.mirror_deletions = true;
+  for (const char* folder : {"One", "Two", "Three"}) pair.fill(folder, 30, folder);
+  pair.run();
+  for (const char* name : {"One", "Two", "Three"}) {
+    MemoryFolder& folder = pair.source.folder(name);
+    for (int i = 0; i < 8; ++i) folder.remove(folder.messages[0].uid);
+  }
+  for (int i = 0; i < 2; ++i) {
+    const Ledger held = pair.run();
+    CHECK(held.deleted() == 0);
+    CHECK(held.outcome == Outcome::partial);
+    CHECK(held.folders_failed() == 3);
+  }
+  pair.options.force_deletions = true;
+  CHECK(pair.run().deleted() == 24);
+}
