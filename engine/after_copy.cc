@@ -31,10 +31,9 @@ class Remover {
     leave_unproved();
     co_await check_names();
     co_await hold_back_equals();
-    if (const std::optional<MessageRow> one = whose_copy_may_be_itself()) {
-      co_await send_ahead(*one);
-      if (result_.session_over) co_return result_;
-    }
+    leave_what_is_itself();
+    co_await send_one();
+    if (result_.session_over) co_return result_;
     co_await remove();
     co_return result_;
   }
@@ -257,38 +256,47 @@ class Remover {
                             "have crossed, too");
   }
 
-  /// Whether its copy, which was there before us, may be the message itself. Of messages with UIDs
-  /// that takes the same UID under the same UIDVALIDITY at both ends.
-  bool may_be_itself(const MessageRow& row) const {
-    if (r_.two_mailboxes || row.origin == Origin::appended || !row.target_uid) return false;
-    return !row.key.is_uid() || (r_.one_validity && row.key.uid() == row.target_uid);
+  bool was_there(const MessageRow& row) const {
+    return row.origin != Origin::appended && row.target_uid.value != 0;
   }
 
-  /// The smallest of those, where it can be tried; else they all stay.
-  std::optional<MessageRow> whose_copy_may_be_itself() {
-    const MessageRow* one = nullptr;
-    for (const MessageRow& row : due_)
-      if (may_be_itself(row) && (one == nullptr || listed_bytes(row) < listed_bytes(*one)))
-        one = &row;
-    if (one == nullptr) return std::nullopt;
-    const bool held = listed_bytes(*one) < kHoldLimit / 2;  // LIST may tell less than comes
-    if (held && r_.target.traits().uidplus) return *one;
-    const std::size_t left =
-        std::erase_if(due_, [this](const MessageRow& row) { return may_be_itself(row); });
-    note(Level::warning, std::to_string(left) +
+  /// A copy that was there before us, with the same UID under the same UIDVALIDITY: in all
+  /// likelihood it is the message itself, seen under another name of its server.
+  void leave_what_is_itself() {
+    if (!r_.one_validity) return;
+    const std::size_t left = std::erase_if(due_, [this](const MessageRow& row) {
+      return was_there(row) && row.key.is_uid() && row.key.uid() == row.target_uid;
+    });
+    if (left > 0) leave(left, "have their UIDs and UIDVALIDITY");
+  }
+
+  void leave(std::size_t count, const std::string& why) const {
+    note(Level::warning, std::to_string(count) +
                              " messages stay at the source: their copies were not made by "
-                             "postferry, and nothing proves that source and target are two "
-                             "mailboxes");
-    return std::nullopt;
+                             "postferry and " +
+                             why + ", so that source and target may be one mailbox");
   }
 
-  /// The rest may follow when its copy has stayed.
-  Task<void> send_ahead(const MessageRow& row) {
+  /// Where there are no UIDs to tell that, one such message leaves first, and the others when its
+  /// copy has stayed.
+  Task<void> send_one() {
+    if (r_.two_mailboxes) co_return;
+    const MessageRow* one = nullptr;
+    for (const MessageRow& row : due_) {
+      if (!was_there(row) || row.key.is_uid()) continue;
+      if (one == nullptr || listed_bytes(row) < listed_bytes(*one)) one = &row;
+    }
+    if (one == nullptr) co_return;
+    if (listed_bytes(*one) > kHoldLimit / 2) {  // LIST may tell less than comes
+      const std::size_t left =
+          std::erase_if(due_, [this](const MessageRow& row) { return was_there(row); });
+      co_return leave(left, "are large");
+    }
+    const MessageRow row = *one;
     co_await r_.journal.set_state(r_.folder.id, {row.key}, MessageState::leaving);
     co_await r_.journal.make_durable();
-    Removal removal =
-        co_await send_one_ahead({r_.source, r_.target, entry_of(row), row.target_uid});
-    co_await take(std::move(removal), {row.key});
+    co_await take(co_await send_one_ahead({r_.source, r_.target, entry_of(row), row.target_uid}),
+                  {row.key});
     std::erase_if(due_, [&](const MessageRow& other) { return other.key == row.key; });
     result_.two_mailboxes = result_.removed > 0;
     result_.more = result_.session_over && !due_.empty();

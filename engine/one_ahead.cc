@@ -34,19 +34,15 @@ class OneMessage final : public AppendFeed {
   }
   Task<std::optional<Batch>> next() override { co_return std::exchange(batch_, std::nullopt); }
   Task<void> done(Batch, std::vector<AppendResult> results) override {
-    if (const auto* refused = std::get_if<Rejected>(&results.at(0)))
-      throw Error(ErrorKind::rejected, refused->text);
-    uid = std::get<Stored>(results.at(0)).uid;
+    for (const AppendResult& result : results)
+      if (const auto* refused = std::get_if<Rejected>(&result))
+        throw Error(ErrorKind::rejected, "a message could not be put back: " + refused->text);
     co_return;
   }
-
-  Uid uid;
 
  private:
   std::optional<Batch> batch_;
 };
-
-bool is_marked(const TargetEntry& copy) { return (copy.flags.system & Flags::deleted) != 0; }
 
 }  // namespace
 
@@ -63,23 +59,13 @@ Task<Removal> send_one_ahead(OneAheadRequest r) {
     throw Error(ErrorKind::transient, "the copy of message " + key.to_string() + " has just gone");
   keeper.kept->flags = before.front().flags;
   keeper.kept->date = before.front().date;
-  OneMessage second(std::move(*keeper.kept));
-  co_await r.target.append(second);
-  if (!second.uid)
-    throw Error(ErrorKind::transient, "the target does not tell the UID of what it took");
-
   Removal removal = co_await r.source.remove({key});
+  if (removal.how != Removal::How::removed || removal.keys.empty()) co_return removal;
   co_await r.target.uid_next();  // what others did is seen now
   const std::vector<TargetEntry> after = co_await r.target.look_at({r.copy});
-  const bool newly_marked =
-      !after.empty() && is_marked(after.front()) && !is_marked(before.front());
-  if (!after.empty()) co_await r.target.expunge({second.uid});
-  if (!after.empty() && !newly_marked) co_return removal;
-  if (newly_marked) {
-    Flags deleted;
-    deleted.system = Flags::deleted;
-    co_await r.target.store({r.copy}, deleted, false);
-  }
+  if (!after.empty()) co_return removal;
+  OneMessage feed(std::move(*keeper.kept));
+  co_await r.target.append(feed);
   throw Error(
       ErrorKind::rejected,
       "source and target are one mailbox under two names: message " + key.to_string() +

@@ -17,10 +17,9 @@ struct OneAheadRequest {
   Uid copy;                   // which we did not append
 };
 
-/// Removes one message from the source, and looks whether the target still has its copy. A second
-/// copy stands there meanwhile, with the first one's flags and date, so that nothing can be lost:
-/// it goes again where the first stayed. Else (or where that was marked \Deleted, which is taken
-/// back) Error{rejected} is thrown. The target must have UIDPLUS. Removal as the source tells it.
+/// Removes one message from the source, and looks whether the target still has its copy. If that
+/// went, too, it is appended to the target again, with its flags and date, and Error{rejected} is
+/// thrown. Removal as the source tells it.
 Task<Removal> send_one_ahead(OneAheadRequest request);
 
 }  // namespace postferry

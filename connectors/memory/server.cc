@@ -58,6 +58,7 @@ MemoryFolder& MemoryServer::folder(const FolderName& name) {
   if (MemoryFolder* found = find(name)) return *found;
   MemoryFolder& made = folders_.emplace_back();
   made.name = name;
+  made.uid_validity = options_.uid_validity;
   return made;
 }
 

@@ -65,6 +65,7 @@ struct MemoryOptions {
   bool tells_changes = false;  // a catalogue may be of what changed only (CONDSTORE)
   bool list_numbers = true;    // a listing has numbers (LIST-STATUS)
   int max_sessions = 4;
+  std::uint32_t uid_validity = 1;  // of new folders
   Duration round_trip{};  // each call takes this long
   std::size_t stream_above = kHoldLimit;
   std::size_t window = 0;     // a source shows only so many that no session has fetched and left

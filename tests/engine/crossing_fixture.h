@@ -47,7 +47,7 @@ inline MemoryOptions telling() {
 
 struct Pair {
   explicit Pair(MemoryOptions source_options = {}, MemoryOptions target_options = {})
-      : source(std::move(source_options)), target(std::move(target_options)) {
+      : source(std::move(source_options)), target(of_its_own(std::move(target_options))) {
     options.sessions = 1;
   }
 
@@ -99,6 +99,12 @@ struct Pair {
   StopRequest stop;
 
  private:
+  /// A mailbox made at another second than the source's.
+  static MemoryOptions of_its_own(MemoryOptions options) {
+    options.uid_validity = 2026;
+    return options;
+  }
+
   std::int64_t serial_ = 0;
 };
 

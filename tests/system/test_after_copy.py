@@ -68,8 +68,8 @@ def one_mailbox(world):
         beside = world.user(source, stem="beside")
         fill(source, beside, box)
         ends = url(source, user, scheme, host=host), url(source, user)
-        run = world.copy(*ends, "--after-copy", "delete").expect_code(65).expect_balance()
-        expect("one mailbox under two names" in run.err, run.err)
+        run = world.copy(*ends, "--after-copy", "delete").expect_code(65 if scheme == "pop3" else 0).expect_balance()
+        expect("one mailbox" in run.err, run.err)
         expect(run.account["removed_from_source"] == 0, "removed:", run.account)
         expect_equal(Endpoint.of(source, beside), Endpoint.of(source, user), content_only=scheme == "pop3")
 
