@@ -67,8 +67,9 @@ TEST_CASE("another UIDVALIDITY, and an empty mailbox are refused") {
   pair.run();
   MemoryServer renumbered, empty;
   renumbered.folder("INBOX").uid_validity = 77;
-  empty.folder("INBOX");
   for (const bool at_source : {true, false}) {
+    empty.folder("INBOX").uid_validity =
+        (at_source ? pair.source : pair.target).folder("INBOX").uid_validity;
     const auto look = [&](MemoryServer& server) {
       return at_source ? pair.refused(&server, nullptr) : pair.refused(nullptr, &server);
     };
