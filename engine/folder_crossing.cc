@@ -243,15 +243,22 @@ class FolderCrosser {
       note(Level::warning, replaced
                                ? "the target's UIDVALIDITY changed; its messages are matched anew"
                                : "the target's UIDNEXT went back; its messages are matched anew");
-      co_await r_.ends.journal.reset_target_folder(target_folder_.id, validity);
-      record_.matched = false;
-      former_.lose_places();
+      co_await forget_places(validity);
     } else if (!target_folder_.uid_validity) {
       noted.target_uid_validity = validity;
     }
     if (noted.source_uid_validity || noted.target_uid_validity)
       co_await r_.ends.journal.record(std::move(noted));
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
+  }
+
+  /// For good, before anything is appended: should the journal lose its last part with the power,
+  /// it must not have the UIDs of before that a replaced folder gives once more.
+  Task<void> forget_places(std::uint32_t validity) {
+    co_await r_.ends.journal.reset_target_folder(target_folder_.id, validity);
+    co_await r_.ends.journal.make_durable();
+    record_.matched = false;
+    former_.lose_places();
   }
 
   Task<void> void_keys() {
@@ -320,10 +327,7 @@ class FolderCrosser {
       note(Level::warning,
            "recorded UIDs name other messages on the target now; its messages are matched anew");
       co_await doubt_all(r_.ends.journal, r_.account);
-      co_await r_.ends.journal.reset_target_folder(target_folder_.id,
-                                                   target_numbers_.uid_validity.value_or(0));
-      record_.matched = false;
-      former_.lose_places();
+      co_await forget_places(target_numbers_.uid_validity.value_or(0));
       target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
       if (changed_) co_await read_whole();
       co_await join_anew();

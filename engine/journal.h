@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/async/task.h"
@@ -73,8 +74,8 @@ struct MessageRow {
   MessageState state = MessageState::copied;
   // By these a key is checked, and a UIDL found again under another name.
   std::optional<std::uint64_t> listed_bytes;  // the size that the source's listing told
-  std::optional<std::uint64_t> header;        // header_hash() of what the source has, if it was read
-  Repairs repairs = {};                       // with which it was sent: not the source's bytes
+  std::optional<std::uint64_t> header;  // header_hash() of what the source has, if it was read
+  Repairs repairs = {};                 // with which it was sent: not the source's bytes
 };
 
 /// A message that the target refused, for good or for now, or that the source cannot give.
@@ -162,11 +163,13 @@ struct TrafficHour {
 struct Record {
   FolderId folder;
   TargetFolderId target_folder;
-  /// The source's names mean other messages now. Before all else, the folder's rows, failures and
-  /// settled batches are deleted, it counts as not matched, and its open batches lose their keys.
+  /// The source's names mean other messages now. Before all else, the folder's rows and failures
+  /// are deleted, it counts as not matched, and its batches lose their keys.
   bool void_keys = false;
   std::optional<std::uint32_t> source_uid_validity;  // under which the keys hold
-  std::vector<MessageKey> forget;            // rows and failures deleted, before others are written
+  std::vector<MessageKey> forget;  // rows and failures deleted, before others are written
+  /// Of messages that have another name now, what they were called and are: in batches.
+  std::vector<std::pair<MessageKey, MessageKey>> renamed;
   std::vector<MessageRow> rows;              // inserted or replaced
   std::vector<FailureRow> failures;          // inserted or replaced
   std::vector<std::int64_t> close_batches;   // deleted

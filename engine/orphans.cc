@@ -39,12 +39,16 @@ Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
   co_return found;
 }
 
-std::vector<MessageRow> Orphans::find_by_look(const Strangers& strangers) {
+std::vector<MessageRow> Orphans::find_by_look(const Strangers& strangers,
+                                              const std::set<Uid>& wanted) {
   std::vector<MessageRow> found;
+  if (by_size_.empty()) return found;
   for (const auto& [uid, stranger] : strangers) {
     if (stranger.likeness.spoken_for) continue;
-    take(stranger.entry, found, [this, header = stranger.header](const MessageRow& orphan) {
-      return !(orphan.sha256 && bytes_stay_) && (!orphan.header || orphan.header == header);
+    const bool passed = wanted.contains(uid);
+    take(stranger.entry, found, [&, header = stranger.header](const MessageRow& orphan) {
+      return !(orphan.sha256 && bytes_stay_) && (!orphan.header || orphan.header == header) &&
+             !(passed && orphan.state < MessageState::leaving);
     });
   }
   return found;

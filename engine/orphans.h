@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "engine/async/task.h"
@@ -21,8 +22,9 @@ class Orphans {
   /// orphans no more. Nothing is read where no size and date agree.
   Task<std::vector<MessageRow>> find_by_bytes(TargetSession& target, const Strangers& strangers);
   /// The same for those whose bytes nobody noted, or the target may have changed, by size, date and
-  /// (where it was noted) header; what is spoken for is passed over.
-  std::vector<MessageRow> find_by_look(const Strangers& strangers);
+  /// (where it was noted) header; what is spoken for is passed over, and so is for what we left at
+  /// the source what is `wanted`.
+  std::vector<MessageRow> find_by_look(const Strangers& strangers, const std::set<Uid>& wanted);
   /// Whether this may be the copy of one of those.
   bool may_have_copy(const TargetEntry& entry) const;
 

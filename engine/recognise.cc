@@ -31,9 +31,9 @@ struct Look {
 };
 
 Look look_of(const HeaderFields& fields) {
-  // Look-alike mail (alarms, reports) may have nothing in its header by which to tell it apart.
-  const bool its_own = fields.message_id || fields.received;
-  return {header_hash(fields), its_own && fingerprint(fields).fields >= kStrongFields,
+  // Look-alike mail (alarms, reports) without a Message-ID may have nothing in its header by which
+  // to tell it apart: one relay takes many of them in a second.
+  return {header_hash(fields), fields.message_id && fingerprint(fields).fields >= kStrongFields,
           fields.received.has_value()};
 }
 
@@ -286,12 +286,14 @@ class Recogniser {
       std::erase(candidates->second, *index);
       ++moved_;
       record_.forget.push_back(row.key);
+      record_.renamed.emplace_back(row.key, r_.catalogue.key(*index));
       keep(std::move(row), *index);
     }
   }
 
   /// Of listed messages with the row's header, its own: that of its size, else one that was
-  /// delivered as it was. Where the header says too little, only equal bytes are proof.
+  /// delivered as it was. Where the header says too little, only equal bytes are proof, whatever
+  /// the size: it may have changed with the name.
   Task<std::optional<std::size_t>> choose(const MessageRow& row,
                                           std::vector<std::size_t> candidates) {
     std::ranges::stable_partition(
@@ -300,7 +302,7 @@ class Recogniser {
       const Look& look = looks_.at(index);
       const bool same_size = listed_bytes(index) == listed_bytes(row);
       if (look.strong && (same_size || look.delivered)) co_return index;
-      if (look.strong || !same_size) continue;
+      if (look.strong) continue;
       const bool equal = co_await has_bytes_of(row, index);
       if (equal) co_return index;
     }
@@ -313,12 +315,22 @@ class Recogniser {
     Comparison comparison{.forgiving = false, .munged_header = false};
     if (!row.sha256)
       comparison = {.forgiving = true, .munged_header = r_.target->traits().munges_8bit};
-    std::vector<Catalogue::Entry> wanted{r_.catalogue[index]};
-    const auto here = co_await source_digests(r_.source, std::move(wanted), comparison);
-    if (here.empty() || row.sha256) co_return !here.empty() && here.begin()->second == *row.sha256;
+    const std::optional<Sha256> here = co_await digest_of(index, comparison);
+    if (!here || row.sha256) co_return here&&* here == *row.sha256;
     std::vector<Uid> copy{row.target_uid};
     const auto there = co_await target_digests(*r_.target, std::move(copy), comparison);
-    co_return !there.empty() && there.begin()->second == here.begin()->second;
+    co_return !there.empty() && there.begin()->second == *here;
+  }
+
+  /// Each is fetched once for each way to compare, however many look like it.
+  Task<std::optional<Sha256>> digest_of(std::size_t index, Comparison comparison) {
+    auto& known = digests_[comparison.forgiving];
+    if (const auto at = known.find(index); at != known.end()) co_return at->second;
+    std::vector<Catalogue::Entry> wanted{r_.catalogue[index]};
+    const auto read = co_await source_digests(r_.source, std::move(wanted), comparison);
+    std::optional<Sha256> digest;
+    if (!read.empty()) digest = read.begin()->second;
+    co_return known.emplace(index, digest).first->second;
   }
 
   Task<void> record() {
@@ -370,6 +382,7 @@ class Recogniser {
   std::vector<MessageKey> displaced_keys_;
   std::set<MessageKey> examined_, unproved_;
   std::map<std::size_t, Look> looks_;                        // by entry
+  std::map<std::size_t, std::optional<Sha256>> digests_[2];  // by entry: exact, and forgiving
   std::map<std::uint64_t, std::vector<std::size_t>> fresh_;  // entries without a row, by header
   Record record_;
   std::uint64_t moved_ = 0;

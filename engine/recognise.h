@@ -38,7 +38,7 @@ struct RecogniseRequest {
 /// known by its header, or by its bytes where that says too little; a server that is caught reusing
 /// a UIDL is believed none. What is listed under a new key, with the size of a message whose key is
 /// missing (or any, where most are), is looked for among these by its header: the row then moves to
-/// the new key, and nothing is fetched. Returns the keys of those of which the source gives no
+/// the new key, and nothing is fetched but what has no Message-ID. Returns the keys of those of which the source gives no
 /// header: they are not proved to be what their rows say.
 Task<std::set<MessageKey>> recognise(RecogniseRequest request);
 

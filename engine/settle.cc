@@ -69,8 +69,12 @@ class Settler {
       take(row.target_uid);
       rows_.push_back(std::move(row));
     }
-    // Those whose bytes nobody noted, as what was there before us: no other message's, at least.
-    for (MessageRow& row : orphans_.find_by_look(strangers_)) {
+    place_by_look(unplaced_looks());
+  }
+
+  /// Those whose bytes nobody noted, as what was there before us: no other message's, at least.
+  void place_by_look(const std::set<Uid>& wanted) {
+    for (MessageRow& row : orphans_.find_by_look(strangers_, wanted)) {
       if (r_.void_keys) {
         remember(std::move(row));
         continue;
@@ -84,6 +88,23 @@ class Settler {
       // left.
       if (!row.key.is_made_up()) claims_.emplace(row.target_uid, std::move(row));
     }
+  }
+
+  /// Strangers that look like the copies of messages which are still there: those come first.
+  std::set<Uid> unplaced_looks() const {
+    std::map<std::uint64_t, std::vector<const MessageRow*>> by_header;
+    for (const auto& [index, row] : r_.unplaced)
+      if (row.header && r_.standing[index] == Standing::due) by_header[*row.header].push_back(&row);
+    std::set<Uid> looks;
+    for (const auto& [uid, stranger] : strangers_) {
+      const auto group = by_header.find(stranger.header);
+      if (group != by_header.end() &&
+          std::ranges::any_of(group->second, [&](const MessageRow* row) {
+            return is_copy_of(*row, stranger.entry);
+          }))
+        looks.insert(uid);
+    }
+    return looks;
   }
 
   bool names_are_made_up() const {
@@ -196,16 +217,20 @@ class Settler {
            (row.state == MessageState::leaving && row.origin == Origin::appended);
   }
 
-  /// Such a row is kept, under a name that no server gives: so it is hereafter, too.
-  void keep_what_was_removed() {
+  /// Such a row is kept, under a name that no server gives: so it is hereafter, too. While late
+  /// copies may still come, all are, so that those are known for what they are.
+  void keep_what_has_gone() {
+    const bool late = std::ranges::any_of(
+        r_.batches, [this](const OpenBatch& batch) { return batch.folder == r_.folder.id; });
     for (auto& [uid, row] : r_.former) {
-      if (!was_removed(uid) || !strangers_.contains(uid)) continue;
+      const bool removed = was_removed(uid);
+      if (!(removed || late) || !strangers_.contains(uid)) continue;
       if (row.key.is_uid())
-        row.key =
-            MessageKey("removed-" + std::to_string(r_.target_folder.uid_validity.value_or(0)) +
-                       "-" + std::to_string(uid.value));
+        row.key = MessageKey((removed ? "removed-" : "gone-") +
+                             std::to_string(r_.target_folder.uid_validity.value_or(0)) + "-" +
+                             std::to_string(uid.value));
       row.target_uid = uid;
-      row.state = MessageState::removed;
+      if (removed) row.state = MessageState::removed;
       rows_.push_back(std::move(row));
     }
   }
@@ -220,6 +245,7 @@ class Settler {
     wanted.insert(wanted.end(), members_.begin(), members_.end());
     co_await find_twins(wanted);
     co_await match(std::move(wanted));
+    place_by_look({});
   }
 
   Comparison comparison() const {
@@ -286,7 +312,7 @@ class Settler {
     }
     if (const auto old = renamed_.find(target.uid); old != renamed_.end()) {
       MessageRow row = old->second;
-      outdated_.push_back(std::exchange(row.key, source.key));
+      outdated_.emplace_back(std::exchange(row.key, source.key), source.key);
       row.listed_bytes = source.size_bytes;
       return row;
     }
@@ -344,9 +370,13 @@ class Settler {
   }
 
   bool members_missing() const {
-    return nameless_batch_ || std::ranges::any_of(members_, [&](std::size_t i) {
-             return r_.standing[i] == Standing::due;
-           });
+    return nameless_batch_ ||
+           std::ranges::any_of(members_, [this](std::size_t i) { return not_found(i); });
+  }
+
+  /// One that the options leave out now may have been sent all the same.
+  bool not_found(std::size_t index) const {
+    return r_.standing[index] == Standing::due || r_.standing[index] == Standing::filtered;
   }
 
   /// A server goes on after the line is cut: wait until every member has appeared or UIDNEXT has
@@ -420,7 +450,8 @@ class Settler {
     const bool removed = r_.target.traits().uidplus;
     note(std::to_string(twins.size()) +
          " messages arrived twice from a connection that had been lost; " +
-         (removed ? "the later copies were removed" : "the server has no UIDPLUS, so they stay"));
+         (removed ? "the later copies were removed"
+                  : "the server has no UIDPLUS, so they stay" + listed(twins)));
     if (removed) co_await r_.target.expunge(std::move(twins));
   }
 
@@ -443,14 +474,17 @@ class Settler {
         r_.target, r_.journal, r_.target_folder.id, std::move(strangers), rows_, copies_);
     if (equal.empty()) co_return;
     result_.twins += equal.size();
-    std::string uids;
-    for (std::size_t i = 0; i < std::min(equal.size(), kUidsTold); ++i)
-      uids += (i ? ", " : "") + std::to_string(equal[i].value);
-    if (equal.size() > kUidsTold) uids += ", ...";
     note(std::to_string(equal.size()) +
          " messages on the target equal others that have crossed, and may have come from somebody "
-         "else; they stay (UID " +
-         uids + ")");
+         "else; they stay" +
+         listed(equal));
+  }
+
+  static std::string listed(const std::vector<Uid>& uids) {
+    std::string out = " (UID ";
+    for (std::size_t i = 0; i < std::min(uids.size(), kUidsTold); ++i)
+      out += (i ? ", " : "") + std::to_string(uids[i].value);
+    return out + (uids.size() > kUidsTold ? ", ...)" : ")");
   }
 
   void note(const std::string& text) const {
@@ -477,7 +511,7 @@ class Settler {
     record.source_uid_validity = r_.source_uid_validity;
     for (auto& [uid, row] : claims_)
       if (strangers_.contains(uid)) rows_.push_back(std::move(row));
-    if (r_.void_keys) keep_what_was_removed();
+    if (r_.void_keys) keep_what_has_gone();
     record.rows = std::move(rows_);
     record.run = r_.run;
     // What was not found again is there no more and comes anew: what was known of its copy is void.
@@ -485,7 +519,8 @@ class Settler {
       if (r_.standing[index] == Standing::due || r_.standing[index] == Standing::filtered)
         record.forget.push_back(row.key);
     r_.unplaced.clear();
-    record.forget.insert(record.forget.end(), outdated_.begin(), outdated_.end());
+    for (const auto& [before, now] : outdated_) record.forget.push_back(before);
+    record.renamed = std::move(outdated_);
     // Another account's batch is not ours to decide: its late commits must stay above the mark.
     for (const OpenBatch& batch : r_.batches)
       if (batch.folder != r_.folder.id && batch.uid_next)
@@ -495,7 +530,7 @@ class Settler {
       if (batch.settled || batch.folder != r_.folder.id) continue;
       const bool whole = std::ranges::all_of(batch.keys, [&](const MessageKey& key) {
         const auto at = r_.catalogue.find(key);
-        return at && r_.standing[*at] != Standing::due;
+        return at && !not_found(*at);
       });
       (whole ? record.close_batches : record.settle_batches).push_back(batch.id);
     }
@@ -507,7 +542,8 @@ class Settler {
   Orphans orphans_;                    // not found yet
   std::map<Uid, MessageRow> claims_;   // of those whose bytes nobody noted, while nothing else fits
   std::map<Uid, MessageRow> renamed_;  // of those whose name, perhaps, is another now
-  std::vector<MessageKey> outdated_;   // of rows that have another key
+  std::vector<std::pair<MessageKey, MessageKey>>
+      outdated_;  // of rows that have another key, and it
   SettleResult result_;
   std::vector<std::size_t> members_;
   std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at

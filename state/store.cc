@@ -205,8 +205,10 @@ void Store::void_keys(FolderId folder) {
   database_.query("DELETE FROM message WHERE folder = ?").bind({folder.value}).run();
   database_.query("DELETE FROM failure WHERE folder = ?").bind({folder.value}).run();
   // What a server may still be storing is waited for, though nothing says any more what it is.
-  database_.query("DELETE FROM batch WHERE folder = ? AND settled").bind({folder.value}).run();
-  database_.query("UPDATE batch SET keys = '[]', flags = '[]', uid_next = 1 WHERE folder = ?")
+  database_
+      .query(
+          "UPDATE batch SET keys = '[]', flags = '[]',"
+          " uid_next = CASE WHEN settled THEN uid_next ELSE 1 END WHERE folder = ?")
       .bind({folder.value})
       .run();
 }

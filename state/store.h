@@ -78,6 +78,7 @@ class Store {
   TargetFolderId target_folder_of(AccountId account, const FolderName& name);
   FolderRecord known_folder(AccountId account, const FolderName& source);
   std::optional<FolderId> find_folder(AccountId account, const FolderName& source);
+  void rename_in_batches(const Record& record);
   void write_rows(const Record& record);
   void write_failures(const Record& record);
   void write_target(const Record& record);

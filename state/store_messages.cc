@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -284,6 +285,7 @@ void Store::record(const Record& record) {
         .bind({*record.source_uid_validity, record.folder.value})
         .run();
   forget(record.folder, record.forget);
+  rename_in_batches(record);
   write_rows(record);
   write_failures(record);
   Query close = database_.query("DELETE FROM batch WHERE id = ?");
@@ -291,6 +293,18 @@ void Store::record(const Record& record) {
   Query settle = database_.query("UPDATE batch SET settled = 1, run = ? WHERE id = ?");
   for (const std::int64_t id : record.settle_batches) settle.bind({record.run.value, id}).run();
   write_target(record);
+}
+
+void Store::rename_in_batches(const Record& record) {
+  if (record.renamed.empty()) return;
+  const std::map<MessageKey, MessageKey> names(record.renamed.begin(), record.renamed.end());
+  Query update = database_.query("UPDATE batch SET keys = ? WHERE id = ?");
+  for (OpenBatch& batch : open_batches(record.target_folder)) {
+    if (batch.folder != record.folder) continue;
+    for (MessageKey& key : batch.keys)
+      if (const auto name = names.find(key); name != names.end()) key = name->second;
+    update.bind({to_json(batch.keys), batch.id}).run();
+  }
 }
 
 void Store::write_rows(const Record& record) {

@@ -50,6 +50,36 @@ TEST_CASE("late copies of mail without a date are removed too") {
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE("late copies are known as ours though the source gives other names meanwhile") {
+  MemoryOptions pop;
+  pop.uidl_keys = true;
+  Pair pair(pop);
+  for (int i = 0; i < 4; ++i) pair.source.folder("INBOX").add(letter(std::to_string(i)));
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  for (MemoryMessage& message : pair.source.folder("INBOX").messages)
+    message.uidl = "n" + std::to_string(50 - message.uid.value);
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  CHECK(pair.run().messages().twins > 0);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("late copies are told though the source was put back to before its mail came") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.source.folder("INBOX").messages.clear();
+  pair.source.renumber(FolderName::parse("INBOX"), 77);
+  pair.run();
+  pair.target.arrive_all();
+  const std::size_t there = pair.on_target("INBOX");
+  REQUIRE(there > 4);
+  CHECK(pair.run().messages().twins == there - 4);
+  CHECK(pair.on_target("INBOX") == there);  // whose they are cannot be proved
+}
+
 TEST_CASE("late copies are known on a server that rewrites the Message-ID's domain, too") {
   MemoryOptions domino;
   domino.traits.rewrites_message_id = true;
@@ -478,6 +508,22 @@ TEST_CASE("a message of a lost batch that options leave out now keeps its copy f
   pair.options.since.reset();
   pair.run();
   CHECK(pair.equal());
+}
+
+TEST_CASE("a message of a lost batch that options leave out now is waited for all the same") {
+  Pair pair;
+  pair.add("INBOX", letter("a"));
+  pair.options.retries = 0;
+  pair.target.faults.append_stops.push_back(late_stop(0, std::chrono::seconds(3600)));
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.set_flags(inbox.messages.at(0), Flags::parse("\\Seen \\Flagged"));
+  pair.options.max_size_bytes = 1;
+  CHECK(pair.run().messages().filtered == 1);
+  pair.target.arrive_all();
+  pair.options.max_size_bytes.reset();
+  CHECK(pair.run().messages().present == 1);
+  CHECK(pair.equal());  // with the flags that it has gained since it was sent
 }
 
 TEST_CASE("after a new UIDVALIDITY a copy is ours, though the source has its message no longer") {

@@ -292,6 +292,28 @@ TEST_CASE("A batch is open until it is closed, and settled when it is kept for l
   CHECK(fourth > third);  // A number is never used twice.
 }
 
+TEST_CASE("A message that has another name now has it in batches, too, of its folder alone") {
+  AnyJournal journal(GENERATE(false, true));
+  Runner run;
+  const Crossing ann = begin_crossing(run, *journal.journal, "ann");
+  const Crossing bob = begin_crossing(run, *journal.journal, "bob");
+  const TargetFolderId target = ann.folder.target_folder;
+  OpenBatch batch;
+  batch.run = ann.run;
+  batch.keys = {key("a"), key("b"), key("c")};
+  for (const FolderId folder : {ann.folder.id, bob.folder.id}) {
+    batch.folder = folder;
+    run(journal->open_batch(target, batch));
+  }
+  Record record = record_of(ann, {});
+  record.renamed = {{key("a"), key("b")}, {key("b"), key("a")}};  // at once
+  run(journal->record(record));
+  const std::vector<OpenBatch> open = run(journal->open_batches(target));
+  REQUIRE(open.size() == 2);
+  CHECK(open[0].keys == std::vector<MessageKey>{key("b"), key("a"), key("c")});
+  CHECK(open[1].keys == std::vector<MessageKey>{key("a"), key("b"), key("c")});
+}
+
 TEST_CASE("The target folder's watermark is set as told, and its UIDNEXT only rises") {
   AnyJournal journal(GENERATE(false, true));
   Runner run;
