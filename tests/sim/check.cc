@@ -16,6 +16,8 @@ struct Copies {
   std::size_t gone = 0;              // perhaps on the target
   std::size_t taken = 0;             // perhaps no longer
   std::size_t owners = 0, ours = 0;  // on the target
+  std::size_t late = 0;              // stored there for a client whose line was down
+  std::size_t told = 0;              // there, and the program has said that they are too many
   bool touched = false;              // on the target
   bool reflagged = false;            // on either side
   bool wavered = false;              // at the source, and more than once
@@ -64,18 +66,20 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
       std::max(copies.source + copies.earlier + copies.gone, copies.owners + copies.taken);
   if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
   least -= std::min(least, copies.taken);
-  // A late copy is only proved to be ours while the first one is as it was sent.
-  const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged;
-  // Nor without a row, or one with a name by which to find it; but it is told.
-  const bool told = (renamed.too_much || world.forgot) && found <= most + world.reported;
+  // A late copy is only proved to be ours while the first one is as it was sent, and has its row,
+  // and that a name by which to find it. What is not proved stays; but it is told, each of them.
+  const bool unproved =
+      guarantee == Guarantee::twins_remain || copies.reflagged || renamed.too_much || world.forgot;
+  const std::size_t told = world.target->profile.shows_copies() ? copies.told : copies.late;
+  const bool late = unproved && found <= most + std::min(copies.late, told);
   // Without a name of its own nor noted bytes it is nobody's, once both ends are renamed.
   const bool anew = renamed.too_much && world.from_pop3() && found <= 2 * most &&
                     bytes.find("Message-ID:") == std::string::npos;
-  const bool more_allowed = ((unproved || told) && world.late_commits) || anew ||
-                            (world.pop3 && world.pop3->profile.no_identity());
+  const bool more_allowed = late || anew || (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
-    return fmt::format("{} copies instead of {}{} of: {}", found, least,
-                       most > least ? fmt::format(" to {}", most) : "", heading(bytes));
+    return fmt::format("{} copies instead of {}{} ({} late, {} told) of: {}", found, least,
+                       most > least ? fmt::format(" to {}", most) : "", copies.late, copies.told,
+                       heading(bytes));
   }
   if (!copies.comparable || copies.touched || copies.taken > 0 || copies.owners > 0 ||
       copies.gone > 0 || found != copies.source)
@@ -118,12 +122,14 @@ std::string check_folder(World& world, const std::string& name) {
   for (const std::string& bytes : world.taken[name]) ++all[bytes].taken;
   MailFolder* there = world.target_folder(name);
   if (!there) return "the folder is missing";
+  for (const auto& [bytes, count] : there->late) all[bytes].late = count;
   for (const Mail& mail : there->mails) {
     Copies& copies = all[*mail.bytes];
     ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
     copies.touched = copies.touched || mail.touched > 0;
     copies.reflagged = copies.reflagged || mail.touched > 0;
     copies.stored = copies.stored || mail.stored;
+    copies.told += mail.told;
     copies.lost = copies.lost || mail.age < std::max(world.forgot, renamed.past);
     copies.refused = world.target->refused.contains(*mail.bytes);
   }
@@ -151,6 +157,23 @@ std::string check_folder(World& world, const std::string& name) {
   return "";
 }
 
+/// Nothing may be where no source folder leads.
+std::string check_others(World& world) {
+  for (const MailFolder& folder : world.target_store.folders) {
+    const bool known = std::ranges::any_of(world.names, [&](const std::string& name) {
+      const MailFolder* there = world.target_folder(name);
+      return there == &folder ||
+             (there && there->wire.starts_with(folder.wire + world.target->profile.delimiter));
+    });
+    const bool there_before = folder.wire == "INBOX";
+    if (!known && !there_before) return "folder " + folder.wire + " was made for nothing";
+    for (const Mail& mail : folder.mails)
+      if (!known && mail.maker != Maker::owner)
+        return "a message in folder " + folder.wire + ": " + heading(*mail.bytes);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string check(World& world) {
@@ -166,7 +189,7 @@ std::string check(World& world) {
     const std::string wrong = check_folder(world, name);
     if (!wrong.empty()) return "folder " + name + ": " + wrong;
   }
-  return "";
+  return check_others(world);
 }
 
 }  // namespace postferry::sim

@@ -9,13 +9,17 @@
 namespace postferry::sim {
 namespace {
 
+/// What happened between a first run that went well and the one that is struck.
+enum class Before { nothing, delivery, flags, deletion, rebuilt };
+
 struct Scenario {
   const char* name;
   const char* source;  // a profile, or "pop3"
   const char* target;
   std::uint64_t letters;
-  bool filled;  // the target has mail already
-  bool remove;  // what has crossed is removed from the source
+  bool filled;                      // the target has mail already
+  bool remove;                      // what has crossed is removed from the source
+  Before before = Before::nothing;  // then it is the first run
 };
 
 constexpr Scenario kScenarios[] = {
@@ -27,9 +31,15 @@ constexpr Scenario kScenarios[] = {
     {"removing", "dovecot", "dovecot", 2, false, true},
     {"pop3", "pop3", "dovecot", 3, false, false},
     {"pop3-removing", "pop3", "courier", 2, false, true},
+    {"delta", "dovecot", "dovecot", 2, false, false, Before::delivery},
+    {"delta-bare", "bare", "bare", 2, false, false, Before::delivery},
+    {"flags", "dovecot", "exchange", 2, false, false, Before::flags},
+    {"mirror", "dovecot", "cyrus", 3, false, false, Before::deletion},
+    {"rebuilt", "dovecot", "dovecot", 2, false, false, Before::rebuilt},
+    {"rebuilt-pop3", "pop3", "dovecot", 2, false, false, Before::rebuilt},
 };
 
-/// What goes wrong, once, in the first run.
+/// What goes wrong, once, in the run that is struck.
 struct Blow {
   enum class Kind { none, kill, kill_and_stop, power, cut };
   Kind kind = Kind::none;
@@ -57,9 +67,31 @@ struct Blow {
 
 struct Played {
   Report report;
-  End first;                          // run
+  End struck;                         // run
   std::vector<std::size_t> arrivals;  // in the cut's direction, on one line
 };
+
+/// Everything a run of this kind has to do is there for it.
+void happen(Before before, World& world) {
+  MailFolder& source = world.source_folder("INBOX");
+  switch (before) {
+    case Before::nothing:
+      return;
+    case Before::delivery:
+      return world.deliver("INBOX", world.letters.letter());
+    case Before::flags:
+      for (Mail& mail : source.mails) {
+        ++mail.touched;
+        source.set_flags(mail, {static_cast<std::uint8_t>(mail.flags.system ^ Flags::seen), {}});
+      }
+      return;
+    case Before::deletion:
+      return world.remove_at_source("INBOX");
+    case Before::rebuilt:
+      world.deliver("INBOX", world.letters.letter());
+      return world.rebuild_target("INBOX");
+  }
+}
 
 Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::Files& image,
             bool loud) {
@@ -73,6 +105,7 @@ Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::
   }
   world.open_target(profile_named(scenario.target, world.dice));
   world.options.sessions = 1;
+  world.options.mirror_deletions = scenario.before == Before::deletion;
   if (scenario.remove) world.options.remove_after = std::chrono::days(0);
   for (std::uint64_t i = 0; i < scenario.letters; ++i)
     world.deliver("INBOX", world.letters.letter());
@@ -80,11 +113,16 @@ Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::
     world.deliver_to_target("INBOX", *world.source_folder("INBOX").mails.front().bytes);
     world.deliver_to_target("INBOX", world.letters.letter());
   }
+  Played played;
+  if (scenario.before != Before::nothing) {
+    run_once(world, world.start(), played.report);
+    happen(scenario.before, world);
+    world.network.forget_arrivals();
+  }
   // What the server has in hand when its client dies, it stores, a little later; or never.
   world.target->lateness = {300'000, 20'000, blow.kind == Blow::Kind::kill_and_stop ? 1u : ~0u};
   Start start = world.start();
   start.note_moments = true;
-  Played played;
   switch (blow.kind) {
     case Blow::Kind::none:
       break;
@@ -105,9 +143,9 @@ Played play(const Scenario& scenario, const Blow& blow, Disk& disk, const Disk::
       break;
   }
   world.late_commits = blow.kind != Blow::Kind::none;
-  played.first = run_once(world, start, played.report);
+  played.struck = run_once(world, start, played.report);
   played.arrivals = world.network.arrivals(blow.port, blow.upstream);
-  if (played.first.thrown) played.report.trouble = "the run threw: " + *played.first.thrown;
+  if (played.struck.thrown) played.report.trouble = "the run threw: " + *played.struck.thrown;
   if (blow.kind == Blow::Kind::power) world.agenda.drain();
   world.clear_skies();
   calm_runs(world, played.report);
@@ -129,7 +167,8 @@ std::uint64_t exhaust(Disk& disk, const Disk::Files& image, const std::string& o
       if (!played.report.trouble.empty()) failed(name, played.report);
     };
     meet({});
-    const std::vector<std::uint64_t> moments = play(scenario, {}, disk, image, false).first.moments;
+    const std::vector<std::uint64_t> moments =
+        play(scenario, {}, disk, image, false).struck.moments;
     // Just before what happens outside, and just after it.
     std::set<std::uint64_t> steps(moments.begin(), moments.end());
     for (const std::uint64_t moment : moments)

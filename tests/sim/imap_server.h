@@ -41,7 +41,8 @@ class ImapServer {
   std::uint64_t refusals = 0;     // for good
   /// Those that were refused so, each alone: they are tried without their keywords then.
   std::set<std::string> refused;
-  std::size_t sessions = 0;  // logged in, and the line up
+  std::size_t sessions = 0;       // logged in, and the line up
+  std::size_t at_work_alone = 0;  // the line is down, and there is something left to do
 };
 
 /// The whole text of `bytes` as this server stores an appended message.

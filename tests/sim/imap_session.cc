@@ -45,6 +45,8 @@ void ImapSession::hung_up() {
   if (ended_) return;
   Dice& dice = server_.dice;
   if (dice.one_in(server_.lateness.gives_up_one_in)) return end();
+  ++server_.at_work_alone;
+  alone_ = true;
   not_before_ = server_.agenda.now() + dice.us_below(server_.lateness.pause_us);
   blocked_ = false;
   plan_work();
@@ -103,7 +105,10 @@ void ImapSession::goodbye(const std::string& words) {
   end();
 }
 
-void ImapSession::end() { ended_ = true; }
+void ImapSession::end() {
+  ended_ = true;
+  if (std::exchange(alone_, false)) --server_.at_work_alone;
+}
 
 /// True: something went wrong here, and has been said.
 bool ImapSession::meet(Moment moment, const std::string& tag) {

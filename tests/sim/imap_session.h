@@ -72,7 +72,7 @@ class ImapSession final : public Served, public std::enable_shared_from_this<Ima
   std::vector<std::uint32_t> view_;  // UIDs by message number
   std::string out_;
   TimePoint not_before_{};
-  bool working_ = false, blocked_ = false, ended_ = false, counted_ = false;
+  bool working_ = false, blocked_ = false, ended_ = false, counted_ = false, alone_ = false;
 };
 
 }  // namespace postferry::sim

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,7 @@ struct Mail {
   bool stored = false;    // the program has changed them, too
   std::uint64_t age = 0;  // the store's when it came
   Flags left_with;        // the flags that its owner last gave it
+  bool told = false;      // the program has said that it equals another, and stays
 
   std::string_view text() const { return *bytes; }
 };
@@ -42,6 +44,8 @@ struct MailFolder {
   std::uint64_t highest_modseq = 1;
   std::uint64_t generation = 0;  // counts rebuilds of its index
   std::deque<Mail> mails;        // ascending UIDs
+  /// By bytes, how many were stored for a client whose line was down.
+  std::map<std::string, std::size_t> late;
 
   Mail* find(std::uint32_t uid);
   Mail& add(Mail mail);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/sim/exhaust.h"
@@ -24,9 +25,10 @@ constexpr const char* kUsage =
     "usage: postferry-sim [--seed S] [--count N] [--for SECONDS] [--profile P]\n"
     "                     [--loud | --hashes]\n"
     "       postferry-sim --seeds FILE\n"
-    "       postferry-sim --relay [--seed S] [--count N] | --relay --exhaustive\n"
-    "       postferry-sim --exhaustive [--every N] [--only NAME]\n"
+    "       postferry-sim --relay [--seed S] [--count N]\n"
+    "       postferry-sim [--relay] --exhaustive [--every N] [--only NAME]\n"
     "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong.\n"
+    "S may be `today`: then they are others each day.\n"
     "--loud shows every byte, --hashes a number for each schedule that stands for all of them.\n"
     "--exhaustive plays small scenarios with a crash or a cut at each moment, or one in N of\n"
     "them.\n";
@@ -41,6 +43,14 @@ struct Arguments {
   bool hashes = false;
   std::uint64_t every = 1;
 };
+
+/// Other schedules each day, the same all day long.
+std::uint64_t seed_of_today() {
+  constexpr std::uint64_t kFirst = 1'000'000'000, kForADay = 1'000'000;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto day = std::chrono::duration_cast<std::chrono::days>(now).count();
+  return kFirst + kForADay * static_cast<std::uint64_t>(day);
+}
 
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
@@ -68,7 +78,8 @@ Arguments parse(int argc, char** argv) {
     }
     const char* value = argv[++i];
     if (name == "--seed") {
-      arguments.orders.seed = std::strtoull(value, nullptr, 10);
+      arguments.orders.seed =
+          value == std::string_view("today") ? seed_of_today() : std::strtoull(value, nullptr, 10);
     } else if (name == "--count") {
       arguments.count = std::strtoull(value, nullptr, 10);
     } else if (name == "--for") {
@@ -105,7 +116,9 @@ class Swarm {
     sum_.steps += report.steps;
     if (report.trouble.empty()) return;
     ++failed_;
-    fmt::print("seed {}: {}\n", orders.seed, report.trouble);
+    fmt::print("seed {}: {} (--seed {}{}{}{})\n", orders.seed, report.trouble, orders.seed,
+               orders.relay ? " --relay" : "", orders.profile.empty() ? "" : " --profile ",
+               orders.profile);
     std::fflush(stdout);
   }
 
@@ -172,13 +185,14 @@ std::vector<Orders> read_seeds(const std::string& path) {
 
 int exhaust_all(Disk& disk, const Disk::Files& image, const Arguments& arguments) {
   std::uint64_t failed = 0;
-  const auto tell = [&failed](const std::string& name, const Report& report) {
+  const auto tell = [&failed, &arguments](const std::string& name, const Report& report) {
     ++failed;
-    fmt::print("{}: {}\n", name, report.trouble);
+    fmt::print("{}: {} (--exhaustive{} --only {})\n", name, report.trouble,
+               arguments.orders.relay ? " --relay" : "", name);
   };
-  const std::uint64_t count = arguments.orders.relay
-                                  ? exhaust_relay(disk, image, arguments.every, tell)
-                                  : exhaust(disk, image, arguments.only, arguments.every, tell);
+  const std::uint64_t count =
+      arguments.orders.relay ? exhaust_relay(disk, image, arguments.only, arguments.every, tell)
+                             : exhaust(disk, image, arguments.only, arguments.every, tell);
   fmt::print("{} crashes and cuts, {} failed\n", count, failed);
   return failed == 0 && count > 0 ? 0 : 1;
 }
@@ -200,6 +214,7 @@ int main(int argc, char** argv) {
     return swarm.conclude();
   }
   Orders orders = arguments.orders;
+  fmt::print("from seed {} on\n", orders.seed);
   for (;
        arguments.seconds ? swarm.seconds() < *arguments.seconds : swarm.played() < arguments.count;
        ++orders.seed)

@@ -99,6 +99,14 @@ MUTATIONS = {
         ("engine/room.cc", "return admitted_ == 0 || fits(bytes);", "return fits(bytes);")],
     "message data without bound": [
         ("engine/room.cc", "return admitted_ == 0 || fits(bytes);", "return bytes > 0;")],
+    "copies that stay without UIDPLUS are not told": [
+        (SETTLE, """    note(std::to_string(twins.size()) +
+         " messages arrived twice""", """    if (removed)
+      note(std::to_string(twins.size()) +
+         " messages arrived twice""")],
+    "without UIDPLUS no UID is learned": [
+        (CROSSING, "    if (belt.appended() == 0) co_return;\n",
+         "    if (belt.appended() == 0 || !r_.target.traits().uidplus) co_return;\n")],
     "rows are void before their copies are found": [
         (CROSSING, """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
         co_await void_keys();

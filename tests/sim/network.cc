@@ -314,6 +314,14 @@ const std::vector<std::size_t>& SimNetwork::arrivals(std::uint16_t number, bool 
   const Port& port = *std::ranges::find(ports_, number, &Port::number);
   return upstream ? port.up : port.down;
 }
+
+void SimNetwork::forget_arrivals() {
+  for (Port& port : ports_) {
+    port.up.clear();
+    port.down.clear();
+  }
+}
+
 std::size_t SimNetwork::most_open(std::uint16_t number) const {
   return std::ranges::find(ports_, number, &Port::number)->most_open;
 }

@@ -82,6 +82,8 @@ class SimNetwork final : public net::Network {
   /// How many bytes had arrived in one direction after each arrival, on the line of this port that
   /// had most of them.
   const std::vector<std::size_t>& arrivals(std::uint16_t port, bool upstream) const;
+  /// Lines from now on count for that.
+  void forget_arrivals();
 
  private:
   struct Connection;

@@ -61,6 +61,10 @@ struct Profile {
   Guarantee guarantee = Guarantee::exact;
 
   bool offers(std::string_view capability) const;
+  /// Whether a second copy that stays is told. Where sizes are the store's own, only reading all
+  /// mail would show which messages are equal: then no more is promised than that there are not
+  /// more of them than came too late.
+  bool shows_copies() const { return !wrong_sizes; }
   /// False: all its numbers may be as they were though flags have changed. Nobody can know then
   /// without reading all flags each time; what is promised of such a source is that every message
   /// crosses once, as it was at some time, and that flags which stay as they are arrive.

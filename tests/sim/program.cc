@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "engine/async/block_on.h"
@@ -26,17 +29,30 @@ class Password final : public Credentials {
 
 class Notes final : public Observer {
  public:
-  Notes(Trace& trace, End& end) : trace_(trace), end_(end) {}
+  Notes(Outside& outside, End& end) : outside_(outside), trace_(outside.trace), end_(end) {}
   void note(Level, const std::string& text) override {
     trace_.bytes(text);
     trace_.say("## {}", text);
     end_.held = end_.held || text.find(kNotFoundAgain) != std::string::npos;
-    const std::size_t at = text.find(" messages on the target equal others");
-    if (at == std::string::npos) return;
-    end_.reported += std::stoull(text.substr(text.rfind(' ', at - 1) + 1));
+    if (outside_.told && text.find("they stay (UID ") != std::string::npos) pass_on(text);
   }
 
  private:
+  /// "folder NAME: 2 messages ...; they stay (UID 7, 9)"
+  void pass_on(const std::string& text) {
+    constexpr std::string_view kFolder = "folder ", kUids = "they stay (UID ";
+    const std::string folder = text.substr(kFolder.size(), text.find(": ") - kFolder.size());
+    std::string_view uids = std::string_view(text).substr(text.find(kUids) + kUids.size());
+    while (!uids.empty() && uids[0] >= '0' && uids[0] <= '9') {
+      std::uint32_t uid = 0;
+      const auto end = std::from_chars(uids.data(), uids.data() + uids.size(), uid).ptr;
+      outside_.told(folder, uid);
+      uids.remove_prefix(static_cast<std::size_t>(end - uids.data()));
+      uids.remove_prefix(std::min<std::size_t>(2, uids.size()));
+    }
+  }
+
+  Outside& outside_;
   Trace& trace_;
   End& end_;
 };
@@ -49,7 +65,7 @@ struct Process {
         spool(make_disk_spool(blocking, "/tmp")),
         context{&outside.network, spool.get(), &blocking, "sim"},
         source(make_source(context, end_of(start.source_url))),
-        notes(outside.trace, end),
+        notes(outside, end),
         gauge(start.options.memory_bytes),
         seen_source(watched(*source, gauge)),
         root(outside.executor) {

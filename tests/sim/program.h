@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct Outside {
   Dice& dice;
   Trace& trace;
   Unsynced& unsynced;
+  /// The program says that this message of a target folder equals another, and stays.
+  std::function<void(const std::string& folder, std::uint32_t uid)> told;
 };
 
 enum class Death { none, killed, power_cut };
@@ -47,7 +50,6 @@ struct End {
   std::string trouble;  // what no run may do, whatever happens
   bool held = false;    // a message was taken and is not there, and waits for `retry`
   std::uint64_t steps = 0;
-  std::uint64_t reported = 0;          // messages it says equal others and stay
   std::vector<std::uint64_t> moments;  // the steps that did something outside, where asked for
 };
 

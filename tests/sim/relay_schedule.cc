@@ -323,9 +323,10 @@ struct Played {
   std::vector<std::size_t> arrivals;
 };
 
-Played play(const SmtpProfile& profile, const Blow& blow, Disk& disk, const Disk::Files& image) {
+Played play(const SmtpProfile& profile, const Blow& blow, Disk& disk, const Disk::Files& image,
+            bool loud = false) {
   disk.reset(image);
-  RelayWorld relay(1, false, disk);
+  RelayWorld relay(1, loud, disk);
   World& world = relay.world;
   world.open_source(profile_named("dovecot", world.dice));
   relay.open_relay(profile);
@@ -358,7 +359,7 @@ Report run_relay_schedule(const Orders& orders, Disk& disk, const Disk::Files& i
 }
 
 std::uint64_t exhaust_relay(
-    Disk& disk, const Disk::Files& image, std::uint64_t every,
+    Disk& disk, const Disk::Files& image, const std::string& only, std::uint64_t every,
     const std::function<void(const std::string& name, const Report&)>& failed) {
   SmtpProfile pipelined, plain, chunked;
   pipelined.name = "pipelined";
@@ -368,11 +369,12 @@ std::uint64_t exhaust_relay(
   chunked.chunking = chunked.lmtp = true;
   std::uint64_t met = 0, count = 0;
   for (const SmtpProfile& profile : {pipelined, plain, chunked}) {
-    const auto meet = [&](const Blow& blow, const std::string& name) {
-      if (++met % every != 0) return;
+    const auto meet = [&](const Blow& blow, const std::string& step) {
+      const std::string name = "relay-" + profile.name + "/" + step;
+      if (only.empty() ? ++met % every != 0 : name != only) return;
       ++count;
-      const Report report = play(profile, blow, disk, image).report;
-      if (!report.trouble.empty()) failed("relay-" + profile.name + "/" + name, report);
+      const Report report = play(profile, blow, disk, image, !only.empty()).report;
+      if (!report.trouble.empty()) failed(name, report);
     };
     const std::vector<std::uint64_t> moments = play(profile, {}, disk, image).first.moments;
     std::set<std::uint64_t> steps(moments.begin(), moments.end());

@@ -18,10 +18,10 @@ namespace postferry::sim {
 Report run_relay_schedule(const Orders& orders, Disk& disk, const Disk::Files& image);
 
 /// A small account, with the program killed, and the power cut, at each step that does something
-/// outside, or one in `every` of them, and the line cut around each arrival at the relay. Returns
-/// how many were played.
+/// outside, or one in `every` of them, and the line cut around each arrival at the relay; or the
+/// one of them that is called `only`, loudly. Returns how many were played.
 std::uint64_t exhaust_relay(
-    Disk& disk, const Disk::Files& image, std::uint64_t every,
+    Disk& disk, const Disk::Files& image, const std::string& only, std::uint64_t every,
     const std::function<void(const std::string& name, const Report&)>& failed);
 
 }  // namespace postferry::sim

@@ -279,7 +279,6 @@ End run_once(World& world, const Start& start, Report& report) {
   world.trace.say("== run {}", report.runs);
   End end = run_program(outside, start);
   report.steps += end.steps;
-  world.reported += end.reported;
   world.held = world.held || end.held;
   world.note_end(end.ledger && end.ledger->outcome == Outcome::complete);
   if (!end.ledger && !end.thrown) ++report.deaths;

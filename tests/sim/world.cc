@@ -142,7 +142,8 @@ void World::rename(const std::string& name, bool at_source) {
   trace.say("-- {} is rebuilt or restored at the {}", name, at_source ? "source" : "target");
   Renamed& state = renamed[name];
   (at_source ? state.source : state.target) = true;
-  if ((state.source && state.target) || (at_source && !complete))
+  const bool under_way = !complete || target->at_work_alone > 0;
+  if ((state.source && state.target) || (at_source && under_way))
     state.too_much = state.unsettled = true;
 }
 
@@ -261,7 +262,14 @@ void World::look_at_removal(const MailFolder& folder, const Mail& mail) {
     source_store.sins.push_back("remove a message whose row is not durable");
 }
 
-Outside World::outside() { return {executor, agenda, network, disk, dice, trace, unsynced}; }
+Outside World::outside() {
+  const auto told = [this](const std::string& name, std::uint32_t uid) {
+    MailFolder* folder = target ? target_folder(name) : nullptr;
+    Mail* mail = folder ? folder->find(uid) : nullptr;
+    if (mail) mail->told = true;
+  };
+  return {executor, agenda, network, disk, dice, trace, unsynced, told};
+}
 
 Start World::start() const {
   Start start;

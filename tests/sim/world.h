@@ -58,9 +58,9 @@ struct World {
   /// One delivery more to a restored target folder, and nobody can tell: all its numbers are as
   /// they were, and no other folder shows what happened.
   bool delivery_would_hide(const std::string& name);
-  /// Messages that a further run may bring once more: where the source's names or their order do not
-  /// last, one that was found on the target is told from its look-alikes by its copy alone, and that
-  /// was taken.
+  /// Messages that a further run may bring once more: where the source's names or their order do
+  /// not last, one that was found on the target is told from its look-alikes by its copy alone, and
+  /// that was taken.
   std::uint64_t may_come_back() const;
   /// Somebody deletes the journal: from now on a copy of what has gone from the source is a
   /// stranger's, and stands for any other message with the same bytes.
@@ -102,9 +102,9 @@ struct World {
   struct Renamed {
     bool source = false, target = false;
     /// More than the journal can see through: both ends at once, or the source while there was
-    /// something under way. Then nothing says whose copy is whose; and from POP3 a message without
-    /// a Message-ID comes once more, untold, if nobody noted its bytes: it was on the target before
-    /// us, or was found there after a line was lost.
+    /// something under way, perhaps at the target alone. Then nothing says whose copy is whose; and
+    /// from POP3 a message without a Message-ID comes once more, untold, if nobody noted its bytes:
+    /// it was on the target before us, or was found there after a line was lost.
     bool too_much = false;
     bool unsettled = false;         // that, and no run has completed since
     std::uint64_t past = 0;         // the age after it
@@ -113,9 +113,8 @@ struct World {
     std::uint32_t next_after = 0;   // which is now this
   };
   std::map<std::string, Renamed> renamed;
-  bool complete = true;        // the last run was; at first nothing is under way
-  std::uint64_t reported = 0;  // second copies that the program told of and left alone
-  bool held = false;  // some message was taken and not found, and waits for `retry`
+  bool complete = true;  // the last run was; at first nothing is under way
+  bool held = false;     // some message was taken and not found, and waits for `retry`
 
  private:
   std::uint64_t uidls_ = 0;  // given anew
