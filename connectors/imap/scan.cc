@@ -105,12 +105,22 @@ class CatalogueBuilder {
     return catalogue_.size() + left_out_.size();
   }
 
-  void add_unlisted(Found& found) {
-    if (found.count() > 2 * std::uint64_t{count()} + kUnlistedAtLeast) return;
+  /// What was found and no FETCH has told of; ascending. Nothing, where it is too much to be true.
+  std::vector<std::uint32_t> unlisted(Found& found) {
+    std::vector<std::uint32_t> numbers;
+    if (found.count() > 2 * std::uint64_t{count()} + kUnlistedAtLeast) return numbers;
     for (const auto& [first, last] : found.ranges())
-      for (std::uint64_t uid = first.value; uid <= last.value; ++uid)
-        if (const auto number = static_cast<std::uint32_t>(uid); !left_out_.contains(number))
-          sizeless_.try_emplace(number, Flags{});
+      for (std::uint64_t uid = first.value; uid <= last.value; ++uid) {
+        const auto number = static_cast<std::uint32_t>(uid);
+        const bool told = left_out_.contains(number) || sizeless_.contains(number) ||
+                          catalogue_.find(MessageKey(Uid{number}));
+        if (!told) numbers.push_back(number);
+      }
+    return numbers;
+  }
+
+  void add_unlisted(const std::vector<std::uint32_t>& numbers) {
+    for (const std::uint32_t number : numbers) sizeless_.try_emplace(number, Flags{});
   }
 
   /// Whether all that was found, from `from` on, is here, and nothing by its UID only.
@@ -340,8 +350,17 @@ Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,
     builder.add_sizeless();
   }
   if (builder.count() < expected(session, began_with)) {
+    // A server that leaves messages out where it lists all tells of them when asked for them alone;
+    // without their flags they would seem to have lost them.
     Found found = co_await search_all(session);
-    builder.add_unlisted(found);
+    for (const std::string& set :
+         split_set(builder.unlisted(found), session.quirks.command_octets - 200)) {
+      std::string tag = co_await session.send(ask_for(session, set, builder));
+      co_await session.succeed(tag, "FETCH",
+                               [&builder](Response& response) { builder.take(response); });
+    }
+    builder.add_sizeless();
+    builder.add_unlisted(builder.unlisted(found));
     builder.add_sizeless();
   }
   if (builder.count() < expected(session, began_with)) {

@@ -124,7 +124,7 @@ TEST_CASE("a catalogue is sorted by UID, each once, whatever the server's order"
   CHECK(catalogue_by(d, 2) == "10:100 20:200(\\Seen $Work) ");
 }
 
-TEST_CASE("fewer messages than EXISTS are asked for again, then by SEARCH, and none is lost") {
+TEST_CASE("fewer messages than EXISTS are asked for again, then by their UIDs, and none is lost") {
   Dialogue d;
   d.c("A1 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)");
   d.s("* 1 FETCH (UID 10 RFC822.SIZE 100 FLAGS ())").s("A1 OK");
@@ -132,8 +132,10 @@ TEST_CASE("fewer messages than EXISTS are asked for again, then by SEARCH, and n
   d.c("A3 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)");
   d.s("* 1 FETCH (UID 10 RFC822.SIZE 100 FLAGS ())").s("* 2 FETCH (UID 11 FLAGS (\\Seen))");
   d.s("A3 OK");
-  d.c("A4 UID SEARCH ALL").s("* SEARCH 10 11 12").s("A4 OK");
-  CHECK(catalogue_by(d, 3) == "10:100 11:0(\\Seen) 12:0 ");
+  d.c("A4 UID SEARCH ALL").s("* SEARCH 10 11 12 13").s("A4 OK");
+  d.c("A5 UID FETCH 12:13 (UID FLAGS RFC822.SIZE INTERNALDATE)");
+  d.s("* 3 FETCH (UID 12 RFC822.SIZE 300 FLAGS (\\Seen))").s("A5 OK");
+  CHECK(catalogue_by(d, 4) == "10:100 11:0(\\Seen) 12:300(\\Seen) 13:0 ");
 }
 
 TEST_CASE("messages that were expunged meanwhile are not missed") {
