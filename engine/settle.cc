@@ -51,7 +51,7 @@ class Settler {
     result_.looked = true;
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
-    co_await find_twins(unplaced_due());
+    co_await find_twins(member_has_left_its_name() ? everything_due() : unplaced_due());
     co_await match(everything_due());
     co_await report_equals();
     co_await record();
@@ -137,6 +137,16 @@ class Settler {
     }
     std::ranges::sort(members_);
     members_.erase(std::ranges::unique(members_).begin(), members_.end());
+  }
+
+  /// Where names do not last a member may be listed under another: then it is any that is due.
+  bool member_has_left_its_name() const {
+    if (r_.catalogue.by_uid()) return false;
+    return std::ranges::any_of(r_.batches, [this](const OpenBatch& batch) {
+      return !batch.settled && batch.folder == r_.folder.id &&
+             std::ranges::any_of(batch.keys,
+                                 [this](const MessageKey& key) { return !r_.catalogue.find(key); });
+    });
   }
 
   std::vector<std::size_t> everything_due() const {

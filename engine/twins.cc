@@ -70,7 +70,9 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
   for (TargetEntry& entry : co_await target.look(*wanted.begin()))
     if (wanted.contains(entry.uid)) copies.emplace(entry.uid, std::move(entry));
   // A late copy comes with what APPEND keeps of the flags; nobody stores the rest after it.
-  const auto equal_in_flags = [&target](const Flags& copy, const Flags& late) {
+  // One may have been marked already, by a removal that was cut short.
+  const auto equal_in_flags = [&target](const Flags& copy, Flags late) {
+    if (!(copy.system & Flags::deleted)) late.system &= static_cast<std::uint8_t>(~Flags::deleted);
     Flags kept = copy;
     if (target.traits().loses_flagged) kept.system &= static_cast<std::uint8_t>(~Flags::flagged);
     return late == copy || late == kept;

@@ -65,6 +65,41 @@ TEST_CASE("late copies are known as ours though the source gives other names mea
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE("of two equal messages the copy of the one that has another name now is no late one") {
+  MemoryOptions pop, bare;
+  pop.uidl_keys = true;
+  bare.traits.uidplus = false;
+  Pair pair(pop, bare);
+  for (int i = 0; i < 2; ++i) pair.source.folder("INBOX").add(letter("same"));
+  pair.options.retries = 0;
+  pair.source.faults.on_call = [&pair](MemoryServer&, std::string_view call) {
+    if (call == "headers" && pair.target.appended == 2)
+      throw Error(ErrorKind::transient, "the connection was lost");
+  };
+  pair.run();
+  REQUIRE(pair.target.appended == 2);
+  pair.source.faults.on_call = nullptr;
+  pair.source.folder("INBOX").messages.at(1).uidl = " made of the header";
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().twins == 0);
+  CHECK(ledger.messages().copied == 0);
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
+TEST_CASE("late copies whose removal was cut short behind the mark are removed all the same") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  MemoryFolder& inbox = pair.target.folder("INBOX");
+  REQUIRE(inbox.messages.size() > 4);
+  for (std::size_t i = 4; i < inbox.messages.size(); ++i)
+    inbox.messages[i].flags.system |= Flags::deleted;
+  CHECK(pair.run().messages().twins > 0);
+  CHECK(pair.equal());
+}
+
 TEST_CASE("late copies are told though the source was put back to before its mail came") {
   Pair pair;
   pair.fill("INBOX", 4);
