@@ -42,6 +42,12 @@ std::string header_fields(std::string_view bytes, std::string_view wanted) {
 }  // namespace
 
 std::string as_stored(const Profile& profile, std::string bytes) {
+  constexpr std::string_view kMessageId = "Message-ID: <";
+  const std::size_t id = bytes.find(kMessageId);
+  if (profile.rewrites_message_id && id < bytes.find("\r\n\r\n")) {
+    const std::size_t domain = bytes.find('@', id);
+    bytes.replace(domain + 1, bytes.find('>', domain) - domain - 1, "domino.example");
+  }
   if (!profile.munges_8bit) return bytes;
   const std::size_t end = std::min(bytes.find("\r\n\r\n"), bytes.size());
   for (std::size_t i = 0; i < end; ++i)
@@ -163,6 +169,8 @@ void ImapSession::fetch(const ClientCommand& command) {
     if (std::next(at) == items.end()) return sin(command, "since when");
     since = std::strtoull(std::next(at)->c_str(), nullptr, 10);
   }
+  const bool listing = std::ranges::find(items, "RFC822.SIZE") != items.end() && since == 0 &&
+                       command.arguments[0].text == "1:*";
   Dice& dice = server_.dice;
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < view_.size(); ++i) {
@@ -173,6 +181,7 @@ void ImapSession::fetch(const ClientCommand& command) {
     if (bodies && profile_.skips_fetch && command.arguments[0].text != std::to_string(view_[i]) &&
         dice.one_in(6))
       continue;
+    if (listing && server_.skips_listed && server_.more.one_in(4)) continue;
     lines.push_back(fetch_line(i + 1, *mail, items));
     if (profile_.repeats_fetch && dice.one_in(5)) {
       const std::size_t other = dice.below(view_.size());

@@ -39,6 +39,7 @@ class ImapServer {
   Lateness lateness;
   std::uint64_t think_us = 1000;  // at most, for each command
   std::uint64_t refusals = 0;     // for good
+  bool skips_listed = false;      // leaves one out now and then where all messages are listed
   /// Those that were refused so, each alone: they are tried without their keywords then.
   std::set<std::string> refused;
   std::size_t sessions = 0;       // logged in, and the line up

@@ -57,8 +57,8 @@ MUTATIONS = {
     result_.watermark = std::max(result_.watermark, co_await r_.target.uid_next());
 """)],
     "watermark early": [
-        (SETTLE, """    co_await find_twins(unplaced_due());
-""", """    co_await find_twins(unplaced_due());
+        (SETTLE, """    co_await find_twins(member_has_left_its_name() ? everything_due() : unplaced_due());
+""", """    co_await find_twins(member_has_left_its_name() ? everything_due() : unplaced_due());
     Record early;
     early.folder = r_.folder.id;
     early.target_folder = r_.target_folder.id;
@@ -96,9 +96,10 @@ MUTATIONS = {
     "DELE before the row is durable": [
         ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n", "")],
     "no share for the head of the line": [
-        ("engine/room.cc", "return admitted_ == 0 || fits(bytes);", "return fits(bytes);")],
+        ("engine/room.cc", "return admitted_ == 0 || (room_.has(bytes) && admitted_ + bytes <= room_.most_of_one());",
+         "return room_.has(bytes) && admitted_ + bytes <= room_.most_of_one();")],
     "message data without bound": [
-        ("engine/room.cc", "return admitted_ == 0 || fits(bytes);", "return bytes > 0;")],
+        ("engine/room.cc", "return admitted_ == 0 || (room_.has(bytes) && admitted_ + bytes <= room_.most_of_one());", "return bytes > 0;")],
     "copies that stay without UIDPLUS are not told": [
         (SETTLE, """    note(std::to_string(twins.size()) +
          " messages arrived twice""", """    if (removed)

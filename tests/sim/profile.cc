@@ -135,6 +135,7 @@ Profile domino() {
   p.member = p.stranger;
   p.delimiter = '\\';
   p.wrong_sizes = true;
+  p.rewrites_message_id = true;
   return p;
 }
 

@@ -45,6 +45,8 @@ struct Profile {
   bool uidvalidity = true;         // false: never told
   bool append_needs_noop = false;  // an APPEND into the open folder shows only after a NOOP
   bool munges_8bit = false;
+  bool rewrites_message_id =
+      false;  // its domain is another then, and the message longer or shorter
   bool folds_duplicates = false;
   bool loses_flagged = false;  // \Flagged in APPEND
   bool two_digit_day = false;

@@ -96,6 +96,12 @@ class RelayWorld {
     return told;
   }
 
+  /// Each sends one message, while the next may be held already.
+  std::uint64_t most_connections() const {
+    const auto sessions = static_cast<std::uint64_t>(world.options.sessions);
+    return std::clamp<std::uint64_t>(world.options.memory_bytes / (2 * kHoldLimit), 1, sessions);
+  }
+
   /// How often the relay has taken each letter; what is none is a sin.
   Counts taken() {
     Counts out;
@@ -157,9 +163,8 @@ std::string check(RelayWorld& relay) {
     if (const std::size_t silent = count(told.nothing, bytes))
       return fmt::format("{} neither delivered nor told: {}", silent, heading(bytes));
   }
-  const auto most = static_cast<std::size_t>(relay.world.options.sessions);
-  if (relay.world.network.most_open(kTargetPort) > most)
-    return "more connections than sessions were allowed";
+  if (relay.world.network.most_open(kTargetPort) > relay.most_connections())
+    return "more connections than sessions and memory were allowed";
   return "";
 }
 
@@ -231,6 +236,7 @@ class Schedule {
     world_.options.sessions = static_cast<int>(1 + dice_.below(3));
     world_.source_sessions = world_.target_sessions = static_cast<int>(1 + dice_.below(4));
     world_.options.retries = static_cast<int>(1 + dice_.below(5));
+    world_.options.memory_bytes = 1 + world_.newest.below(8 * kHoldLimit);
     LineHabits& habits = world_.network.habits;
     if (dice_.one_in(6)) habits.chunk = 1 + dice_.below(200);
     if (dice_.one_in(6)) habits.latency_us = dice_.below(200'000);

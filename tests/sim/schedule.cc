@@ -80,11 +80,17 @@ class Schedule {
   void set_up() {
     const bool pop3 = dice_.one_in(5);
     if (pop3) {
-      world_.open_source(random_pop3_profile(dice_));
+      Pop3Profile profile = random_pop3_profile(dice_);
+      if (world_.newest.one_in(20)) profile.uidl = Pop3Profile::Uidl::renumbered;
+      world_.open_source(std::move(profile));
     } else {
       world_.open_source(perhaps_wrong(some_profile()));
     }
-    world_.open_target(some_profile());
+    Profile target = some_profile();
+    // What such a server had before us has neither the bytes nor the header of the source's, and from
+    // POP3 may lose its name as well: what is promised then has still to be said.
+    if (pop3) target.rewrites_message_id = false;
+    world_.open_target(std::move(target));
     CrossingOptions& options = world_.options;
     options.sessions = static_cast<int>(1 + dice_.below(3));
     world_.source_sessions = world_.target_sessions = static_cast<int>(1 + dice_.below(4));
@@ -177,10 +183,12 @@ class Schedule {
   /// Between runs: indexes are rebuilt, backups put back.
   void trouble_servers() {
     perhaps_rename_uidls(world_);
-    // What is removed from the source has no way back from a backup of the target.
-    const bool restorable = !world_.options.remove_after;
+    // Where mail is removed from the source a restored target loses some of it for good.
+    const auto restores = [this] {
+      return world_.options.remove_after ? world_.newest.one_in(3) : dice_.one_in(3);
+    };
     if (dice_.one_in(12) && !world_.from_pop3()) {
-      if (restorable && dice_.one_in(3)) {
+      if (restores()) {
         world_.restore_source(some_folder());
       } else {
         world_.rebuild_source(some_folder());
@@ -188,7 +196,7 @@ class Schedule {
     }
     if (!dice_.one_in(12)) return;
     world_.agenda.drain();
-    if (restorable && dice_.one_in(3)) {
+    if (restores()) {
       world_.restore_target(some_folder());
     } else {
       world_.rebuild_target(some_folder());
@@ -210,6 +218,7 @@ class Schedule {
     plan_mishaps(world_.source ? world_.source->misfortune : world_.pop3->misfortune, false);
     plan_mishaps(world_.target->misfortune, true);
     if (world_.source) plan_lateness(*world_.source);
+    if (world_.source) world_.source->skips_listed = world_.newest.one_in(10);
     plan_lateness(*world_.target);
     plan_lines();
     plan_users();

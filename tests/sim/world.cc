@@ -22,6 +22,7 @@ std::string spelled(const Profile& profile, const std::string& name) {
 World::World(std::uint64_t seed, bool loud, Disk& the_disk)
     : dice(seed),
       more(dice.fork()),
+      newest(Dice(seed ^ 0xa0761d6478bd642f)),
       agenda(executor),
       network(agenda, dice, trace),
       disk(the_disk),
@@ -58,6 +59,7 @@ std::string World::describe() const {
 
 void World::clear_skies() {
   if (source) source->misfortune.clear();
+  if (source) source->skips_listed = false;
   if (pop3) pop3->misfortune.clear();
   target->misfortune.clear();
   network.fate = nullptr;
@@ -186,9 +188,25 @@ void World::restore_target_folder(const std::string& name) {
   Renamed& state = renamed[name];
   state.next_before = std::max(state.next_before, folder->uid_next);
   state.restored = true;
-  folder->restore_backup(dice.below(folder->mails.size() + 1));
+  const std::size_t lost = dice.below(folder->mails.size() + 1);
+  note_lost(name, *folder, lost);
+  folder->restore_backup(lost);
   state.next_after = folder->uid_next;
   rename(name, false);
+}
+
+/// What has gone from the source as well has no way back.
+void World::note_lost(const std::string& name, const MailFolder& folder, std::size_t lost) {
+  std::vector<std::string> removed;
+  for (const Letters* left : {&crossed, &earlier})
+    if (const auto at = left->find(name); at != left->end())
+      for (const std::string& bytes : at->second) removed.push_back(stored(bytes));
+  for (std::size_t i = folder.mails.size() - lost; i < folder.mails.size(); ++i) {
+    const auto at = std::ranges::find(removed, *folder.mails[i].bytes);
+    if (at == removed.end()) continue;
+    taken[name].push_back(*at);
+    removed.erase(at);
+  }
 }
 
 bool World::delivery_would_hide(const std::string& name) {

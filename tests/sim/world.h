@@ -73,7 +73,7 @@ struct World {
   Outside outside();
   Start start() const;
 
-  Dice dice, more;  // the second ones for what came later, see Dice::fork
+  Dice dice, more, newest;  // the others for what came later, see Dice::fork
   Trace trace;
   ManualExecutor executor;
   Agenda agenda;
@@ -122,6 +122,7 @@ struct World {
   Mail letter(std::string bytes);
   void rename(const std::string& name, bool at_source);
   void restore_target_folder(const std::string& name);
+  void note_lost(const std::string& name, const MailFolder& folder, std::size_t lost);
   void look_at_removal(const MailFolder& folder, const Mail& mail);
 };
 
