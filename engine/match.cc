@@ -140,6 +140,16 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
         return at != source_digests.end() && at->second == first->second;
       });
   if (!interchangeable) return pairs;
+  // Sizes that a server changed tell equal messages not apart; their dates do.
+  std::erase_if(sources, [&](const Likeness& source) {
+    const auto at = std::ranges::find_if(targets, [&](const Likeness& target) {
+      return same_date(source, target) && may_be_same(source, target, false);
+    });
+    if (at == targets.end()) return false;
+    pairs.emplace_back(source.index, at->index);
+    targets.erase(at);
+    return true;
+  });
   for (const Likeness& source : sources)
     if (const auto taken = take_likest(source, targets, false))
       pairs.emplace_back(source.index, taken->index);

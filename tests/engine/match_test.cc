@@ -112,6 +112,20 @@ TEST_CASE("equal copies that a server altered still stand for the equal original
   CHECK(pairs.size() == 2);
 }
 
+TEST_CASE("of equal copies that a server altered each stands for the one of its date") {
+  const auto of = [](std::size_t index, std::uint64_t size, std::int64_t seconds) {
+    return likeness(fields("<1>", "s"), size, InternalDate{seconds, 0}, index);
+  };
+  const std::vector<Likeness> source{of(0, 5, 100), of(1, 5, 200)};
+  const std::vector<Likeness> target{of(10, 5, 200), of(11, 6, 100)};
+  const auto result = match_by_header(source, target, false);
+  REQUIRE(result.ambiguous.size() == 1);
+  auto pairs = match_by_bytes(result.ambiguous[0], {{0, sha256("a")}, {1, sha256("a")}},
+                              {{10, sha256("b")}, {11, sha256("c")}});
+  std::ranges::sort(pairs);
+  CHECK(pairs == Pairs{{0, 11}, {1, 10}});
+}
+
 TEST_CASE(
     "deliveries of one mail are told apart by their Received where a server altered the bytes") {
   const HeaderFields direct = fields("<1>", "s", "from a by b; 1"),

@@ -151,6 +151,8 @@ TEST_CASE("a folder of which the server hides a part is an error, not a smaller 
   d.c("A2 NOOP").s("A2 OK");
   d.c("A3 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)").s("A3 OK");
   d.c("A4 UID SEARCH ALL").s("* SEARCH 10").s("A4 OK");
+  d.c("A5 UID FETCH 10 (UID FLAGS RFC822.SIZE INTERNALDATE)");
+  d.s("* 1 FETCH (UID 10 RFC822.SIZE 100 FLAGS ())").s("A5 OK");
   std::optional<Error> error;
   catalogue_by(d, 2, &error);
   REQUIRE(error);
