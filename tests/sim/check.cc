@@ -72,8 +72,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
       guarantee == Guarantee::twins_remain || copies.reflagged || renamed.too_much || world.forgot;
   const std::size_t told = world.target->profile.shows_copies() ? copies.told : copies.late;
   const bool late = unproved && found <= most + std::min(copies.late, told);
-  // Without a name of its own nor noted bytes it is nobody's, once both ends are renamed.
-  const bool anew = renamed.too_much && world.from_pop3() && found <= 2 * most &&
+  // Without a name of its own nor noted bytes it is nobody's, each time both ends are renamed.
+  const bool anew = renamed.too_much && world.from_pop3() && found <= (1 + renamed.times) * most &&
                     bytes.find("Message-ID:") == std::string::npos;
   const bool more_allowed = late || anew || (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {

@@ -145,8 +145,10 @@ void World::rename(const std::string& name, bool at_source) {
   Renamed& state = renamed[name];
   (at_source ? state.source : state.target) = true;
   const bool under_way = !complete || target->at_work_alone > 0;
-  if ((state.source && state.target) || (at_source && under_way))
+  if ((state.source && state.target) || (at_source && under_way)) {
+    ++state.times;
     state.too_much = state.unsettled = true;
+  }
 }
 
 void World::note_loss() { forgot = ++target_store.age; }

@@ -106,6 +106,7 @@ struct World {
     /// from POP3 a message without a Message-ID comes once more, untold, if nobody noted its bytes:
     /// it was on the target before us, or was found there after a line was lost.
     bool too_much = false;
+    std::size_t times = 0;          // that this has come about
     bool unsettled = false;         // that, and no run has completed since
     std::uint64_t past = 0;         // the age after it
     bool restored = false;          // a backup of the target was put back,
