@@ -112,8 +112,8 @@ RULES = [
         (TRANSFER, "if (folded) row.origin = Origin::folded;", "static_cast<void>(folded);")]),
     ("A source message is removed only", "the row may be lost", SIMULATED["DELE before the row is durable"]),
     ("A source message is removed only", "its copy need not be seen", [
-        ("engine/after_copy.cc", "if (at == there.end() || at->uid != row.target_uid || !is_copy_of(row, *at)) {",
-         "if (false && !is_copy_of(row, *at)) {")]),
+        ("engine/after_copy.cc", "if (at == there.end() || at->uid != row.target_uid || !may_be_copy(row, *at)) {",
+         "if (false && !may_be_copy(row, *at)) {")]),
     ("Without a journal what users removed", "it is not said", [
         (CROSSING, "if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {", "if (false) {")]),
     ("What a server refuses for all of a folder", "as if the line were lost", [
@@ -176,7 +176,7 @@ RULES = [
     ("Never where we removed", "POP3", [
         (FOLLOW, " && row.key.is_uid();", ";")]),
     ("More than a tenth of a folder", "unforced", [
-        (FOLLOW, "if (!r.force && r.gone.size() > kMassFloor", "if (false && r.gone.size() > kMassFloor")]),
+        (FOLLOW, "if (!r.force && is_mass(r.gone.size(), there_were))", "if (false && is_mass(r.gone.size(), there_were))")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [
         (IMAP_TARGET, "return expunge_all(party_, std::move(uids), traits_.uidplus);",
          "return expunge_all(party_, std::move(uids), true);")]),

@@ -94,7 +94,9 @@ MUTATIONS = {
         ("connectors/imap/store.cc", 'change.add ? "+FLAGS.SILENT (" : "-FLAGS.SILENT ("',
          'change.add ? "FLAGS.SILENT (" : "-FLAGS.SILENT ("')],
     "DELE before the row is durable": [
-        ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n", "")],
+        ("engine/after_copy.cc", "leaving);\n    co_await r_.journal.make_durable();\n    Removal removal = co_await r_",
+         "leaving);\n    Removal removal = co_await r_"),
+        ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n    Removal removal =\n", "    Removal removal =\n")],
     "no share for the head of the line": [
         ("engine/room.cc", "return admitted_ == 0 || (room_.has(bytes) && admitted_ + bytes <= room_.most_of_one());",
          "return room_.has(bytes) && admitted_ + bytes <= room_.most_of_one();")],
