@@ -85,7 +85,7 @@ class FolderCrosser {
            "there since another run comes back");
     }
     co_await send_all();
-    if (r_.ends.originals && !result_.stopped && !r_.stop()) co_await repair();
+    if (r_.repairs && !result_.stopped && !r_.stop()) co_await repair();
     result_.stopped = result_.stopped || (due() > 0 && r_.stop());
     // Behind the mail, which must not wait for flags that the target refuses.
     if (!result_.stopped) co_await follow(std::move(s_.flag_changes));
@@ -527,7 +527,9 @@ class FolderCrosser {
     belt.close();
   }
 
+  /// What is due here has gone, so that others may go first.
   Task<void> repair() {
+    const Permit turn = co_await r_.repairs->acquire_permit();
     RepairRequest request{r_.source,
                           r_.ends.journal,
                           r_.ends.observer,
@@ -538,7 +540,7 @@ class FolderCrosser {
                           record_,
                           target_folder_.id,
                           r_.run,
-                          r_.options.memory_bytes / 2,
+                          largest_repaired(r_.options.memory_bytes),
                           r_.target.traits().append_limit_bytes};
     co_await repair_refused(std::move(request), [this] { return send_all(); });
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/async/semaphore.h"
 #include "engine/crew.h"
 #include "engine/crossing.h"
 #include "engine/mapping.h"
@@ -36,10 +37,12 @@ struct FolderCrossingRequest {
   bool last_first = false;              // begin with the last message that is due, alone
   bool first_run = false;               // the journal knew nothing of this account before
   std::function<bool()> stop, give_up;  // as StopRequest's requested() and at_once()
-  Crew* crew = nullptr;  // that helps to fill a folder; null: one session does it alone
-  Windows& windows;      // of this folder in this run
-  FolderTally& tally;    // rewritten by every attempt; balances however the attempt ends
+  Crew* crew = nullptr;            // that helps to fill a folder; null: one session does it alone
+  Windows& windows;                // of this folder in this run
+  FolderTally& tally;              // rewritten by every attempt; balances however the attempt ends
   Deletions* deletions = nullptr;  // of the whole run; null: none are mirrored
+  Semaphore* repairs = nullptr;    // one permit: what they take is set aside for one folder; null:
+                                   // nothing is repaired
 };
 
 struct FolderCrossingResult {

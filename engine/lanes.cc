@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "engine/async/event.h"
+#include "engine/async/semaphore.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
 #include "engine/folder_crossing.h"
+#include "engine/repairer.h"
 #include "engine/retry.h"
 #include "engine/room.h"
 
@@ -33,7 +35,9 @@ class Lanes {
   Task<bool> carry(Lane first) {
     const std::size_t lanes = lanes_wanted();
     lanes_alive_ = lanes;
-    room_.emplace(room_for_all(r_.options.memory_bytes, lanes));
+    const std::uint64_t memory = r_.options.memory_bytes;
+    const std::uint64_t for_repairs = r_.ends.originals ? room_for_repairs(memory) : 0;
+    room_.emplace(room_for_all(memory - for_repairs, lanes));
     crew_.allow(at_target());
     co_await with_group([&](TaskGroup& group) -> Task<void> {
       group.spawn(work(std::move(first)));
@@ -254,7 +258,8 @@ class Lanes {
                                     r_.crew_helps ? &crew_ : nullptr,
                                     windows,
                                     r_.ledger.folders[index],
-                                    r_.deletions};
+                                    r_.deletions,
+                                    r_.ends.originals ? &repairs_ : nullptr};
       co_await cross_folder(std::move(request), result);
     } catch (const Error& error) {
       failure = error;
@@ -353,6 +358,7 @@ class Lanes {
   std::set<std::size_t> alone_;  // folders that share no connection, for good reasons
   std::size_t lanes_alive_ = 0;
   std::optional<Room> room_;  // for messages
+  Semaphore repairs_{1};
   Crew crew_;
   Duration slowest_batch_{};
   bool windows_left_ = false;  // a source may have shown more, and was not asked

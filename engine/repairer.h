@@ -28,6 +28,12 @@ class Originals {
   virtual void crossed(const FolderName& folder, const MessageKey& key, Repairs repairs) = 0;
 };
 
+/// Of so much memory half is for repairs, one at a time: for a message and for what it becomes.
+inline std::uint64_t room_for_repairs(std::uint64_t memory_bytes) { return memory_bytes / 2; }
+inline std::uint64_t largest_repaired(std::uint64_t memory_bytes) {
+  return room_for_repairs(memory_bytes) / 2;
+}
+
 struct RepairRequest {
   SourceSession& source;  // with the folder selected; without repairs
   Journal& journal;

@@ -72,7 +72,9 @@ Task<void> RepairingSession::fetch(std::vector<Catalogue::Entry> wanted, Message
       continue;
     }
     Message message = std::move(*whole.message);
-    message.body = Body(repaired(std::string(message.body.bytes()), repairs_.at(entry.key)));
+    std::string bytes(message.body.bytes());
+    message.body = Body();  // no third copy
+    message.body = Body(repaired(std::move(bytes), repairs_.at(entry.key)));
     co_await sink.message(std::move(message));
   }
 }

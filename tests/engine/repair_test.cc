@@ -3,6 +3,9 @@
 
 #include "engine/repair.h"
 
+#include <algorithm>
+
+#include "engine/async/timeout.h"
 #include "engine/repairer.h"
 #include "tests/engine/verify_fixture.h"
 
@@ -97,6 +100,9 @@ class Shelf final : public Originals {
  public:
   Task<void> keep(FolderName folder, MessageKey key, Body body) override {
     if (full) throw Error(ErrorKind::local, "no space left", "originals");
+    most_inside = std::max(most_inside, ++inside);
+    co_await sleep_for(std::chrono::seconds(1));  // a slow disk
+    --inside;
     kept[folder.to_string() + " " + key.to_string()] = body.bytes();
     co_return;
   }
@@ -106,6 +112,7 @@ class Shelf final : public Originals {
   std::map<std::string, std::string> kept;
   std::vector<std::string> told;
   bool full = false;
+  int inside = 0, most_inside = 0;
 };
 
 /// A target that takes neither NULs nor bare LFs.
@@ -190,6 +197,24 @@ TEST_CASE("a repaired message that is another at the source now is no proof of i
   message.bytes = letter("odd", "quite another text under the same header");
   const VerifyReport report = picky.verify(VerifyLevel::header);
   CHECK(found(report, FindingKind::differ) == Lines{"UID 1@1 <odd@example>"});
+}
+
+TEST_CASE("of all folders one at a time is repaired: a message in memory, and what it becomes") {
+  Picky picky;
+  picky.options.sessions = 4;
+  picky.options.messages_a_session = 0;
+  picky.options.memory_bytes = 4000;
+  const auto sized = [](const std::string& id, std::size_t bytes) {
+    return letter(id, "a\nb" + std::string(bytes, 'x'));
+  };
+  for (int i = 0; i < 6; ++i)
+    for (int k = 0; k < 2; ++k)
+      picky.add(("f" + std::to_string(i)).c_str(), sized("small" + std::to_string(k), 500));
+  picky.add("f0", sized("large", 1000));
+  picky.run();
+  CHECK(picky.retry(true).messages().copied == 12);
+  CHECK(picky.shelf.most_inside == 1);
+  CHECK(picky.observer.said("UID 3 is too large to be repaired with this much --memory"));
 }
 
 TEST_CASE("what no repair helps stays refused, and is sent as it is the next time") {
