@@ -27,17 +27,21 @@ def head(folder, number):
 
 class Endless:
     """A server on a port of its own; FOLDERS maps names to how many messages each has, every one of
-    them with BLOCKS lines of text.  With EXPECTS, another Endless, it is a target of its mail.  A
+    them with BLOCKS lines of text.  With EXPECTS, another Endless, it is a target of its mail, whose
+    INBOX has FOREIGN messages of somebody else, and then HELD of those that are expected.  A
     STALLING target takes nothing from the first message on, until the source has come to a halt."""
 
-    def __init__(self, folders=None, blocks=1, expects=None, stalling=False, tracks=False):
+    def __init__(self, folders=None, blocks=1, expects=None, stalling=False, tracks=False, foreign=0, held=0):
         self.folders = dict(folders or {"INBOX": 0})
+        self.foreign = {"INBOX": foreign}
         self.blocks, self.expects, self.stalling, self.tracks = blocks, expects, stalling, tracks
         self.modseq = {name: 2 for name in self.folders}
         self.changed = {name: {} for name in self.folders}  # {number: mod-sequence}; those are \\Seen
         self.listed = 0               # FETCH responses without a body
         self.flagged = []             # what STORE was told, as a target
         self.stored = {name: array.array("Q") for name in self.folders}
+        for number in range(1, foreign + held + 1):
+            self.stored["INBOX"].append(self.size_there("INBOX", number))
         self.subscribed = set()
         self.sent_bytes = 0           # of messages
         self.sent_when_stalled = None
@@ -93,6 +97,14 @@ class Endless:
 
     def body_size(self, folder, number):
         return len(head(folder, number)) + self.blocks * len(BLOCK)
+
+    def head_of(self, folder, number):
+        """The header of what this server has there."""
+        foreign = self.foreign.get(folder, 0)
+        return head("theirs", number) if number <= foreign else head(folder, number - foreign)
+
+    def size_there(self, folder, number):
+        return len(self.head_of(folder, number)) + self.expects.blocks * len(BLOCK)
 
     def pieces(self, folder, number):
         """The message's bytes, a piece at a time."""
@@ -205,7 +217,11 @@ class Session:
             first, _, last = part.partition(":")
             end = count if last == "*" or first == "*" else int(last or first)
             for number in range(min(int(first), count), min(end, count) + 1):
-                if "BODY" in items:
+                if "HEADER.FIELDS" in items:
+                    text = self.server.head_of(self.folder, number)
+                    out.append(f"* {number} FETCH (UID {number} BODY[HEADER.FIELDS (FROM)] {{{len(text)}}}\r\n".encode()
+                               + text + b")\r\n")
+                elif "BODY" in items:
                     self._send_message(number, out)
                 else:
                     size = (self.server.stored[self.folder][number - 1] if self.server.expects
@@ -263,7 +279,7 @@ class Session:
             stalls, server.stalling = server.stalling, False
         if stalls:
             server.sent_when_stalled = server.expects.wait_for_a_halt()
-        number = len(server.stored[name]) + 1
+        number = len(server.stored[name]) + 1 - server.foreign.get(name, 0)
         same = size == server.expects.body_size(name, number)
         for piece in server.expects.pieces(name, number) if same else ():
             same = self._read(len(piece)) == piece and same

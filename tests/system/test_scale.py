@@ -50,6 +50,27 @@ def stalled(world):
     return told
 
 
+@test("memory: verify of 100,000 messages, at every level")
+def verified(world):
+    # The list costs 20 bytes a message at either end; without the journal what is known of each
+    # message is held, at both ends, until it has met its copy.
+    with_journal, without = 40 + 5 * SCALE, 40 + 100 * SCALE
+    count, journal, told, over = int(100_000 * SCALE), world.journal(), [], False
+    with Endless({"INBOX": count}) as source, Endless(expects=source, held=count) as target:
+        ends = url(source, "ann"), url(target, "ann")
+        world.copy(*ends, journal=journal, timeout=280).expect_code(0).expect_counts(present=count)
+        for level, memory, most_mib in (("count", journal, with_journal), ("header", journal, with_journal),
+                                        ("bytes", journal, with_journal), ("header", world.journal(), without)):
+            argv = world.argv(*ends, "--level", level, journal=memory, command="verify")
+            run = world.run(argv, timeout=580).expect_code(0)
+            counts = run.account["verify"]["messages"]
+            expect(counts["seen"] == counts["match"] == count, "not all of it was looked at:", counts)
+            told.append(f"{level} {'with' if memory is journal else 'without'} the journal {run.seconds:.1f} s, {run.peak_mib:.0f} MiB")
+            over = over or run.peak_mib >= most_mib
+    expect(sanitized(world) or not over, *told)
+    return "; ".join(told)
+
+
 @test("delta: 100 changes in a folder of 100,000 messages")
 def delta(world):
     count, journal = int(100_000 * SCALE), world.journal()
