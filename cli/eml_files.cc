@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <exception>
 #include <filesystem>
 
 #include "cli/descriptor.h"
@@ -58,30 +57,79 @@ void make_directory(const std::string& path) {
   if (errno != EEXIST) fail(path);
 }
 
-Task<void> write_eml(Body body, std::string path) {
-  const std::string part = path + ".part";
-  ::unlink(part.c_str());  // of a process that was killed
-  const Descriptor file(
-      ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.get() < 0) fail(part);
-  const int fd = file.get();
-  std::exception_ptr failure;
-  try {
-    co_await body.write_to([fd, &path](std::string_view bytes) -> Task<void> {
-      if (!write_all(fd, bytes)) fail(path);
-      co_return;
-    });
-    struct stat there {};
-    if (::fsync(fd) != 0) fail(path);
-    if (::lstat(path.c_str(), &there) == 0) throw Error(ErrorKind::local, "is there already", path);
-    if (::rename(part.c_str(), path.c_str()) != 0) fail(path);
-    sync_names_in(directory_of(path));
-  } catch (const Error&) {
-    failure = std::current_exception();
+namespace {
+
+constexpr std::size_t kPiece = 64 << 10;
+
+/// A file that is given its name when it is whole.
+class NewFile {
+ public:
+  explicit NewFile(const std::string& path)
+      : path_(path), part_(path + ".part"), file_(open_anew(part_)) {}
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (!named_) ::unlink(part_.c_str());
   }
-  if (!failure) co_return;
-  ::unlink(part.c_str());
-  std::rethrow_exception(failure);
+
+  void write(std::string_view bytes) {
+    if (!write_all(file_.get(), bytes)) fail(path_);
+  }
+  void name() {
+    if (::fsync(file_.get()) != 0 || ::rename(part_.c_str(), path_.c_str()) != 0) fail(path_);
+    named_ = true;
+    sync_names_in(directory_of(path_));
+  }
+  /// Whether the other is a file with the same bytes.
+  bool equals(const Descriptor& other) const {
+    std::string mine(kPiece, '\0'), its(kPiece, '\0');
+    for (off_t at = 0;;) {
+      const ssize_t here = ::pread(file_.get(), mine.data(), mine.size(), at);
+      const ssize_t there = ::pread(other.get(), its.data(), its.size(), at);
+      if (here < 0 || there < 0 || here != there) return false;
+      if (here == 0) return true;
+      const auto size = static_cast<std::size_t>(here);
+      if (std::string_view(mine).substr(0, size) != std::string_view(its).substr(0, size))
+        return false;
+      at += here;
+    }
+  }
+
+ private:
+  static int open_anew(const std::string& part) {
+    ::unlink(part.c_str());  // of a process that was killed
+    const int file = ::open(part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) fail(part);
+    return file;
+  }
+
+  const std::string& path_;
+  const std::string part_;
+  const Descriptor file_;
+  bool named_ = false;
+};
+
+}  // namespace
+
+Task<bool> write_eml(Body body, std::string path) {
+  NewFile file(path);
+  co_await body.write_to([&file](std::string_view bytes) -> Task<void> {
+    file.write(bytes);
+    co_return;
+  });
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) == 0) {
+    const Descriptor other(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    co_return S_ISREG(there.st_mode) && other.get() >= 0 && file.equals(other);
+  }
+  file.name();
+  co_return true;
+}
+
+void write_text_file(std::string_view text, const std::string& path) {
+  NewFile file(path);
+  file.write(text);
+  file.name();
 }
 
 }  // namespace postferry::cli

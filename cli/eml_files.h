@@ -21,8 +21,11 @@ std::string eml_name(const FolderName& folder, const MessageKey& key);
 void make_directory(const std::string& path);
 
 /// Writes the body to a file of its own, mode 0600, it and its name on the disk when it returns,
-/// and never over one that is there. Under that name there is all of it or nothing. Throws
-/// Error{local}.
-Task<void> write_eml(Body body, std::string path);
+/// and never over one that is there: false where that holds anything else. Under that name there is
+/// all of it or nothing. Throws Error{local}.
+Task<bool> write_eml(Body body, std::string path);
+
+/// Writes a short text so, in place of any that is there. Throws Error{local}.
+void write_text_file(std::string_view text, const std::string& path);
 
 }  // namespace postferry::cli

@@ -38,7 +38,8 @@ constexpr const char* kFailedIs =
     "they are accepted only if all of them could be written.";
 constexpr const char* kRetryIs =
     "Tries those messages again that could not be copied, and no others. A copy does so as well, "
-    "unless they have been accepted.";
+    "unless they have been accepted. Exit status 65 also where whole folders failed, which only "
+    "copy tries again.";
 constexpr const char* kUndoIs =
     "Removes from TARGET exactly what a run appended and nobody changed since, and forgets it, so "
     "that another copy would copy it again. What the source no longer has stays. Asks first; see "

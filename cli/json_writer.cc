@@ -28,6 +28,21 @@ std::size_t sequence_length(std::string_view text) {
   return length;
 }
 
+/// Of a sequence of that length.
+std::uint32_t code_point(std::string_view text, std::size_t length) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(text[i]) & 0xFF; };
+  if (length == 1) return byte(0);
+  std::uint32_t point = byte(0) & (0xFFU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) point = point << 6 | (byte(i) & 0x3F);
+  return point;
+}
+
+/// Controls, C1 too; and what ends a line or shows text in another order than it stands.
+bool commands(std::uint32_t point) {
+  return point < 0x20 || (point >= 0x7F && point <= 0x9F) || (point >= 0x2028 && point <= 0x202E) ||
+         (point >= 0x2066 && point <= 0x2069);
+}
+
 }  // namespace
 
 void JsonWriter::begin_object(std::string_view key) {
@@ -97,14 +112,14 @@ void JsonWriter::quote(std::string_view value) {
   text_ += '"';
   while (!value.empty()) {
     const std::size_t length = sequence_length(value);
-    const unsigned char c = static_cast<unsigned char>(value[0]);
+    const std::uint32_t point = length == 0 ? 0 : code_point(value, length);
     if (length == 0) {
       text_ += kReplacement;
-    } else if (c == '"' || c == '\\') {
+    } else if (point == '"' || point == '\\') {
       text_ += '\\';
       text_ += value[0];
-    } else if (c < 0x20 || c == 0x7F) {
-      text_ += fmt::format("\\u{:04x}", c);
+    } else if (commands(point)) {
+      text_ += fmt::format("\\u{:04x}", point);
     } else {
       text_.append(value.substr(0, length));
     }

@@ -1,5 +1,6 @@
 // Writes JSON text piece by piece. Any bytes may be given as a string: what is no UTF-8 becomes
-// U+FFFD, so that the output can always be read.
+// U+FFFD, so that the output can always be read; and what commands a terminal, or turns text
+// around, is escaped, so that it can be looked at.
 #pragma once
 
 #include <cstdint>

@@ -10,10 +10,13 @@
 
 namespace postferry::cli {
 
+/// Where the originals of this pair, or of this account of a job, are kept: JOURNAL.originals, of a
+/// job a directory an account below that.
+std::string originals_of(const PairOptions& options);
+
 class KeptOriginals final : public Originals {
  public:
-  /// In JOURNAL.originals, of a job in a directory an account below that. Made when it is needed,
-  /// for the owner alone.
+  /// In originals_of(options), made when it is needed, for the owner alone.
   explicit KeptOriginals(const PairOptions& options);
 
   Task<void> keep(FolderName folder, MessageKey key, Body body) override;

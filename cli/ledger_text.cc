@@ -94,9 +94,10 @@ std::string failures_text(const Report& report) {
                         printable(folder.error->what()));
   }
   for (const RepairedMessage& message : report.repaired)
-    text += fmt::format("Repaired: {}, {}: {}; the original is {}\n",
+    text += fmt::format("Repaired: {}, {}: {}; the original is {}{}\n",
                         printable(message.folder.to_string()), printable(message.key.to_string()),
-                        in_words(message.repairs), printable(message.original, 4096));
+                        in_words(message.repairs), message.original.ends_with(".eml") ? "" : "in ",
+                        printable(message.original, 4096));
   std::size_t shown = 0;
   for (const Refusal& refusal : report.refusals) {
     if (shown++ == kMostLines) break;
@@ -154,8 +155,12 @@ std::string sum_text(const Report& report) {
 namespace {
 
 /// What may have been delivered does not go out again by itself.
-std::string advice_on_rest(const Ledger& ledger) {
+std::string advice_on_rest(const Report& report) {
+  const Ledger& ledger = report.ledger;
   const Tally tally = ledger.messages();
+  if (report.held_back)
+    return "What holds whole folders back is not for retry: when it is mended, copy goes on with "
+           "them.";
   if (tally.unknown == 0)
     return "Done, but not everything could be copied. The next run tries it again.";
   const bool more =
@@ -177,8 +182,10 @@ std::string advice(const Report& report, ExitCode code) {
                             : "Complete.";
     case ExitCode::partial:
       return error && error->kind() == ErrorKind::quota
-                 ? "The target is full. Make room there, then run the same command again."
-                 : advice_on_rest(report.ledger);
+                 ? report.held_back
+                       ? "The target was full. Make room there, then run copy."
+                       : "The target is full. Make room there, then run the same command again."
+                 : advice_on_rest(report);
     case ExitCode::unreachable:
       return "The server was never reached. Check the host and the port, then run the same command "
              "again.";

@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "cli/commands/commands.h"
+#include "cli/format.h"
 #include "cli/job_program.h"
 #include "cli/ledger_json.h"
 #include "cli/ledger_text.h"
@@ -51,6 +52,9 @@ std::string past_text(const PairOptions& options, const Report& report, ExitCode
       fmt::format("run {}, {} UTC: {}\n", report.past->id.value, utc_text(report.past->started_at),
                   report.past->ended_at ? to_string(report.ledger.outcome)
                                         : "has not ended, or not in good order");
+  if (!report.past->ended_at)
+    text += counted(report.past->copied_so_far, "message", "messages") + " copied so far\n";
+  if (report.ledger.error) text += printable(report.ledger.error->what()) + "\n";
   return text + ledger_text(report, code, false);
 }
 
@@ -68,9 +72,12 @@ std::string text_of(const PairOptions& options, const Report& report, ExitCode c
       return report.history ? status_text(*report.history) : "";
     case Command::report:
       return past_text(options, report, exit_code(report.ledger));
+    case Command::retry:
+      if (code == ExitCode::complete && report.ledger.folders.empty() && !options.quiet)
+        return "Nothing has failed.\n";
+      break;
     case Command::copy:
     case Command::run:
-    case Command::retry:
       break;
   }
   return ledger_text(report, code, options.quiet);

@@ -42,7 +42,7 @@ struct RepairedMessage {
   FolderName folder;  // of the source
   MessageKey key;
   Repairs repairs;
-  std::string original;  // the file where it is kept
+  std::string original;  // the file where it is kept, or of a past run the directory
 };
 
 /// What no Error tells: a bug, or a second signal.
@@ -75,6 +75,7 @@ struct Report {
   std::optional<RunRecord> past;  // the run that `report` shows; its ledger is `ledger`
   std::optional<Rates> rates;     // of that run
   std::optional<OtherFailure> failure;
+  bool held_back = false;  // of a retry: what only copy can go on with is among the ledger's errors
 };
 
 /// What a command came to for the accounts of a job.

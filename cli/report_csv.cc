@@ -56,19 +56,26 @@ std::string rows_of(const Report& report) {
   return text;
 }
 
+/// What stopped the account, or that its run has not ended, and how much it copied all the same.
+std::string account_row(const Report& report) {
+  const bool ended = !report.past || report.past->ended_at;
+  if (ended && !report.ledger.error) return {};
+  const std::string words =
+      report.ledger.error ? report.ledger.error->what() : "has not ended, or not in good order";
+  const std::uint64_t copied = ended ? report.ledger.messages().copied : report.past->copied_so_far;
+  return "account," + std::to_string(report.ledger.run) + "," + csv_field(report.ledger.account) +
+         ",,,," + csv_field(words) + ",," + std::to_string(copied) + std::string(12, ',') + "\r\n";
+}
+
 }  // namespace
 
-std::string report_csv(const Report& report) { return kHeader + rows_of(report); }
+std::string report_csv(const Report& report) {
+  return kHeader + account_row(report) + rows_of(report);
+}
 
 std::string job_csv(const JobReport& job) {
   std::string text = kHeader;
-  for (const Report& report : job.accounts) {
-    if (report.ledger.error)
-      text += "account," + std::to_string(report.ledger.run) + "," +
-              csv_field(report.ledger.account) + ",,,," + csv_field(report.ledger.error->what()) +
-              std::string(14, ',') + "\r\n";
-    text += rows_of(report);
-  }
+  for (const Report& report : job.accounts) text += account_row(report) + rows_of(report);
   return text;
 }
 

@@ -107,6 +107,13 @@ std::string sum_text(const VerifyTally& tally) {
   return text;
 }
 
+/// What a level compares. The journal, where it stands for the source, has no headers.
+std::string compared(const VerifyReport& report) {
+  if (report.level == VerifyLevel::bytes) return "every byte";
+  const bool headers = report.level == VerifyLevel::header && !report.against_journal;
+  return headers ? "presence, size, flags, date and header" : "presence, size, flags and date";
+}
+
 std::string verdict(const VerifyReport& report) {
   if (report.stopped) return "Stopped before the end.\n";
   if (report.error) return "";
@@ -115,10 +122,10 @@ std::string verdict(const VerifyReport& report) {
     return "The journal does not know of every message: the last copy had not reached them all, or "
            "something was taken back since; and the source was not asked.\n";
   if (report.accounted_for())
-    return fmt::format("Every message{} is accounted for (level {}).\n", against,
-                       to_string(report.level));
-  std::string text = fmt::format("NOT every message{} is accounted for (level {}).\n", against,
-                                 to_string(report.level));
+    return fmt::format("Every message{} is accounted for (level {}: {}).\n", against,
+                       to_string(report.level), compared(report));
+  std::string text = fmt::format("NOT every message{} is accounted for (level {}: {}).\n", against,
+                                 to_string(report.level), compared(report));
   if (report.messages().missing > 0)
     text += "Run copy again for what was never copied; give verify the options that copy had.\n";
   return text;

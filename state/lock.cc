@@ -40,16 +40,25 @@ std::string holder_of(int file) {
 
 /// True when `file` is still what `path` names: the last holder may have removed it meanwhile.
 bool still_there(int file, const std::string& path) {
-  struct stat ours{};
-  struct stat there{};
+  struct stat ours {};
+  struct stat there {};
   return fstat(file, &ours) == 0 && stat(path.c_str(), &there) == 0 &&
          ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+/// What is written over must hold no more than a process number.
+bool may_be_lock(int file) {
+  constexpr off_t kMostBytes = 24;
+  struct stat there {};
+  if (fstat(file, &there) != 0 || !S_ISREG(there.st_mode) || there.st_size > kMostBytes)
+    return false;
+  return there.st_size == 0 || !holder_of(file).empty();
 }
 
 }  // namespace
 
 std::optional<std::string> lock_holder(const std::string& path) {
-  const int file = open((path + ".lock").c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open((path + ".lock").c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (file < 0) return std::nullopt;
   std::string holder = holder_of(file);
   close(file);
@@ -62,8 +71,12 @@ std::optional<std::string> lock_holder(const std::string& path) {
 
 FileLock::FileLock(const std::string& path) : lock_path_(path + ".lock") {
   while (true) {
-    const int file = open(lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const int file = open(lock_path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) fail(path, "cannot make the lock " + lock_path_ + ": " + std::strerror(errno));
+    if (!may_be_lock(file)) {
+      close(file);
+      fail(path, lock_path_ + " is no lock of ours, and is left as it is; move it away");
+    }
     if (flock(file, LOCK_EX | LOCK_NB) != 0) {
       const int error = errno;
       const std::string holder = holder_of(file);

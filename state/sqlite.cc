@@ -58,9 +58,15 @@ void make_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file >= 0) {
     ::close(file);
-  } else if (errno != EEXIST) {
-    fail_with_errno(path, "make the file", errno);
+    return;
   }
+  if (errno != EEXIST) fail_with_errno(path, "make the file", errno);
+  // One that was copied here has what somebody's umask left: it tells who writes to whom. Where it
+  // is another user's file, that is for him to say.
+  struct stat there {};
+  const bool ours = ::stat(path.c_str(), &there) == 0 && there.st_uid == ::geteuid();
+  if (!ours || !S_ISREG(there.st_mode) || (there.st_mode & 0077) == 0) return;
+  if (::chmod(path.c_str(), 0600) != 0) fail_with_errno(path, "close the file to others", errno);
 }
 
 }  // namespace

@@ -44,10 +44,17 @@ Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions o
 /// Settles for good what could not be copied, in the folders that the options choose.
 Task<void> accept_all(Journal& journal, PairOptions options);
 
-/// Fetches these messages and writes each into `directory`, which is made; what becomes of it is
-/// told there. Throws Error{local} and what a session throws.
+struct ExportRun {
+  Observer& observer;
+  const StopRequest& stop;
+  int retries = 0;  // in a row without a message written
+};
+
+/// Fetches these messages and writes each into `directory`, which is made, and the server's words
+/// beside it; what becomes of it is told there. One that is there from an earlier time is written.
+/// A lost line is taken up again. Throws Error{local} and what a session throws.
 Task<void> export_messages(Source& source, std::string directory,
-                           std::vector<FailedMessage>& failed);
+                           std::vector<FailedMessage>& failed, ExportRun run);
 
 /// accept_all, but not if any of them was to be exported and could not be.
 Task<void> accept_failed(Journal& journal, PairOptions options, std::vector<FailedMessage>& failed,
@@ -60,6 +67,10 @@ Task<void> add_rates(Journal& journal, AccountIdentity identity, RunId run, Rate
 /// stopped the last copy: what they hold back is on no list of messages. Of the rest the ledger
 /// tells nothing.
 Task<Ledger> held_back(Journal& journal, PairOptions options);
+
+/// Adds to what a retry came to what it cannot try, because whole folders failed in the last copy
+/// or the account was stopped: then it is not complete.
+Task<void> add_held_back(Journal& journal, PairOptions options, Ledger& retried, Report& report);
 
 /// `held`, and partial while any has not been settled, or could not be exported.
 Ledger ledger_of(const std::vector<FailedMessage>& failed, Ledger held);

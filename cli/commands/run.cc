@@ -75,6 +75,7 @@ Task<Ledger> carry(Voyage& voyage, const PairOptions& options, std::optional<Ber
                               voyage.pace ? &*voyage.pace : nullptr, voyage.stop, &originals});
   report.repaired = originals.repaired();
   if (ledger.messages().rejected > 0) report.refusals = co_await refusals(voyage.journal, identity);
+  if (!options.dry_run) co_await add_held_back(voyage.journal, options, ledger, report);
   co_return ledger;
 }
 
@@ -124,7 +125,7 @@ Task<Ledger> list_failed(Voyage& voyage, const PairOptions& options, std::option
     WiredAccount ends(voyage.machine, options, watch, WiredEnds::source, std::move(berth));
     make_directory(*options.export_to);
     co_await export_messages(ends.source(), *options.export_to + "/" + safe_name(options.account),
-                             *report.failed);
+                             *report.failed, {watch, voyage.stop, options.retries});
   }
   if (options.accept && known)
     co_await accept_failed(voyage.journal, options, *report.failed, watch);
@@ -183,9 +184,11 @@ Task<bool> concerns(Journal& journal, PairOptions options) {
     const bool known = co_await journal.knows(identity_of(options).name);
     if (!known) co_return false;
     const std::vector<FailedMessage> failed = co_await failed_messages(journal, options);
-    co_return std::ranges::any_of(failed, [&](const FailedMessage& one) {
-      return one.unknown ? options.resend_unknown : !one.row.accepted;
-    });
+    const Ledger held = co_await held_back(journal, options);
+    co_return held.outcome != Outcome::complete ||
+        std::ranges::any_of(failed, [&](const FailedMessage& one) {
+          return one.unknown ? options.resend_unknown : !one.row.accepted;
+        });
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::usage) throw;
   }

@@ -3,6 +3,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/job.h"
 #include "cli/commands/pair.h"
+#include "cli/kept_originals.h"
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
 #include "state/sqlite_journal.h"
@@ -24,6 +25,25 @@ Task<std::optional<RunRecord>> one_run(Journal& journal, AccountIdentity identit
   std::vector<RunRecord> last = co_await journal.runs(account, 1);
   if (last.empty()) co_return std::nullopt;
   co_return std::move(last[0]);
+}
+
+/// What that run sent with repairs. The originals lie beside the journal.
+Task<std::vector<RepairedMessage>> repaired_in(Journal& journal, PairOptions options, RunId run) {
+  constexpr std::size_t kRowsAtOnce = 4000;
+  std::vector<RepairedMessage> found;
+  const AccountId account = co_await known_account(journal, identity_of(options));
+  for (const FolderRecord& folder : co_await journal.folders(account)) {
+    MessageKey after;
+    for (;;) {
+      const std::vector<MessageRow> rows = co_await journal.rows(folder.id, after, kRowsAtOnce);
+      if (rows.empty()) break;
+      after = rows.back().key;
+      for (const MessageRow& row : rows)
+        if (row.run == run && row.repairs)
+          found.push_back({folder.source, row.key, row.repairs, originals_of(options)});
+    }
+  }
+  co_return found;
 }
 
 }  // namespace
@@ -62,6 +82,8 @@ Report run_report(const PairOptions& options) {
     report.rates = empty_rates(report.past->started_at, *report.past->ended_at);
     block_on(executor, add_rates(*journal, identity_of(options), report.past->id, *report.rates));
   }
+  if (report.past->command == "retry")
+    report.repaired = block_on(executor, repaired_in(*journal, options, report.past->id));
   for (FailedMessage& failed : block_on(executor, failed_messages(*journal, options))) {
     if (failed.row.run == report.past->id && !failed.row.accepted)
       report.refusals.push_back({failed.folder, failed.row.key, failed.row.text});

@@ -118,6 +118,27 @@ TEST_CASE("a pair that a job's journal does not know is wrong usage, and verifie
   CHECK_FALSE(report.verify->journal_known);
 }
 
+TEST_CASE("a message that is there already is as good as written; another file stays") {
+  const Directory directory;
+  ManualExecutor executor;
+  const std::string path = directory.path + "/one.eml";
+  const auto written = [&](const std::string& text) {
+    return block_on(executor, write_eml(Body(text), path));
+  };
+  CHECK(written("From: ann\r\n\r\n"));
+  CHECK(written("From: ann\r\n\r\n"));
+  CHECK_FALSE(written("From: bob\r\n\r\n"));
+  CHECK_FALSE(written("From: ann\r\n\r\nmore"));
+  CHECK(std::filesystem::file_size(path) == 13);
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink("/dev/null", path);
+  CHECK_FALSE(written(""));
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path))
+    files += entry.path().extension() == ".part";
+  CHECK(files == 0);
+}
+
 TEST_CASE("a message is written to a file of its own, wherever that is named from") {
   const Directory directory;
   const std::string before = std::filesystem::current_path();

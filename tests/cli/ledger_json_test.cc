@@ -50,6 +50,16 @@ TEST_CASE("strings are escaped so that any bytes can be read back as JSON") {
   CHECK(quoted("Entw\xC3\xBCrfe \xF0\x9F\x93\xAC") == "\"Entw\xC3\xBCrfe \xF0\x9F\x93\xAC\"");
 }
 
+TEST_CASE("what commands a terminal or turns text around is escaped, and nothing beside it") {
+  CHECK(quoted("\xC2\x9B"
+               "31m") == R"("\u009b31m")");  // CSI, a C1 control
+  CHECK(quoted("\xC2\x80\xC2\x9F") == R"("\u0080\u009f")");
+  CHECK(quoted("\xC2\xA0") == "\"\xC2\xA0\"");
+  CHECK(quoted("\xE2\x80\xA8\xE2\x80\xAE") == R"("\u2028\u202e")");
+  CHECK(quoted("\xE2\x81\xA6\xE2\x81\xA9") == R"("\u2066\u2069")");
+  CHECK(quoted("\xE2\x80\xA7\xE2\x80\xAF") == "\"\xE2\x80\xA7\xE2\x80\xAF\"");
+}
+
 TEST_CASE("bytes that are no UTF-8 become replacement characters") {
   const std::string bad = "\xEF\xBF\xBD";
   CHECK(quoted("\xFF") == "\"" + bad + "\"");

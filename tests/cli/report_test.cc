@@ -45,8 +45,22 @@ TEST_CASE("a CSV field that a spreadsheet would take for a formula is text") {
                       Contains("\"'-2+3\"\"\\x1B[31m<b>&\"") && !Contains("\x1b"));
 }
 
+TEST_CASE("the CSV of a run says what stopped it, and what one that never ended copied") {
+  Report report = hostile_report();
+  report.ledger.error = Error(ErrorKind::auth, "the login was refused", "source");
+  CHECK_THAT(report_csv(report), Contains("account,7,\"imaps://ann@old.example\",,,,"
+                                          "\"source: the login was refused\",,2,"));
+  report.ledger.error.reset();
+  CHECK_THAT(report_csv(report), !Contains("\naccount,"));
+  report.past = RunRecord{};
+  report.past->copied_so_far = 286;
+  CHECK_THAT(report_csv(report), Contains("\"has not ended, or not in good order\",,286,"));
+}
+
 TEST_CASE("every line of the CSV has as many fields as its head") {
-  std::istringstream csv(report_csv(hostile_report()));
+  Report report = hostile_report();
+  report.ledger.error = Error(ErrorKind::auth, "the login, said \"ann\", was refused");
+  std::istringstream csv(report_csv(report));
   std::string line;
   std::size_t columns = 0;
   while (std::getline(csv, line)) {

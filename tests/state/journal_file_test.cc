@@ -63,6 +63,33 @@ TEST_CASE("A new journal is readable by its owner alone, in directories of its o
   CHECK(mode_of(directory / "state/postferry/j.db.lock") == 0600);
 }
 
+TEST_CASE("A journal that others may read is closed to them when it is opened to be written") {
+  TempDirectory directory;
+  const std::string path = directory / "j.db";
+  open_journal(path).reset();
+  chmod(path.c_str(), 0644);
+  const std::unique_ptr<Journal> journal = open_journal(path);
+  CHECK(mode_of(path) == 0600);
+}
+
+TEST_CASE("What lies where the lock belongs, and is none, is neither followed nor written to") {
+  TempDirectory directory;
+  const std::string path = directory / "j.db", other = directory / "other";
+  std::ofstream(other) << "somebody's words, longer than any process number";
+  const auto size = std::filesystem::file_size(other);
+  SECTION("a link") { std::filesystem::create_symlink(other, path + ".lock"); }
+  SECTION("another name of it") { std::filesystem::create_hard_link(other, path + ".lock"); }
+  CHECK_THAT(open_error(path).what(), Catch::Contains(".lock"));
+  CHECK(std::filesystem::file_size(other) == size);
+}
+
+TEST_CASE("A lock that a killed process left is taken over") {
+  TempDirectory directory;
+  const std::string path = directory / "j.db";
+  std::ofstream(path + ".lock") << "12345\n";
+  CHECK_NOTHROW(open_journal(path));
+}
+
 TEST_CASE("A closed journal is one file, and holds what was recorded") {
   TempDirectory directory;
   Runner run;

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import mailbox as mailboxes
-from harness import Dovecot, Endpoint, expect, expect_equal, fill, test, url
+from harness import Dovecot, Endpoint, Skipped, expect, expect_equal, fill, test, url
 from ports import free_port
 
 
@@ -113,14 +113,14 @@ def journal_unwritable(world):
 @test("a full disk under the journal is 74")
 def journal_disk_full(world):
     if os.getuid():
-        return "not root: a full file system cannot be made"
+        raise Skipped("not root: a full file system cannot be made")
     source, target = world.dovecot(), world.target()
     user = world.user(source, target)
     fill(source, user, mailboxes.small(3000, sizes=(200, 300)))
     place = world.file("full")
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(place)], capture_output=True).returncode:
-        return "no file system can be mounted here"
+        raise Skipped("no file system can be mounted here")
     try:
         run = world.copy(url(source, user), url(target, user), journal=place / "journal").expect_code(73, 74)
     finally:

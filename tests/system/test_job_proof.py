@@ -33,14 +33,16 @@ def failed_of_a_job(world):
     exported = run(world, file, "--export", str(folder), command="failed").expect_code(65)
     places = sorted(folder.iterdir())
     expect(len(places) == 2 and all(p.stat().st_mode & 0o777 == 0o700 for p in places), "places:", places)
-    files = [f for place in places for f in place.iterdir()]
+    files = [f for place in places for f in place.glob("*.eml")]
     expect([f.read_bytes() for f in files] == [REFUSED] * 2, "files:", files)
     told = [a["failed"][0]["exported_to"] for n, a in sorted(by_name(exported).items()) if a["failed"]]
     expect(sorted(told) == sorted(map(str, files)), told, files)
 
     retry = run(world, file, command="retry").expect_code(65).expect_balance()
     expect(sorted(outcomes(retry)) == sorted([ann, bob]), "retried:", outcomes(retry))
-    # There is a second message there that cannot be written: nothing is accepted.
+    # What cannot be written, for another message is there, is not accepted.
+    for place in files:
+        place.write_bytes(b"Subject: another\r\n\r\n")
     both = run(world, file, "--only", ann, "--export", str(folder), "--accept", command="failed").expect_code(65)
     expect("none of it is accepted" in both.err and "is there already" in both.out, both)
     run(world, file, "--only", ann, "--accept", command="failed").expect_code(0)
@@ -163,6 +165,9 @@ def repair(world):
     expect("NULs were left out" in done.err and "sent again, repaired" in done.err, "not told:", done.err)
     kept = {path: path.read_bytes() for path in originals.iterdir()}
     expect(sorted(kept.values()) == sorted([NULS, HEADER]) and {str(p) for p in kept} == {o for _, o in told}, kept, told)
+    for form in ("text", "json"):
+        words = run_pair(world, "report", ends, "--format", form, as_json=False, journal=journal, passwords=(False, False)).out
+        expect("NULs were left out" in words or '"nuls"' in words, "the report tells no repair:", words)
     modes = [p.stat().st_mode & 0o777 for p in (originals, *kept)]
     expect(modes == [0o700, 0o600, 0o600], "modes:", modes)
     there = sorted(bodies(Endpoint.of(target, user)))

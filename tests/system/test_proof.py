@@ -268,15 +268,20 @@ def refused(world):
     expect(len(listed) == many and all(f["text"] and f["folder"] for f in listed), "failed:", listed)
     folder = world.file("refused")
     exported = run(world, "failed", ends, "--export", folder, journal=journal, passwords=(None, False)).expect_code(65)
-    files = sorted(folder.iterdir())
-    expect(len(files) == many, "exported:", files, exported)
-    expect(all(f.stat().st_mode & 0o777 == 0o600 and f.suffix == ".eml" for f in files), "modes:", files)
+    files = sorted(folder.glob("*.eml"))
+    expect(len(files) == many and len(list(folder.iterdir())) == 2 * many, "exported:", files, exported)
+    expect(all(f.stat().st_mode & 0o777 == 0o600 for f in folder.iterdir()), "modes:", files)
+    words = [f.with_suffix(".txt").read_text() for f in files]
+    expect(all(any(one["text"] in w for w in words) for one in listed), "the server's words are not beside it:", words)
     sizes = sorted(f["bytes"] for f in listed)
     expect(sorted(f.stat().st_size for f in files) == sizes, "sizes:", sizes)
     retry = run(world, "retry", ends, journal=journal).expect_code(65).expect_balance()
     retry.expect_counts(rejected=many, copied=0)
     verify(world, ends, journal).expect_code(65)
-    run(world, "failed", ends, "--accept", journal=journal, passwords=(False, False)).expect_code(0)
+    # What was written before is as good as written now.
+    files[0].unlink()
+    again = run(world, "failed", ends, "--export", folder, "--accept", journal=journal, passwords=(None, False)).expect_code(0)
+    expect(sorted(f["exported_to"] for f in again.account["failed"]) == [str(f) for f in files], again.out[:600])
     later = world.copy(*ends, journal=journal).expect_code(0).expect_balance()
     later.expect_counts(rejected=many, accepted=many)
     verify(world, ends, journal).expect_code(0)
@@ -295,6 +300,10 @@ def history(world):
     for form, word in (("text", "seen 10 = copied 10"), ("csv", '"INBOX"'), ("html", "copied 10")):
         out = run(world, "report", ends, "last", "--format", form, as_json=False, **no_passwords).expect_code(0).out
         expect(word in out, form, out[:500])
+    world.run(world.argv(*ends, journal=journal, passwords=("wrong", None))).expect_code(77)
+    for form in ("text", "csv", "html", "json"):
+        out = run(world, "report", ends, "last", "--format", form, as_json=False, **no_passwords).expect_code(0).out
+        expect("login" in out, f"{form} does not say why the run failed:", out[:500])
     return f"run {runs[0]['run']}"
 
 

@@ -236,9 +236,12 @@ def forbidden(world, here, there, ends, allow, folder="One", source=False):
     expect(len(stored(there)) == 8 and len(stored(there, "Two")) == 4, "the other folders were not carried")
     words = world.argv(*ends, journal=journal, command="failed", passwords=(False, False), as_json=False)
     expect(folder in world.run(words).expect_code(65).out, "failed does not tell the folder")
+    retry = world.argv(*ends, journal=journal, command="retry", as_json=False)
+    expect(folder in world.run(retry).expect_code(65).out, "retry says nothing of the folder")
     allow()
     world.copy(*ends, journal=journal).expect_code(0).expect_balance().expect_counts(seen=18, copied=6, present=12)
-    expect("Nothing has failed" in world.run(words).expect_code(0).out, "the folder is told for ever")
+    for command in (words, retry):
+        expect("Nothing has failed" in world.run(command).expect_code(0).out, "the folder is told for ever")
     expect_equal(here, there, roles=False)
     return first.err.strip()[-160:]
 
