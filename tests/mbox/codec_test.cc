@@ -179,7 +179,7 @@ TEST_CASE("foreign mail is given without the mbox's fields, its lines ended by C
 }
 
 TEST_CASE("a field's name is told from as many bytes, wherever a piece ends") {
-  for (const std::size_t spaces : {1, 26, 27, 28, 30, 60}) {
+  for (const std::size_t spaces : {1u, 26u, 27u, 28u, 30u, 60u}) {
     const std::string field = "X-UID" + std::string(spaces, ' ') + ": 5\n";
     CHECK(decode(field + "Subject: a\n\ntext\n").ends_with("Subject: a\r\n\r\ntext\r\n"));
   }
