@@ -21,6 +21,7 @@ struct TargetTraits {
   bool folds_duplicates = false;  // an equal message may be answered with an old UID (Gmail)
   bool adds_received = false;     // a Received line is added at APPEND
   bool loses_flagged = false;     // \Flagged is lost at APPEND, and stored after it (Exchange)
+  bool regenerates = false;       // neither sizes nor bytes need be those stored (Exchange)
   std::string forbidden_chars;    // bytes that no level of a folder name may hold
   char delimiter = '/';           // '\0': no hierarchy
   bool names_ignore_case = false;

@@ -121,6 +121,10 @@ class Verification {
   Task<void> plan() {
     groups_.clear();
     std::vector<FolderInfo> target = co_await lane_.target->list();
+    if (lane_.target->traits().regenerates && !std::exchange(told_regenerates_, true))
+      ends_.observer.note(Level::warning,
+                          "this target tells sizes of its own, and gives messages in other bytes "
+                          "than it took: their headers alone can be compared");
     if (report_.against_journal) {
       plan_by_journal(target);
     } else {
@@ -231,6 +235,7 @@ class Verification {
   CrossingOptions options_;
   const StopRequest& stop_;
   VerifyReport report_;
+  bool told_regenerates_ = false;
   std::map<FolderName, FolderRecord> records_;
   std::map<FolderName, Group> groups_;  // by target folder
   AccountId account_;

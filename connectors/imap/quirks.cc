@@ -35,12 +35,14 @@ constexpr Software kSoftware[] = {
        q.trims_names = true;
      }},
     // A `/` in a name comes back as `_xF8FF_`; `Files` is its own. A large literal that does not
-    // wait may get a BAD, and its bytes be taken for commands.
+    // wait may get a BAD, and its bytes be taken for commands. RFC822.SIZE may be the store's, and
+    // BODY[] is made of the parts that it keeps.
     {"Exchange", "MICROSOFT.EXCHANGE", "MICROSOFT EXCHANGE", nullptr,
      [](Quirks& q) {
        q.names_ignore_case = true;
        q.stub_bodies = true;
        q.append_loses_flagged = true;
+       q.regenerates = true;
        q.slash_in_names = false;
        q.distrust_literal_plus = true;
        q.slash_spelling = "_xF8FF_";

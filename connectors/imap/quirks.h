@@ -22,6 +22,7 @@ struct Quirks {
   bool select_not_examine = false;     // EXAMINE loses UIDVALIDITY
   bool stub_bodies = false;            // a text instead of a message that cannot be rendered
   bool append_loses_flagged = false;   // \Flagged must be stored after APPEND
+  bool regenerates = false;            // sizes and bytes of messages are the store's own
   bool distrust_literal_plus = false;  // only short literals may go without waiting
   bool nul_ends_session = false;       // an APPEND with a NUL is answered with BYE
   bool deleted_hides = false;          // what is \\Deleted leaves its folder by itself

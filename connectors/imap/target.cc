@@ -55,6 +55,7 @@ TargetTraits traits_of(const Session& session, const FolderNames& names) {
   traits.munges_8bit = session.quirks.munges_8bit;
   traits.folds_duplicates = session.quirks.folds_duplicates;
   traits.loses_flagged = session.quirks.append_loses_flagged;
+  traits.regenerates = session.quirks.regenerates;
   traits.forbidden_chars = session.quirks.forbidden_chars;
   traits.slash_in_names = session.quirks.slash_in_names;
   traits.delimiter = names.delimiter();
