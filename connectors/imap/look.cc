@@ -45,6 +45,18 @@ class Look {
     return fmt::format("{}:{}", from_, *limit->uid - 1);
   }
 
+  std::size_t count() const { return found_.size(); }
+
+  /// What a listing has besides.
+  void add(const Catalogue& all) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const Catalogue::Entry entry = all[i];
+      const Uid uid = all.uid(i);
+      if (uid.value >= from_)
+        found_.try_emplace(uid.value, TargetEntry{uid, entry.size_bytes, entry.date, *entry.flags});
+    }
+  }
+
   std::vector<TargetEntry> entries() {
     std::vector<TargetEntry> entries;
     entries.reserve(found_.size());
@@ -71,6 +83,7 @@ Task<std::vector<TargetEntry>> look_from(Party& party, Uid from) {
   const StatusResponse status = (co_await party.ask_anew(std::move(first), take)).front();
   // Some servers do not like `n:*` where there is nothing.
   if (status.status != Status::kOk && session.exists() > 0) throw session.refused(status, "FETCH");
+  const std::uint64_t there = session.exists();
   std::optional<std::string> range = look.rest_after(status);
   const auto rest = [&]() -> Task<void> {
     for (int page = 0; range && page < kMaxPages; ++page) {
@@ -81,6 +94,9 @@ Task<std::vector<TargetEntry>> look_from(Party& party, Uid from) {
   if (range) co_await party.in_folder(rest);
   if (range)
     throw session.error(ErrorKind::protocol, "the server never comes to the end of the folder");
+  // What an answer leaves out is not gone, and would go there once more.
+  const auto whole = [&session]() { return read_catalogue(session, began_with(session)); };
+  if (look.from() == 1 && look.count() < there) look.add(co_await party.in_folder(whole));
   co_return look.entries();
 }
 

@@ -217,6 +217,52 @@ Catalogue remarked(Catalogue catalogue, const Session& session, std::uint64_t be
   return catalogue;
 }
 
+Task<void> ask_for_headers(Session& session, std::span<const std::uint32_t> numbers,
+                           std::size_t at_once, std::map<std::uint32_t, HeaderFields>& found) {
+  std::deque<std::string> sets;
+  for (std::size_t at = 0; at < numbers.size(); at += at_once) {
+    const std::span<const std::uint32_t> window(numbers.data() + at,
+                                                std::min(at_once, numbers.size() - at));
+    for (std::string& set : split_set(window, session.quirks.command_octets - 200)) {
+      sets.push_back(std::move(set));
+    }
+  }
+  std::deque<std::string> tags;
+  while (!sets.empty() || !tags.empty()) {
+    while (!sets.empty() && tags.size() < kWindowsInFlight) {
+      tags.push_back(co_await session.send(
+          session.command("UID FETCH")
+              .raw(sets.front() +
+                   " (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT TO RECEIVED)])")
+              .finish()));
+      sets.pop_front();
+    }
+    // A long header comes as a streamed body, before the FETCH it belongs to.
+    std::string streamed;
+    for (bool ended = false; !ended;) {
+      Item item = co_await session.next();
+      if (auto* begin = std::get_if<BodyBegin>(&item)) {
+        streamed = co_await session.take_body(begin->size_bytes, mail::kMaxHeaderBytes);
+        continue;
+      }
+      Response& response = std::get<Response>(item);
+      if (auto* status = std::get_if<StatusResponse>(&response)) {
+        if (!status->tagged()) continue;
+        if (status->status != Status::kOk) throw session.refused(*status, "FETCH");
+        ended = true;
+        tags.pop_front();
+      } else if (auto* fetch = std::get_if<FetchData>(&response)) {
+        if (!fetch->uid || fetch->sections.empty()) continue;
+        if (!std::ranges::binary_search(numbers, *fetch->uid)) continue;
+        const FetchSection& section = fetch->sections.back();
+        found[*fetch->uid] =
+            header_fields(section.form == FetchSection::Form::kStreamed ? streamed : section.bytes);
+        streamed.clear();
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<InternalDate> date_of(const std::optional<DateTime>& date) {
@@ -373,49 +419,13 @@ Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,
 
 Task<std::vector<HeaderEntry>> read_headers(Session& session, std::vector<Uid> uids) {
   const std::vector<std::uint32_t> numbers = ascending(uids);
-  std::deque<std::string> sets;
-  for (std::size_t at = 0; at < numbers.size(); at += kHeaderWindow) {
-    const std::span<const std::uint32_t> window(numbers.data() + at,
-                                                std::min(kHeaderWindow, numbers.size() - at));
-    for (std::string& set : split_set(window, session.quirks.command_octets - 200)) {
-      sets.push_back(std::move(set));
-    }
-  }
   std::map<std::uint32_t, HeaderFields> found;
-  std::deque<std::string> tags;
-  while (!sets.empty() || !tags.empty()) {
-    while (!sets.empty() && tags.size() < kWindowsInFlight) {
-      tags.push_back(co_await session.send(
-          session.command("UID FETCH")
-              .raw(sets.front() +
-                   " (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT TO RECEIVED)])")
-              .finish()));
-      sets.pop_front();
-    }
-    // A long header comes as a streamed body, before the FETCH it belongs to.
-    std::string streamed;
-    for (bool ended = false; !ended;) {
-      Item item = co_await session.next();
-      if (auto* begin = std::get_if<BodyBegin>(&item)) {
-        streamed = co_await session.take_body(begin->size_bytes, mail::kMaxHeaderBytes);
-        continue;
-      }
-      Response& response = std::get<Response>(item);
-      if (auto* status = std::get_if<StatusResponse>(&response)) {
-        if (!status->tagged()) continue;
-        if (status->status != Status::kOk) throw session.refused(*status, "FETCH");
-        ended = true;
-        tags.pop_front();
-      } else if (auto* fetch = std::get_if<FetchData>(&response)) {
-        if (!fetch->uid || fetch->sections.empty()) continue;
-        if (!std::ranges::binary_search(numbers, *fetch->uid)) continue;
-        const FetchSection& section = fetch->sections.back();
-        found[*fetch->uid] =
-            header_fields(section.form == FetchSection::Form::kStreamed ? streamed : section.bytes);
-        streamed.clear();
-      }
-    }
-  }
+  co_await ask_for_headers(session, numbers, kHeaderWindow, found);
+  // What an answer leaves out need not be gone: it is asked for alone.
+  std::vector<std::uint32_t> rest;
+  for (const std::uint32_t uid : numbers)
+    if (!found.contains(uid)) rest.push_back(uid);
+  co_await ask_for_headers(session, rest, 1, found);
   std::vector<HeaderEntry> entries;
   entries.reserve(found.size());
   for (auto& [uid, fields] : found) entries.push_back({MessageKey(Uid{uid}), std::move(fields)});

@@ -150,6 +150,13 @@ TEST_CASE("providers 11: what Exchange calls an argument error is tried once mor
   CHECK(appended.told == "'Command Argument Error. 11' 1 ");
 }
 
+TEST_CASE("providers 12: Exchange is known to make messages anew, Dovecot not to") {
+  Provider dovecot;
+  dovecot.greeting = "Dovecot ready.";
+  CHECK(traits_by(exchange()).regenerates);
+  CHECK(!traits_by(dovecot).regenerates);
+}
+
 TEST_CASE("providers 14: \\Flagged is stored after APPEND on Exchange, and only there") {
   Dialogue d;
   d.c("A5 APPEND \"INBOX\" (\\Seen \\Flagged) {1+}").c("a").c("A6 APPEND \"INBOX\" {1+}").c("b");
@@ -283,6 +290,59 @@ TEST_CASE("providers 35: keywords go only where PERMANENTFLAGS takes them; \\Rec
              "* OK [PERMANENTFLAGS (\\Seen Known)] ok\r\n* OK [UIDVALIDITY 7] ok");
   CHECK(appended.told == "0 ");
   CHECK(appended.flags_dropped == 1);
+}
+
+TEST_CASE("providers 38: what a look at a target leaves out is asked for again") {
+  const std::string look = "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)";
+  const std::string list = "UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)";
+  const bool comes = GENERATE(true, false);
+  Dialogue d = opens("A4", "SELECT", 2);
+  d.c("A6 SELECT \"INBOX\"").c("A5 " + look);
+  d.s("* 2 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("* OK [UIDNEXT 100] ok").s("A6 OK");
+  d.s("* 1 FETCH (UID 1 FLAGS () RFC822.SIZE 3)").s("A5 OK");
+  d.c("A7 " + list).s("* 1 FETCH (UID 1 FLAGS () RFC822.SIZE 3)");
+  if (comes) {
+    d.s("* 2 FETCH (UID 2 FLAGS () RFC822.SIZE 4)").s("A7 OK");
+  } else {
+    d.s("A7 OK").c("A8 NOOP").s("A8 OK").c("A9 " + list);
+    d.s("* 1 FETCH (UID 1 FLAGS () RFC822.SIZE 3)").s("A9 OK");
+    d.c("A10 UID SEARCH ALL").s("* SEARCH 1").s("A10 OK");
+  }
+  std::size_t seen = 0;
+  const auto error =
+      with_target({}, d, [&](TargetSession& session, std::vector<FolderInfo>) -> Task<void> {
+        co_await session.select(kInbox);
+        seen = (co_await session.look(Uid{1})).size();
+      });
+  CHECK(error.has_value() != comes);
+  CHECK(seen == (comes ? 2 : 0));
+}
+
+TEST_CASE("providers 38: a header that an answer leaves out is asked for alone") {
+  const std::string fields =
+      " (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT TO "
+      "RECEIVED)])";
+  const auto header = [](int uid) {
+    return fmt::format(
+        "* {} FETCH (UID {} BODY[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT TO RECEIVED)] "
+        "{{14}}\r\nSubject: {}\r\n\r\n)\r\n",
+        uid, uid, uid);
+  };
+  Dialogue d = opens("A4", "SELECT", 4);
+  d.c("A5 UID FETCH 1:4" + fields).raw(header(1)).raw(header(3)).s("A5 OK");
+  d.c("A6 UID FETCH 2" + fields).c("A7 UID FETCH 4" + fields);
+  d.raw(header(2)).s("A6 OK").s("A7 OK");  // the last has gone
+  std::vector<std::string> subjects;
+  const auto error =
+      with_target({}, d, [&](TargetSession& session, std::vector<FolderInfo>) -> Task<void> {
+        co_await session.select(kInbox);
+        subjects.clear();
+        std::vector<Uid> uids{Uid{1}, Uid{2}, Uid{3}, Uid{4}};
+        for (const HeaderEntry& entry : co_await session.headers(std::move(uids)))
+          subjects.push_back(entry.fields.subject.value_or(""));
+      });
+  CHECK(!error);
+  CHECK(subjects == std::vector<std::string>{"1", "2", "3"});
 }
 
 TEST_CASE("providers 39: an APPEND refused for its keywords is repeated without them") {

@@ -217,6 +217,8 @@ TEST_CASE("header fields come for those that are there, short or long") {
   d.raw(fmt::format("* 1 FETCH (UID 3 {} {{{}}}\r\n{})\r\n", name, shorter.size(), shorter));
   d.raw(fmt::format("* 2 FETCH ({} {{{}}}\r\n{} UID 5)\r\n", name, longer.size(), longer));
   d.s("* 9 FETCH (UID 9 BODY[HEADER.FIELDS (SUBJECT)] \"\")").s("A1 OK");
+  d.c("A2 UID FETCH 6 (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT TO RECEIVED)])");
+  d.s("A2 OK");  // it has gone
   std::vector<HeaderEntry> entries;
   converse(d, logged_in({}, [&](Session& session) -> Task<void> {
              std::vector<Uid> uids{Uid{5}, Uid{3}, Uid{6}, Uid{5}};
