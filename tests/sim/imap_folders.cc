@@ -110,6 +110,7 @@ void ImapSession::select(const ClientCommand& command, bool examine) {
   folder_ = nullptr;
   MailFolder* folder = server_.store.find(command.arguments[0].text);
   if (!folder) return no(command.tag, "[NONEXISTENT] no such mailbox");
+  if (folder->barred) return no(command.tag, "[NOPERM] not any more");
   state_ = State::selected;
   folder_ = folder;
   generation_ = folder->generation;

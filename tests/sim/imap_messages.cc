@@ -39,6 +39,15 @@ std::string header_fields(std::string_view bytes, std::string_view wanted) {
   return out + "\r\n";
 }
 
+bool has_longer_line(const Mail& mail, const Profile& profile) {
+  std::size_t length = 0;
+  for (const char c : mail.text()) {
+    length = c == '\n' ? 0 : length + 1;
+    if (profile.longest_line > 0 && length > profile.longest_line) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string as_stored(const Profile& profile, std::string bytes) {
@@ -112,6 +121,12 @@ void ImapSession::append(const ClientCommand& command) {
   const bool met = meet(Moment::before_append, command.tag);
   if (server_.refusals != refusals && mails.size() == 1) server_.refused.insert(*mails[0].bytes);
   if (met || ended_) return;
+  const auto too_long = [this](const Mail& mail) { return has_longer_line(mail, profile_); };
+  if (std::ranges::any_of(mails, too_long)) {
+    say(command.tag + " BAD Command Argument Error. 11");
+    if (++errors_ == profile_.errors_borne) goodbye("Connection is closed. 14");
+    return;
+  }
   MailFolder* folder = server_.store.find(arguments[0].text);
   if (!folder) return no(command.tag, "[TRYCREATE] no such mailbox");
   auto& quota = server_.store.quota;

@@ -68,6 +68,7 @@ class ImapSession final : public Served, public std::enable_shared_from_this<Ima
   MailFolder* folder_ = nullptr;
   std::uint64_t generation_ = 0;  // of the folder, when it was opened
   bool read_only_ = false;
+  int errors_ = 0;                   // messages refused for what they are
   bool opened_in_vain_ = false;      // the last SELECT or EXAMINE was refused
   std::vector<std::uint32_t> view_;  // UIDs by message number
   std::string out_;

@@ -39,6 +39,7 @@ struct MailFolder {
   std::string wire;  // its name as the protocol spells it
   std::string attributes;
   bool subscribed = false;
+  bool barred = false;  // listed, and never opened
   std::uint32_t uid_validity = 1;
   std::uint32_t uid_next = 1;
   std::uint64_t highest_modseq = 1;

@@ -58,6 +58,8 @@ struct Profile {
   bool wrong_sizes = false;      // RFC822.SIZE is the store's, not the message's
   bool tracks_nothing = false;   // HIGHESTMODSEQ is 1 whatever happens
   Modseq modseq = Modseq::exact;
+  std::size_t longest_line = 0;  // a message with a longer one is refused; 0: none is
+  int errors_borne = 0;          // refused messages, then it hangs up; 0: any
   std::size_t command_octets = 64 << 10;
   std::size_t max_sessions = 10;
   Guarantee guarantee = Guarantee::exact;
