@@ -179,7 +179,7 @@ class Crossing {
     std::set<FolderName> failed;
     for (const auto& [name, record] : records_) {
       const std::vector<FailureRow> rows = co_await ends_.journal.failures(record.id);
-      if (!rows.empty()) failed.insert(name);
+      if (!rows.empty() || subscription_refused(record)) failed.insert(name);
     }
     std::erase_if(folders, [&](const FolderInfo& folder) { return !failed.contains(folder.name); });
   }

@@ -8,6 +8,7 @@
 #include "engine/both_ends.h"
 #include "engine/follow.h"
 #include "engine/retry.h"
+#include "engine/skip.h"
 
 namespace postferry {
 
@@ -148,8 +149,9 @@ Task<std::uint64_t> Deletions::mirror(Lane& lane, Ends ends, const CrossingOptio
                                  co_await ends.journal.rows_for(folder.id, missing.keys),
                                  missing.listed, options.force_deletions});
   if (missing.whole)
-    co_await ends.journal.complete(folder.id, missing.begun, options.selection_hash(),
-                                   missing.present);
+    co_await ends.journal.complete(
+        folder.id, missing.begun,
+        noted_under(options.selection_hash(), subscription_refused(folder)), missing.present);
   co_return deleted;
 }
 

@@ -130,7 +130,7 @@ class FolderCrosser {
     const CrossingOptions& options = r_.options;
     const bool all = !options.since && !options.before && !options.max_size_bytes;
     if (!all || options.remove_after || options.only_failed || r_.condemned) co_return std::nullopt;
-    if (!record_.completed || record_.options_hash != options.selection_hash() ||
+    if (!record_.completed || !under_same_options(record_, options.selection_hash()) ||
         !record_.matched || record_.batches_open)
       co_return std::nullopt;
     const FolderNumbers& then = *record_.completed;
@@ -171,7 +171,10 @@ class FolderCrosser {
 
   Task<void> open_target() {
     if (r_.options.dry_run) co_return;
-    const bool subscribe = r_.folder.source.subscribed && !r_.folder.target_subscribed;
+    // What was refused is asked for again by retry alone: a run with nothing to do stays quiet.
+    const bool in_vain =
+        r_.folder.exists && subscription_refused(record_) && !r_.options.only_failed;
+    const bool subscribe = lacks_subscription() && !in_vain;
     std::optional<Error> not_subscribed;
     if (!r_.folder.exists) {
       MadeFolder made = co_await make_target(subscribe);
@@ -186,6 +189,10 @@ class FolderCrosser {
     if (not_subscribed)
       note(Level::warning,
            std::string("it is not subscribed on the target: ") + not_subscribed->message());
+  }
+
+  bool lacks_subscription() const {
+    return r_.folder.source.subscribed && !r_.folder.target_subscribed;
   }
 
   /// Under a second, plainer name, where the target refuses the first.
@@ -581,9 +588,10 @@ class FolderCrosser {
     // was before would look like the one that was left.
     bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_ &&
                  !flags_refused_;
+    record_.options_hash = noted_under(r_.options.selection_hash(), lacks_subscription());
     if (tell_missing(whole)) whole = false;  // until that has been mirrored
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
-                                      r_.options.selection_hash(), tally.present + tally.copied);
+                                      record_.options_hash, tally.present + tally.copied);
   }
 
   /// A window moves on only past what was fetched from it: what has crossed, but in a session that

@@ -14,6 +14,7 @@
 #include "engine/repairer.h"
 #include "engine/retry.h"
 #include "engine/room.h"
+#include "engine/skip.h"
 
 namespace postferry {
 
@@ -137,7 +138,7 @@ class Lanes {
     const bool grown = now.uid_validity == then.uid_validity && now.uid_next >= then.uid_next;
     // As FolderCrosser::last_crossing(), but for what was refused: the journal alone has that.
     const FolderRecord& known = record->second;
-    const bool sure = known.options_hash == options.selection_hash() && known.matched &&
+    const bool sure = under_same_options(known, options.selection_hash()) && known.matched &&
                       !known.batches_open && then.uid_validity == known.source_uid_validity;
     if (!changes_only || !sure || !grown || !then.uid_next) return all;
     return std::min<std::uint64_t>(all, *now.uid_next - *then.uid_next);

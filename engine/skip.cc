@@ -1,10 +1,14 @@
 #include "engine/skip.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 namespace postferry {
 
 namespace {
+
+constexpr std::string_view kNotSubscribed = ", not subscribed";  // behind the options' hash
 
 /// 0 and 1 are what servers say that track nothing.
 bool tracked(const FolderNumbers& now, const FolderNumbers& then) {
@@ -22,13 +26,27 @@ bool same_messages(const FolderNumbers& now, const FolderNumbers& then) {
          now.messages == then.messages;
 }
 
+std::string noted_under(std::string selection_hash, bool subscription_refused) {
+  if (subscription_refused) selection_hash += kNotSubscribed;
+  return selection_hash;
+}
+
+bool subscription_refused(const FolderRecord& record) {
+  return record.options_hash.ends_with(kNotSubscribed);
+}
+
+bool under_same_options(const FolderRecord& record, const std::string& selection_hash) {
+  return record.options_hash == noted_under(selection_hash, subscription_refused(record));
+}
+
 Proof prove(const MappedFolder& folder, const FolderRecord& record,
             const std::string& selection_hash) {
   const FolderNumbers& now = folder.source.numbers;
   const FolderNumbers& target = folder.target_numbers;
-  if (!folder.exists || !record.completed || record.options_hash != selection_hash)
+  if (!folder.exists || !record.completed || !under_same_options(record, selection_hash))
     return Proof::none;
-  if (folder.source.subscribed && !folder.target_subscribed) return Proof::none;
+  if (folder.source.subscribed && !folder.target_subscribed && !subscription_refused(record))
+    return Proof::none;
   const FolderNumbers& then = *record.completed;
   if (!same_messages(now, then) || !target.uid_validity || !target.uid_next) return Proof::none;
   if (record.target_uid_validity != target.uid_validity ||

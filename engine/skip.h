@@ -16,6 +16,12 @@ namespace postferry {
 /// One without UIDs can prove it by HIGHESTMODSEQ alone, and then of the flags, too.
 bool same_messages(const FolderNumbers& now, const FolderNumbers& then);
 
+/// What the journal notes beside a folder's completion: the hash of the options, and whether the
+/// target refuses to have it subscribed, which is then told and asked for no more.
+std::string noted_under(std::string selection_hash, bool subscription_refused);
+bool subscription_refused(const FolderRecord& record);
+bool under_same_options(const FolderRecord& record, const std::string& selection_hash);
+
 /// What the listings and the journal prove of a folder.
 enum class Proof {
   nothing_to_do,

@@ -106,3 +106,40 @@ TEST_CASE("a source that went back in one folder is not believed about another")
   pair.run();
   CHECK(pair.on_target("INBOX") == 9);
 }
+
+TEST_CASE("a subscription that the target refuses is told once, and asked for again by retry") {
+  MemoryOptions source;
+  source.condstore = true;
+  Pair pair(source);
+  pair.fill("INBOX", 3);
+  pair.source.folder("INBOX").subscribed = true;
+  const auto forbidden = [](MemoryServer&, std::string_view call) {
+    if (call == "subscribe") throw Error(ErrorKind::rejected, "NO not for you", "memory");
+  };
+  pair.target.faults.on_call = forbidden;
+  const auto run_again = [&pair] {
+    pair.observer.notes.clear();
+    pair.source.calls.clear();
+    pair.target.calls.clear();
+    return pair.run();
+  };
+  CHECK(pair.run().outcome == Outcome::complete);
+  CHECK(pair.observer.said("it is not subscribed on the target: NO not for you"));
+  run_again();
+  CHECK(pair.observer.notes.empty());
+  CHECK(pair.source.calls["select"] == 0);
+  pair.add("INBOX", letter("new"));
+  CHECK(run_again().messages().copied == 1);
+  CHECK(pair.target.calls["subscribe"] == 0);
+  pair.options.only_failed = true;
+  run_again();
+  CHECK(pair.observer.said("it is not subscribed on the target"));
+  pair.target.faults.on_call = nullptr;
+  run_again();
+  CHECK(pair.target.folder("INBOX").subscribed);
+  CHECK(pair.observer.notes.empty());
+  pair.options.only_failed = false;
+  run_again();
+  run_again();
+  CHECK(pair.source.calls["select"] == 0);
+}

@@ -85,8 +85,8 @@ MUTATIONS = {
          "whole ? std::optional((co_await r_.source.open_with_catalogue("
          "r_.folder.source.name)).numbers) : std::nullopt")],
     "options are no matter for the skip": [
-        ("engine/skip.cc", "!record.completed || record.options_hash != selection_hash)",
-         "!record.completed || (false && record.options_hash != selection_hash))")],
+        ("engine/skip.cc", "  return record.options_hash == noted_under(",
+         "  return true || record.options_hash == noted_under(")],
     "mirror removes what was adopted": [
         ("engine/follow.cc", "return row.origin == Origin::appended && row.target_uid && row.key.is_uid();",
          "return row.target_uid && row.key.is_uid();")],
