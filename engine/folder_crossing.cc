@@ -519,6 +519,29 @@ class FolderCrosser {
     const bool folds = r_.target.traits().folds_duplicates;
     for (const MessageKey& key : belt.unnamed())
       co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});
+    co_await hold_unseen(belt.named());
+  }
+
+  /// A target that folds may answer with the UID of a copy that is elsewhere, as in the trash.
+  Task<void> hold_unseen(const std::vector<std::pair<MessageKey, Uid>>& named) {
+    if (named.empty()) co_return;
+    std::vector<Uid> uids;
+    for (const auto& [key, uid] : named) uids.push_back(uid);
+    co_await r_.target.uid_next();  // what has been stored shows after it
+    const std::vector<TargetEntry> there = co_await r_.target.look_at(std::move(uids));
+    std::vector<MessageKey> unseen;
+    for (const auto& [key, uid] : named)
+      if (!std::ranges::binary_search(there, uid, {}, &TargetEntry::uid)) unseen.push_back(key);
+    if (unseen.empty()) co_return;
+    Record record;
+    record.folder = record_.id;
+    record.target_folder = target_folder_.id;
+    record.forget = unseen;
+    co_await r_.ends.journal.record(std::move(record));
+    for (const MessageKey& key : unseen) {
+      if (const auto index = s_.catalogue.find(key)) s_.standing[*index] = Standing::due;
+      co_await give_up({key, std::string(kFoldedElsewhere)});
+    }
   }
 
   /// What was fetched before the source failed still goes out.

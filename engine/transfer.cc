@@ -174,6 +174,7 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
         uid < r_.target_uid_next || (suspect && co_await names_older(uid, record.rows));
     if (folded) row.origin = Origin::folded;
     highest_ = std::max(highest_, uid);
+    if (r_.traits.folds_duplicates) named_.emplace_back(message.key, uid);
     if (index)
       decided.emplace_back(*index,
                            row.origin == Origin::folded ? Standing::present : Standing::copied);

@@ -58,6 +58,11 @@ constexpr std::string_view kNotFoundAgain =
 constexpr std::string_view kFoldedUnseen =
     "the target took the message, and has probably folded it into an equal one: it tells no UID";
 
+/// It tells one, and the folder does not show it.
+constexpr std::string_view kFoldedElsewhere =
+    "the target took the message, but its folder does not show it: it has probably folded it into "
+    "an equal one that is elsewhere, perhaps in the trash";
+
 /// Thrown through a fetch that is to stop. What has been sent is waited for.
 struct StopTransfer {};
 
@@ -85,6 +90,9 @@ class Transfer final : public MessageSink, public AppendFeed {
   std::uint64_t appended() const { return appended_; }
   /// Of what was appended those that got no UID: the next settle must find them.
   const std::vector<MessageKey>& unnamed() const { return unnamed_; }
+  /// On a target that folds duplicates, what was appended and got a UID: the copy that it names
+  /// need not be in the folder.
+  const std::vector<std::pair<MessageKey, Uid>>& named() const { return named_; }
   /// Of what was refused those that may be taken in the plainest form. They are still due.
   const std::vector<MessageKey>& for_plain() const { return for_plain_; }
   bool progressed() const { return appended_ + rejected_ + missing_ > 0; }
@@ -106,6 +114,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   bool source_waits_ = false;
   std::map<std::int64_t, TimePoint> sent_at_;
   std::vector<MessageKey> unnamed_, for_plain_;
+  std::vector<std::pair<MessageKey, Uid>> named_;
   Semaphore recording_{1};  // several sessions may be told at once
   Uid highest_;             // that may have been given before, as far as is known
   Duration slowest_{};

@@ -47,6 +47,27 @@ TEST_CASE("a copy that stands for several messages is removed only when the last
   CHECK(pair.on_target("INBOX") == (both ? 1 : 2));
 }
 
+TEST_CASE("providers 5: what a server folds into a copy that its folder does not show is told") {
+  MemoryOptions folding;
+  folding.traits.folds_duplicates = true;
+  Pair pair({}, folding);
+  pair.fill("INBOX", 4);
+  // It answers OK with a UID, and the first copy stays where it is.
+  pair.target.faults.on_call = [](MemoryServer& server, std::string_view) {
+    MemoryFolder& inbox = server.folder("INBOX");
+    std::erase_if(inbox.messages, [](const MemoryMessage& message) {
+      return message.bytes.find("<m2@") != std::string::npos;
+    });
+  };
+  const Ledger first = pair.run();
+  CHECK(first.messages().copied == 3);
+  CHECK(first.messages().rejected == 1);
+  CHECK(pair.observer.said("perhaps in the trash"));
+  pair.target.faults.on_call = nullptr;  // the trash is empty now
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.equal());
+}
+
 TEST_CASE("a folder whose name is refused says how to give it another, and crosses under that") {
   Pair pair;
   pair.target.folder("INBOX");
