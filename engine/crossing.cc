@@ -144,7 +144,7 @@ class Crossing {
     if (source_back || target_went_back(folders_, records_)) {
       const std::string end = source_back ? "source" : "target";
       if (mirrors_) deletions_.doubt("the " + end + " went back to what it was before");
-      if (!options_.dry_run) co_await doubt_all(ends_.journal, account_);
+      if (!options_.dry_run) co_await ends_.journal.doubt_target(account_);
       for (auto& [name, record] : records_) record.completed.reset();
     }
     co_await queue_what_is_due(lane);

@@ -42,6 +42,7 @@ class FolderCrosser {
         result_(result),
         at_once_(r_.at_once),
         s_(r_.ends.journal, r_.options, r_.windows, r_.run),
+        memory_{SourceLikenesses(r_.source, s_.catalogue, r_.target)},
         sent_(r_.source, s_.repairs) {}
 
   Task<void> run() {
@@ -121,6 +122,7 @@ class FolderCrosser {
 
   void list(Catalogue catalogue) {
     s_.list(std::move(catalogue), begun_);
+    memory_.likenesses.clear();
     count();
   }
 
@@ -245,7 +247,7 @@ class FolderCrosser {
       went_back = Uid{*target_numbers_.uid_next} < least;
     }
     if (replaced || went_back) {
-      if (went_back) co_await doubt_all(r_.ends.journal, r_.account);
+      if (went_back) co_await r_.ends.journal.doubt_target(r_.account);
       doubt(" was replaced on the target");
       note(Level::warning, replaced
                                ? "the target's UIDVALIDITY changed; its messages are matched anew"
@@ -296,7 +298,7 @@ class FolderCrosser {
     co_await void_keys();
     if (r_.options.dry_run) co_return;
     // What happened here may have happened to any folder, whatever its numbers say.
-    co_await doubt_all(r_.ends.journal, r_.account);
+    co_await r_.ends.journal.doubt_target(r_.account);
     if (changed_) co_await read_whole();
     co_await join_anew();
   }
@@ -322,10 +324,15 @@ class FolderCrosser {
 
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
-    SettleRequest request{
-        sent_,       r_.target,  r_.ends.journal, r_.ends.observer, s_.catalogue,       s_.standing,
-        s_.unplaced, s_.orphans, former_.by_copy, record_,          target_folder_,     numbers,
-        batches_,    r_.run,     still(),         keys_void_,       begun_.uid_validity};
+    SettleRequest request{sent_,           r_.target,
+                          r_.ends.journal, r_.ends.observer,
+                          s_.catalogue,    s_.standing,
+                          s_.unplaced,     s_.orphans,
+                          former_.by_copy, memory_,
+                          record_,         target_folder_,
+                          numbers,         batches_,
+                          r_.run,          still(),
+                          keys_void_,      begun_.uid_validity};
     request.repairs = &s_.repairs;
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
@@ -333,8 +340,9 @@ class FolderCrosser {
       doubt(" was replaced on the target");
       note(Level::warning,
            "recorded UIDs name other messages on the target now; its messages are matched anew");
-      co_await doubt_all(r_.ends.journal, r_.account);
+      co_await r_.ends.journal.doubt_target(r_.account);
       co_await forget_places(target_numbers_.uid_validity.value_or(0));
+      memory_.twins_told.clear();
       target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
       if (changed_) co_await read_whole();
       co_await join_anew();
@@ -669,6 +677,7 @@ class FolderCrosser {
   TargetFolderRecord target_folder_;
   FolderNumbers begun_, target_numbers_;
   Standings s_;
+  SettleMemory memory_;
   RepairingSession sent_;          // the source's messages as they are, or were, sent
   std::optional<Opened> changed_;  // where the source told no more than that
   std::vector<OpenBatch> batches_;

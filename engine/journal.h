@@ -92,6 +92,18 @@ struct FailureRow {
   Repairs repairs = {};  // with which it is being sent: whether it was taken may not be known
 };
 
+/// What a row says of the message's copy.
+struct CopySize {
+  Uid uid;
+  std::uint64_t size_bytes = 0;
+  auto operator<=>(const CopySize&) const = default;
+};
+struct CopyLook {
+  std::uint64_t size_bytes = 0;
+  std::int64_t date = 0;  // seconds since 1970 UTC
+  auto operator<=>(const CopyLook&) const = default;
+};
+
 struct OpenBatch {
   std::int64_t id = 0;
   FolderId folder;  // of the source keys
@@ -225,6 +237,11 @@ class Journal {
   /// Sets or (nullopt) clears FolderRecord::completed and what belongs to it.
   virtual Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers,
                               std::string options_hash, std::uint64_t present) = 0;
+  /// A backup that is put back at the target shows in some folder's UIDNEXT. In another as many
+  /// messages may have come since as were lost, and then its numbers are what they were: so no
+  /// source folder that fills the target mailbox of this account, whosever it is, counts as
+  /// completed any more, until it has been looked at again.
+  virtual Task<void> doubt_target(AccountId account) = 0;
   /// Rows in key order (UIDs ascending; UIDLs by bytes), those after `after`, at most `limit`.
   virtual Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                              std::size_t limit) = 0;
@@ -245,9 +262,13 @@ class Journal {
   virtual Task<std::vector<Uid>> named(TargetFolderId folder, Uid from) = 0;
   /// The rows of any account that name the highest target UIDs, at most `limit` a source folder.
   virtual Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) = 0;
-  /// Rows of any account whose copy has one of these sizes, and a known UID.
-  virtual Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+  /// The copies that rows of any account name, of those that have one of these sizes.
+  virtual Task<std::vector<CopySize>> copies_sized(TargetFolderId folder,
                                                    std::vector<std::uint64_t> sizes) = 0;
+  /// What rows of other source folders, of any account, say of copies in this target folder whose
+  /// UID is void, or not known; those without a date are left out.
+  virtual Task<std::vector<CopyLook>> copies_without_uid(TargetFolderId folder,
+                                                         FolderId other_than) = 0;
   /// Rows that name these target UIDs.
   virtual Task<std::vector<MessageRow>> rows_at(TargetFolderId folder, std::vector<Uid> uids) = 0;
 

@@ -31,20 +31,25 @@ int rank(const Likeness& source, const Likeness& target) {
 /// Takes the best-ranking target for one source message out of `targets`.
 std::optional<Likeness> take_likest(const Likeness& source, std::vector<Likeness>& targets,
                                     bool target_adds_received) {
-  auto best = targets.end();
-  for (auto at = targets.begin(); at != targets.end(); ++at)
-    if (may_be_same(source, *at, target_adds_received) &&
-        (best == targets.end() || rank(source, *at) > rank(source, *best)))
-      best = at;
-  if (best == targets.end()) return std::nullopt;
-  const Likeness taken = *best;
-  targets.erase(best);
+  const std::size_t at = likest(source, targets, target_adds_received);
+  if (at == targets.size()) return std::nullopt;
+  const Likeness taken = targets[at];
+  targets.erase(targets.begin() + static_cast<std::ptrdiff_t>(at));
   return taken;
 }
 
-/// One source message whose header, with its size where it has no Message-ID, says enough.
-/// Look-alike mail without one (alarms, reports) would else pass for mail that has never been
-/// copied.
+}  // namespace
+
+std::size_t likest(const Likeness& source, const std::vector<Likeness>& targets,
+                   bool target_adds_received) {
+  std::size_t best = targets.size();
+  for (std::size_t at = 0; at < targets.size(); ++at)
+    if (may_be_same(source, targets[at], target_adds_received) &&
+        (best == targets.size() || rank(source, targets[at]) > rank(source, targets[best])))
+      best = at;
+  return best;
+}
+
 bool recognisable(const Ambiguous& group) {
   if (group.source.size() != 1) return false;
   if (std::ranges::any_of(group.target, &Likeness::by_bytes)) return false;
@@ -54,7 +59,28 @@ bool recognisable(const Ambiguous& group) {
          rank(source, group.target[0]) == kAlike;
 }
 
-}  // namespace
+BriefLikeness::BriefLikeness(const Likeness& likeness)
+    : high_{static_cast<std::uint32_t>(likeness.print.high >> 32),
+            static_cast<std::uint32_t>(likeness.print.high)},
+      delivery_(static_cast<std::uint32_t>(likeness.delivery.value_or(0))),
+      rest_(static_cast<std::uint32_t>(likeness.print.low & 0xff'ffff)),
+      fields_(static_cast<std::uint32_t>(likeness.print.fields) & 7u),
+      identified_(likeness.identified),
+      delivered_(likeness.delivery.has_value()),
+      spoken_for_(likeness.spoken_for),
+      by_bytes_(likeness.by_bytes) {}
+
+Fingerprint BriefLikeness::print() const {
+  return {std::uint64_t{high_[0]} << 32 | high_[1], rest_,
+          static_cast<int>(std::uint32_t{fields_})};
+}
+
+Likeness BriefLikeness::whole(const Catalogue::Entry& entry, std::size_t index) const {
+  Likeness out{print(),    std::nullopt, identified_ != 0, entry.size_bytes,
+               entry.date, index,        spoken_for(),     by_bytes_ != 0};
+  if (delivered_) out.delivery = delivery_;
+  return out;
+}
 
 HeaderFields as_target_tells(HeaderFields fields, const TargetTraits& traits) {
   if (traits.rewrites_message_id && fields.message_id)

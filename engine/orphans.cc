@@ -16,10 +16,12 @@ Orphans::Orphans(const std::vector<MessageRow>& rows, const TargetTraits& traits
 Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
                                                      const Strangers& strangers) {
   std::vector<Uid> wanted;
-  for (const auto& [uid, stranger] : strangers)
-    if (find(stranger.entry, [](const MessageRow& orphan) { return orphan.sha256.has_value(); }))
-      wanted.push_back(uid);
   std::vector<MessageRow> found;
+  if (none()) co_return found;
+  const auto tells_bytes = [](const MessageRow& orphan) { return orphan.sha256.has_value(); };
+  for (std::size_t at = 0; at < strangers.size(); ++at)
+    if (strangers.left(at) && find(strangers.entry(at), tells_bytes))
+      wanted.push_back(strangers.uid(at));
   if (wanted.empty()) co_return found;
   std::map<Uid, Sha256> digests = co_await target_digests(
       target, std::move(wanted), {.forgiving = false, .munged_header = false});
@@ -28,7 +30,7 @@ Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
   enum class Fit { dated, undisputed, any };
   for (const Fit fit : {Fit::dated, Fit::undisputed, Fit::any})
     std::erase_if(digests, [&](const auto& one) {
-      const TargetEntry& entry = strangers.at(one.first).entry;
+      const TargetEntry entry = strangers.entry(*strangers.find(one.first));
       const bool disputed =
           find(entry, [](const MessageRow& orphan) { return !orphan.sha256; }) != nullptr;
       if (fit == Fit::undisputed && disputed) return false;
@@ -40,14 +42,17 @@ Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
 }
 
 std::vector<MessageRow> Orphans::find_by_look(const Strangers& strangers,
+                                              const std::map<Uid, std::uint64_t>& headers,
                                               const std::set<Uid>& wanted) {
   std::vector<MessageRow> found;
-  if (by_size_.empty()) return found;
-  for (const auto& [uid, stranger] : strangers) {
-    if (stranger.likeness.spoken_for) continue;
-    const bool passed = wanted.contains(uid);
-    take(stranger.entry, found, [&, header = stranger.header](const MessageRow& orphan) {
-      return !(orphan.sha256 && bytes_stay_) && (!orphan.header || orphan.header == header) &&
+  for (std::size_t at = 0; !none() && at < strangers.size(); ++at) {
+    if (!strangers.left(at) || strangers.spoken_for(at)) continue;
+    const bool passed = wanted.contains(strangers.uid(at));
+    const auto header = headers.find(strangers.uid(at));
+    take(strangers.entry(at), found, [&](const MessageRow& orphan) {
+      const bool same_header =
+          !orphan.header || (header != headers.end() && orphan.header == header->second);
+      return !(orphan.sha256 && bytes_stay_) && same_header &&
              !(passed && orphan.state < MessageState::leaving);
     });
   }

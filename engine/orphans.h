@@ -9,7 +9,7 @@
 
 #include "engine/async/task.h"
 #include "engine/journal.h"
-#include "engine/stranger.h"
+#include "engine/strangers.h"
 #include "engine/target.h"
 
 namespace postferry {
@@ -17,14 +17,17 @@ namespace postferry {
 class Orphans {
  public:
   Orphans(const std::vector<MessageRow>& rows, const TargetTraits& traits);
+  bool none() const { return by_size_.empty(); }
 
   /// Those whose copy is among the strangers, by size, date and bytes, with its UID. They are
   /// orphans no more. Nothing is read where no size and date agree.
   Task<std::vector<MessageRow>> find_by_bytes(TargetSession& target, const Strangers& strangers);
   /// The same for those whose bytes nobody noted, or the target may have changed, by size, date and
   /// (where it was noted) header; what is spoken for is passed over, and so is for what we left at
-  /// the source what is `wanted`.
-  std::vector<MessageRow> find_by_look(const Strangers& strangers, const std::set<Uid>& wanted);
+  /// the source what is `wanted`. `headers`: header_hash() of the strangers.
+  std::vector<MessageRow> find_by_look(const Strangers& strangers,
+                                       const std::map<Uid, std::uint64_t>& headers,
+                                       const std::set<Uid>& wanted);
   /// Whether this may be the copy of one of those.
   bool may_have_copy(const TargetEntry& entry) const;
 

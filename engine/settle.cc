@@ -9,7 +9,9 @@
 #include "engine/body_digests.h"
 #include "engine/match.h"
 #include "engine/orphans.h"
-#include "engine/source_likenesses.h"
+#include "engine/stranger_look.h"
+#include "engine/stranger_match.h"
+#include "engine/strangers.h"
 #include "engine/twins.h"
 #include "engine/witnesses.h"
 
@@ -20,6 +22,7 @@ namespace {
 constexpr std::size_t kHeadersAtOnce = 500;
 constexpr std::size_t kWitnesses = 5;
 constexpr std::size_t kUidsTold = 20;
+constexpr std::size_t kRowsAtOnce = 2000;
 constexpr std::chrono::milliseconds kPoll{200};
 
 bool is_marked(const Flags& flags) { return (flags.system & Flags::deleted) != 0; }
@@ -27,9 +30,7 @@ bool is_marked(const Flags& flags) { return (flags.system & Flags::deleted) != 0
 class Settler {
  public:
   explicit Settler(SettleRequest request)
-      : r_(std::move(request)),
-        source_(r_.source, r_.catalogue, r_.target),
-        orphans_(r_.orphans, r_.target.traits()) {}
+      : r_(std::move(request)), orphans_(r_.orphans, r_.target.traits()) {}
 
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;
@@ -51,7 +52,7 @@ class Settler {
     result_.looked = true;
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
-    co_await find_twins(member_has_left_its_name() ? everything_due() : unplaced_due());
+    co_await find_twins(member_has_left_its_name() ? all_due() : unplaced_due());
     co_await match(everything_due());
     co_await report_equals();
     co_await record();
@@ -66,7 +67,7 @@ class Settler {
         remember(std::move(row));
         continue;
       }
-      take(row.target_uid);
+      strangers_.take(*strangers_.find(row.target_uid));
       rows_.push_back(std::move(row));
     }
     place_by_look(unplaced_looks());
@@ -74,16 +75,18 @@ class Settler {
 
   /// Those whose bytes nobody noted, as what was there before us: no other message's, at least.
   void place_by_look(const std::set<Uid>& wanted) {
-    for (MessageRow& row : orphans_.find_by_look(strangers_, wanted)) {
+    for (MessageRow& row : orphans_.find_by_look(strangers_, headers_, wanted)) {
       if (r_.void_keys) {
         remember(std::move(row));
         continue;
       }
-      Likeness& likeness = strangers_.at(row.target_uid).likeness;
-      likeness.spoken_for = true;
+      const std::size_t place = *strangers_.find(row.target_uid);
+      strangers_.speak_for(place, true);
       // Where names do not last, its message may be there under another.
-      likeness.by_bytes = names_are_made_up() && row.state < MessageState::leaving;
-      if (likeness.by_bytes) renamed_.emplace(row.target_uid, row);
+      if (r_.catalogue.has_made_up_keys() && row.state < MessageState::leaving) {
+        strangers_.bytes_tell(place);
+        renamed_.emplace(row.target_uid, row);
+      }
       // A name that is made of the header would make a look-alike that comes later the one that
       // left.
       if (!row.key.is_made_up()) claims_.emplace(row.target_uid, std::move(row));
@@ -93,31 +96,27 @@ class Settler {
   /// Strangers that look like the copies of messages which are still there: those come first.
   std::set<Uid> unplaced_looks() const {
     std::map<std::uint64_t, std::vector<const MessageRow*>> by_header;
+    std::set<Uid> looks;
+    if (orphans_.none()) return looks;
     for (const auto& [index, row] : r_.unplaced)
       if (row.header && r_.standing[index] == Standing::due) by_header[*row.header].push_back(&row);
-    std::set<Uid> looks;
-    for (const auto& [uid, stranger] : strangers_) {
-      const auto group = by_header.find(stranger.header);
-      if (group != by_header.end() &&
+    for (const auto& [uid, header] : headers_) {
+      const auto place = strangers_.find(uid);
+      const auto group = by_header.find(header);
+      if (place && group != by_header.end() &&
           std::ranges::any_of(group->second, [&](const MessageRow* row) {
-            return is_copy_of(*row, stranger.entry);
+            return is_copy_of(*row, strangers_.entry(*place));
           }))
         looks.insert(uid);
     }
     return looks;
   }
 
-  bool names_are_made_up() const {
-    for (std::size_t i = 0; i < r_.catalogue.size(); ++i)
-      if (r_.catalogue.key(i).is_made_up()) return true;
-    return false;
-  }
-
   /// Whose copy this is, though its name is void and its message may be gone.
   void remember(MessageRow row) {
     const Uid uid = row.target_uid;
     r_.former.emplace(uid, std::move(row));
-    strangers_.at(uid).likeness.spoken_for = was_removed(uid);
+    strangers_.speak_for(*strangers_.find(uid), was_removed(uid));
   }
 
   void collect_members() {
@@ -132,7 +131,7 @@ class Settler {
         if (standing != Standing::due && standing != Standing::filtered) continue;
         sent_[*at] = {batch.run, i < batch.flags.size() ? batch.flags[i] : *r_.catalogue[*at].flags,
                       batch.uid_next};
-        if (!batch.settled) members_.push_back(*at);
+        if (!batch.settled) members_.push_back(static_cast<std::uint32_t>(*at));
       }
     }
     std::ranges::sort(members_);
@@ -149,17 +148,35 @@ class Settler {
     });
   }
 
-  std::vector<std::size_t> everything_due() const {
-    std::vector<std::size_t> due;
+  bool wanted(std::size_t i) const {
+    return r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered;
+  }
+
+  Indices everything_due() const {
+    return [this, i = std::size_t{0}]() mutable {
+      std::vector<std::uint32_t> part;
+      for (; i < r_.standing.size() && part.size() < kHeadersAtOnce; ++i)
+        if (wanted(i)) part.push_back(static_cast<std::uint32_t>(i));
+      return part;
+    };
+  }
+
+  std::vector<std::uint32_t> all_due() const {
+    std::vector<std::uint32_t> out;
     for (std::size_t i = 0; i < r_.standing.size(); ++i)
-      if (r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered) due.push_back(i);
-    return due;
+      if (wanted(i)) out.push_back(static_cast<std::uint32_t>(i));
+    return out;
+  }
+
+  Indices these(std::vector<std::uint32_t> indices) const {
+    std::erase_if(indices, [this](std::size_t i) { return !wanted(i); });
+    return [indices = std::move(indices)]() mutable { return std::exchange(indices, {}); };
   }
 
   /// Known to be on the target, under another UID now.
-  std::vector<std::size_t> unplaced_due() const {
-    std::vector<std::size_t> out;
-    for (const auto& [index, row] : r_.unplaced) out.push_back(index);
+  std::vector<std::uint32_t> unplaced_due() const {
+    std::vector<std::uint32_t> out;
+    for (const auto& [index, row] : r_.unplaced) out.push_back(static_cast<std::uint32_t>(index));
     return out;
   }
 
@@ -184,35 +201,39 @@ class Settler {
     result_.watermark = std::max(result_.watermark, from);
     Uid lowest = from;
     for (const MessageRow& row : witnesses_) lowest = std::min(lowest, row.target_uid);
-    std::vector<TargetEntry> entries = co_await r_.target.look(lowest);
+    Catalogue fresh = co_await look_for_strangers(lowest, from, std::move(named));
+    if (result_.moved) co_return;
+    std::vector<Uid> unknown;
+    unknown.reserve(fresh.size());
+    for (std::size_t i = 0; i < fresh.size(); ++i) unknown.push_back(fresh.uid(i));
+    strangers_.add(std::move(fresh));
+    co_await read_likenesses(r_.target, strangers_, std::move(unknown),
+                             orphans_.none() ? nullptr : &headers_);
+    for (const auto& [uid, row] : r_.former)
+      if (const auto place = strangers_.find(uid)) strangers_.speak_for(*place, was_removed(uid));
+    if (!r_.folder.matched && !strangers_.empty())
+      co_await speak_for_others(r_.journal, r_.folder, strangers_, r_.unplaced, r_.orphans);
+  }
+
+  /// What is there from this UID on, named by no row, and was not there before.
+  Task<Catalogue> look_for_strangers(Uid lowest, Uid from, std::vector<Uid> named) {
+    const Catalogue entries = co_await r_.target.catalogue(lowest);
     result_.moved = co_await any_is_another(r_.target, witnesses_, entries);
     witnesses_.clear();
-    if (result_.moved) co_return;
-    std::erase_if(entries, [from](const TargetEntry& entry) { return entry.uid < from; });
-    if (!entries.empty())
-      result_.watermark = std::max(result_.watermark, Uid{entries.back().uid.value + 1});
-    std::vector<Uid> unknown;
-    for (const TargetEntry& entry : entries) {
-      if (std::ranges::binary_search(named, entry.uid) || known_.contains(entry.uid)) continue;
-      known_.insert(entry.uid);
-      unknown.push_back(entry.uid);
-      strangers_[entry.uid].entry = entry;
+    Catalogue fresh;
+    if (result_.moved) co_return fresh;
+    const std::size_t first = entries.from(from);
+    if (first < entries.size())
+      result_.watermark =
+          std::max(result_.watermark, Uid{entries.uid(entries.size() - 1).value + 1});
+    if (named.empty()) fresh.reserve(entries.size() - first);
+    for (std::size_t i = first; i < entries.size(); ++i) {
+      const Uid uid = entries.uid(i);
+      if (std::ranges::binary_search(named, uid) || strangers_.place(uid)) continue;
+      const Catalogue::Entry entry = entries[i];
+      fresh.add(entry.key, entry.size_bytes, entry.date, *entry.flags);
     }
-    for (std::size_t at = 0; at < unknown.size(); at += kHeadersAtOnce) {
-      const std::size_t end = std::min(at + kHeadersAtOnce, unknown.size());
-      std::vector<Uid> part(unknown.begin() + static_cast<std::ptrdiff_t>(at),
-                            unknown.begin() + static_cast<std::ptrdiff_t>(end));
-      for (HeaderEntry& header : co_await r_.target.headers(std::move(part))) {
-        const auto stranger = strangers_.find(header.key.uid());
-        if (stranger == strangers_.end()) continue;
-        const TargetEntry& entry = stranger->second.entry;
-        stranger->second.header = header_hash(header.fields);
-        stranger->second.likeness =
-            likeness(as_target_tells(std::move(header.fields), r_.target.traits()),
-                     entry.size_bytes, entry.date, entry.uid.value);
-        stranger->second.likeness.spoken_for = was_removed(entry.uid);
-      }
-    }
+    co_return fresh;
   }
 
   /// The copy of what we removed from the source, for all we know, before its names became void: it
@@ -234,7 +255,7 @@ class Settler {
         r_.batches, [this](const OpenBatch& batch) { return batch.folder == r_.folder.id; });
     for (auto& [uid, row] : r_.former) {
       const bool removed = was_removed(uid);
-      if (!(removed || late) || !strangers_.contains(uid)) continue;
+      if (!(removed || late) || !strangers_.find(uid)) continue;
       if (row.key.is_uid())
         row.key = MessageKey((removed ? "removed-" : "gone-") +
                              std::to_string(r_.target_folder.uid_validity.value_or(0)) + "-" +
@@ -251,10 +272,11 @@ class Settler {
     if (result_.moved) co_return;
     co_await place_orphans();
     // What is known to be there has the first claim to a copy with its bytes and its date.
-    std::vector<std::size_t> wanted = unplaced_due();
-    wanted.insert(wanted.end(), members_.begin(), members_.end());
-    co_await find_twins(wanted);
-    co_await match(std::move(wanted));
+    std::vector<std::uint32_t> first = unplaced_due();
+    for (const std::uint32_t member : members_)
+      if (!r_.unplaced.contains(member)) first.push_back(member);
+    co_await find_twins(first);
+    co_await match(these(std::move(first)));
     place_by_look({});
   }
 
@@ -263,40 +285,12 @@ class Settler {
         .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
   }
 
-  Task<void> match(std::vector<std::size_t> indices) {
-    std::erase_if(indices, [&](std::size_t i) {
-      return r_.standing[i] != Standing::due && r_.standing[i] != Standing::filtered;
-    });
-    if (indices.empty() || strangers_.empty()) co_return;
-    const std::vector<Likeness> sources = co_await source_.likenesses(indices);
-    std::vector<Likeness> targets;
-    for (const bool marked : {false, true})  // what is to go stands for a message only at need
-      for (const auto& [uid, stranger] : strangers_)
-        if (is_marked(stranger.entry.flags) == marked) targets.push_back(stranger.likeness);
-    const MatchResult matched = match_by_header(sources, targets, r_.target.traits().adds_received);
-    for (const auto& [index, uid] : matched.pairs)
-      pair(index, Uid{static_cast<std::uint32_t>(uid)});
-    if (matched.ambiguous.empty()) co_return;
-
-    std::vector<Catalogue::Entry> source_wanted;
-    std::vector<Uid> target_wanted;
-    for (const Ambiguous& group : matched.ambiguous) {
-      for (const Likeness& source : group.source)
-        source_wanted.push_back(r_.catalogue[source.index]);
-      for (const Likeness& target : group.target)
-        target_wanted.push_back(Uid{static_cast<std::uint32_t>(target.index)});
-    }
-    std::ranges::sort(target_wanted);
-    std::map<std::size_t, Sha256> source_by_index, target_by_index;
-    for (const auto& [key, digest] :
-         co_await source_digests(r_.source, std::move(source_wanted), comparison()))
-      if (const auto index = r_.catalogue.find(key)) source_by_index[*index] = digest;
-    for (const auto& [uid, digest] :
-         co_await target_digests(r_.target, std::move(target_wanted), comparison()))
-      target_by_index[uid.value] = digest;
-    for (const Ambiguous& group : matched.ambiguous)
-      for (const auto& [index, uid] : match_by_bytes(group, source_by_index, target_by_index))
-        pair(index, Uid{static_cast<std::uint32_t>(uid)});
+  Task<void> match(Indices indices) {
+    if (strangers_.empty()) co_return;
+    const auto take = [this](std::size_t index, std::size_t place) { return pair(index, place); };
+    co_await match_strangers(
+        {r_.source, r_.target, r_.catalogue, r_.memory.likenesses, strangers_, comparison()},
+        std::move(indices), take);
   }
 
   /// Of the flags that a message was sent with those that its copy has: the line may have been cut
@@ -339,7 +333,7 @@ class Settler {
     row.copied_at = now_;
     row.listed_bytes = source.size_bytes;
     row.repairs = repairs_of(row.key);
-    row.header = source_.header(index);
+    row.header = r_.memory.likenesses.header(index);
     return row;
   }
 
@@ -354,8 +348,9 @@ class Settler {
     return at == r_.repairs->end() ? Repairs{} : at->second;
   }
 
-  void pair(std::size_t index, Uid uid) {
-    const TargetEntry& target = strangers_.at(uid).entry;
+  Task<void> pair(std::size_t index, std::size_t place) {
+    const TargetEntry target = strangers_.entry(place);
+    const Uid uid = target.uid;
     MessageRow row = row_of(index, target);
     const bool ours = row.origin == Origin::appended;
     const RunId run = row.run;
@@ -370,13 +365,23 @@ class Settler {
     r_.standing[index] = ours && run == r_.run ? Standing::copied : Standing::present;
     ++(ours ? result_.recovered : result_.adopted);
     if (r_.standing[index] == Standing::copied) result_.recovered_bytes += target.size_bytes;
-    take(uid);
+    strangers_.take(place);
+    // Where all that was known is void it is told as a whole, at the end.
+    if (rows_.size() >= kRowsAtOnce && !r_.void_keys) co_await record_rows();
   }
 
-  /// Its row names it now.
-  void take(Uid uid) {
-    copies_.know(uid, strangers_.at(uid).likeness.print);
-    strangers_.erase(uid);
+  /// What there is so far, each whole: a row is no longer there under its old name, and its copy is
+  /// not marked.
+  Task<void> record_rows() {
+    if (!marked_.empty()) co_await unmark(std::exchange(marked_, {}));
+    Record record;
+    record.folder = r_.folder.id;
+    record.target_folder = r_.target_folder.id;
+    record.run = r_.run;
+    record.rows = std::exchange(rows_, {});
+    for (const auto& [before, now] : outdated_) record.forget.push_back(before);
+    record.renamed = std::exchange(outdated_, {});
+    co_await r_.journal.record(std::move(record));
   }
 
   bool members_missing() const {
@@ -412,52 +417,57 @@ class Settler {
     co_await look_for_members();  // UIDNEXT of a server that does not say it proves nothing
   }
 
-  /// What may be one of these, by its header and its date.
-  Task<std::map<Fingerprint, std::vector<Likeness>>> by_print(std::vector<std::size_t> indices) {
+  /// Of these entries what a stranger may be, by its header.
+  Task<std::map<Fingerprint, std::vector<Likeness>>> by_print(std::vector<std::uint32_t> indices) {
     std::map<Fingerprint, std::vector<Likeness>> out;
-    for (const Likeness& member : co_await source_.likenesses(std::move(indices)))
-      out[member.print].push_back(member);
+    co_await r_.memory.likenesses.each(std::move(indices), [&](const Likeness& member) {
+      if (!strangers_.alike(member.print).empty()) out[member.print].push_back(member);
+      return true;
+    });
     co_return out;
   }
 
   /// Late arrivals: equal byte for byte, in flags and in date, to a copy that was made after their
   /// batch had been given up. Only those are ours to remove, and not what may be one of `awaited`.
-  Task<void> find_twins(std::vector<std::size_t> awaited) {
+  Task<void> find_twins(std::vector<std::uint32_t> awaited) {
     if (strangers_.empty() || r_.batches.empty()) co_return;
     std::erase_if(awaited, [&](std::size_t i) { return r_.standing[i] != Standing::due; });
     const auto wanted = co_await by_print(std::move(awaited));
-    const auto may_be_wanted = [&](const Stranger& stranger) {
-      const auto group = wanted.find(stranger.likeness.print);
+    const auto may_be_wanted = [&](std::size_t place, const TargetEntry& entry) {
+      const auto group = wanted.find(strangers_.print(place));
       return group != wanted.end() &&
              std::ranges::any_of(group->second, [&](const Likeness& member) {
-               return !member.date || !stranger.entry.date ||
-                      member.date->seconds == stranger.entry.date->seconds;
+               return !member.date || !entry.date || member.date->seconds == entry.date->seconds;
              });
     };
-    const auto may_be_known = [this](const Stranger& stranger) {
-      return stranger.likeness.spoken_for || orphans_.may_have_copy(stranger.entry);
+    const auto may_be_known = [this](std::size_t place, const TargetEntry& entry) {
+      return strangers_.spoken_for(place) || orphans_.may_have_copy(entry);
     };
     std::map<Uid, Suspect> suspects;
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id || !batch.uid_next) continue;
-      const auto members = co_await copies_.by_print(r_.target, co_await rows_of(batch.keys));
-      for (auto at = strangers_.lower_bound(batch.uid_next); at != strangers_.end(); ++at) {
-        const auto group = members.find(at->second.likeness.print);
-        if (group == members.end() || may_be_wanted(at->second) || may_be_known(at->second))
-          continue;
-        Suspect& suspect = suspects[at->first];
-        suspect.entry = at->second.entry;
-        suspect.rows.insert(suspect.rows.end(), group->second.begin(), group->second.end());
+      const auto members =
+          co_await copies_.by_print(r_.target, strangers_, co_await rows_of(batch.keys));
+      for (std::size_t at = strangers_.from(batch.uid_next); at < strangers_.size(); ++at) {
+        if (!strangers_.left(at)) continue;
+        const auto group = members.find(strangers_.print(at));
+        if (group == members.end()) continue;
+        const TargetEntry entry = strangers_.entry(at);
+        if (may_be_wanted(at, entry) || may_be_known(at, entry)) continue;
+        Suspect& suspect = suspects[entry.uid];
+        suspect.entry = entry;
+        suspect.copies.insert(suspect.copies.end(), group->second.begin(), group->second.end());
       }
     }
     std::vector<Suspect> list;
     for (auto& [uid, suspect] : suspects) list.push_back(std::move(suspect));
     const bool dated = r_.catalogue.by_uid();
     std::vector<Uid> twins = co_await late_copies(r_.target, std::move(list), dated);
-    if (twins.empty()) co_return;
-    for (Uid uid : twins) strangers_.erase(uid);
-    result_.twins += twins.size();
+    for (const Uid uid : twins) strangers_.take(*strangers_.find(uid));
     const bool removed = r_.target.traits().uidplus;
+    if (!removed) leave_out_what_was_told(twins);
+    if (twins.empty()) co_return;
+    result_.twins += twins.size();
     note(std::to_string(twins.size()) +
          " messages arrived twice from a connection that had been lost; " +
          (removed ? "the later copies were removed"
@@ -474,14 +484,20 @@ class Settler {
     co_return rows;
   }
 
+  /// What stays is met by every settle while the watermark is below it.
+  void leave_out_what_was_told(std::vector<Uid>& twins) {
+    std::erase_if(twins, [this](Uid uid) { return !r_.memory.twins_told.insert(uid).second; });
+  }
+
   /// Second copies that are not known to be ours: told, and left alone.
   Task<void> report_equals() {
     if (strangers_.empty()) co_return;
-    std::vector<Likeness> strangers;
-    for (const auto& [uid, stranger] : strangers_)
-      if (!stranger.likeness.spoken_for) strangers.push_back(stranger.likeness);
-    const std::vector<Uid> equal = co_await equal_to_recorded(
-        r_.target, r_.journal, r_.target_folder.id, std::move(strangers), rows_, copies_);
+    const auto asked = [this](std::size_t at) {
+      return !strangers_.spoken_for(at) && !r_.memory.twins_told.contains(strangers_.uid(at));
+    };
+    std::vector<Uid> equal =
+        co_await equal_to_recorded(r_.target, r_.journal, r_.target_folder.id, strangers_, asked);
+    leave_out_what_was_told(equal);
     if (equal.empty()) co_return;
     result_.twins += equal.size();
     note(std::to_string(equal.size()) +
@@ -520,7 +536,7 @@ class Settler {
     record.void_keys = r_.void_keys;
     record.source_uid_validity = r_.source_uid_validity;
     for (auto& [uid, row] : claims_)
-      if (strangers_.contains(uid)) rows_.push_back(std::move(row));
+      if (strangers_.find(uid)) rows_.push_back(std::move(row));
     if (r_.void_keys) keep_what_has_gone();
     record.rows = std::move(rows_);
     record.run = r_.run;
@@ -548,14 +564,13 @@ class Settler {
   }
 
   SettleRequest r_;
-  SourceLikenesses source_;
   Orphans orphans_;                    // not found yet
   std::map<Uid, MessageRow> claims_;   // of those whose bytes nobody noted, while nothing else fits
   std::map<Uid, MessageRow> renamed_;  // of those whose name, perhaps, is another now
   std::vector<std::pair<MessageKey, MessageKey>>
       outdated_;  // of rows that have another key, and it
   SettleResult result_;
-  std::vector<std::size_t> members_;
+  std::vector<std::uint32_t> members_;
   std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at
   Uid from_{1};                        // what is below is accounted for
   bool nameless_batch_ = false;  // its keys became void: nothing tells when all of it has come
@@ -565,8 +580,8 @@ class Settler {
     Uid uid_next;  // of the target before
   };
   std::map<std::size_t, Sent> sent_;  // members of open batches, and of those given up
-  std::set<Uid> known_;
   Strangers strangers_;
+  std::map<Uid, std::uint64_t> headers_;  // header_hash() of strangers, while there are orphans
   CopyHeaders copies_;
   std::int64_t now_ = 0;
   std::vector<MessageRow> rows_;

@@ -65,11 +65,6 @@ Tally unchanged(const FolderRecord& record) {
   return tally;
 }
 
-Task<void> doubt_all(Journal& journal, AccountId account) {
-  for (const FolderRecord& record : co_await journal.folders(account))
-    if (record.completed) co_await journal.complete(record.id, std::nullopt, "", 0);
-}
-
 Task<Uid> least_uid_next(Journal& journal, TargetFolderRecord folder) {
   Uid least = std::max(folder.uid_next_seen, folder.watermark);
   for (const MessageRow& row : co_await journal.last_rows(folder.id, 1))

@@ -34,11 +34,6 @@ Proof prove(const MappedFolder& folder, const FolderRecord& record,
 /// The account of a folder with nothing to do.
 Tally unchanged(const FolderRecord& record);
 
-/// A backup that is put back at the target shows in some folder's UIDNEXT. In another as many
-/// messages may have come since as were lost, and then its numbers are what they were: so none of
-/// the account's folders counts as completed any more, until it has been looked at again.
-Task<void> doubt_all(Journal& journal, AccountId account);
-
 /// UIDNEXT can only be above what a row names or a batch began with, though the run that wrote them
 /// may have died before it noted more.
 Task<Uid> least_uid_next(Journal& journal, TargetFolderRecord folder);

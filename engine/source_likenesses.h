@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -14,24 +15,35 @@
 
 namespace postferry {
 
+/// Of one catalogue, until it is another one: then clear() it.
 class SourceLikenesses {
  public:
   /// All outlive it; the source has the catalogue's folder selected.
   SourceLikenesses(SourceSession& source, const Catalogue& catalogue, const TargetSession& target)
       : source_(source), catalogue_(catalogue), target_(target) {}
 
-  /// Of these catalogue entries, in their order, as the target would tell them; what has gone
-  /// meanwhile is left out. Headers are read in parts.
-  Task<std::vector<Likeness>> likenesses(std::vector<std::size_t> indices);
+  /// Tells what these catalogue entries look like, in their order, as the target would tell them;
+  /// what has gone meanwhile is left out. `take` says whether to remember it, in 20 bytes, or
+  /// read it again should it be asked for again. Headers are read in parts.
+  Task<void> each(std::vector<std::uint32_t> indices, std::function<bool(const Likeness&)> take);
+  /// The same, all at once, and remembered.
+  Task<std::vector<Likeness>> of(std::vector<std::uint32_t> indices);
   /// header_hash() of one that was read.
   std::optional<std::uint64_t> header(std::size_t index) const;
+  void clear();
 
  private:
+  Task<void> each_of_part(std::vector<std::uint32_t> indices,
+                          const std::function<bool(const Likeness&)>& take);
+  std::optional<Likeness> remembered(std::uint32_t index) const;
+  Task<std::map<std::uint32_t, Likeness>> read(std::vector<MessageKey> keys);
+  void remember(std::vector<BriefLikeness> more);
+
   SourceSession& source_;
   const Catalogue& catalogue_;
   const TargetSession& target_;
-  std::map<std::size_t, Likeness> likeness_;
-  std::map<std::size_t, std::uint64_t> header_;
+  std::vector<BriefLikeness> looks_;    // ascending by their numbers, which are the entries
+  std::vector<std::uint64_t> headers_;  // one for each entry, once any was read; 0: not read
 };
 
 }  // namespace postferry

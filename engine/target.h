@@ -143,6 +143,15 @@ class TargetSession {
     });
     co_return entries;
   }
+  /// As look(), compactly: where there may be as many as the folder has.
+  virtual Task<Catalogue> catalogue(Uid from) {
+    const std::vector<TargetEntry> entries = co_await look(from);
+    Catalogue out;
+    out.reserve(entries.size());
+    for (const TargetEntry& entry : entries)
+      out.add(MessageKey(entry.uid), entry.size_bytes, entry.date, entry.flags);
+    co_return out;
+  }
   virtual Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) = 0;
   /// Whole messages of the selected folder, in order, to the sink, as Source::fetch does.
   virtual Task<void> fetch(std::vector<Uid> uids, MessageSink& sink) = 0;

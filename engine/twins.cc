@@ -17,9 +17,9 @@ constexpr Comparison kExact{.forgiving = false, .munged_header = false};
 Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect> suspects) {
   std::set<Uid> wanted;
   for (const Suspect& suspect : suspects) {
-    if (suspect.rows.empty()) continue;
+    if (suspect.copies.empty()) continue;
     wanted.insert(suspect.entry.uid);
-    for (const MessageRow& row : suspect.rows) wanted.insert(row.target_uid);
+    wanted.insert(suspect.copies.begin(), suspect.copies.end());
   }
   std::vector<Uid> equal;
   if (wanted.empty()) co_return equal;
@@ -27,35 +27,50 @@ Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect
       co_await target_digests(target, {wanted.begin(), wanted.end()}, kExact);
   for (const Suspect& suspect : suspects) {
     const auto own = digests.find(suspect.entry.uid);
-    const bool twin =
-        own != digests.end() && std::ranges::any_of(suspect.rows, [&](const MessageRow& row) {
-          const auto copy = digests.find(row.target_uid);
-          return copy != digests.end() && copy->second == own->second;
-        });
+    const bool twin = own != digests.end() && std::ranges::any_of(suspect.copies, [&](Uid uid) {
+                        const auto copy = digests.find(uid);
+                        return copy != digests.end() && copy->second == own->second;
+                      });
     if (twin) equal.push_back(suspect.entry.uid);
   }
   co_return equal;
 }
 
+/// What copies look like, as far as a BriefLikeness has it.
+Task<std::map<Uid, Fingerprint>> read_prints(TargetSession& target, std::vector<Uid> uids) {
+  std::map<Uid, Fingerprint> prints;
+  for (HeaderEntry& header : co_await target.headers(std::move(uids)))
+    prints.emplace(
+        header.key.uid(),
+        BriefLikeness(likeness(as_target_tells(std::move(header.fields), target.traits()), 0,
+                               std::nullopt, 0))
+            .print());
+  co_return prints;
+}
+
 }  // namespace
 
-Task<std::map<Fingerprint, std::vector<MessageRow>>> CopyHeaders::by_print(
-    TargetSession& target, std::vector<MessageRow> rows) {
+Task<std::map<Fingerprint, std::vector<Uid>>> CopyHeaders::by_print(TargetSession& target,
+                                                                    const Strangers& strangers,
+                                                                    std::vector<MessageRow> rows) {
+  std::map<Fingerprint, std::vector<Uid>> out;
   std::set<Uid> unread;
-  for (const MessageRow& row : rows)
-    if (row.target_uid && !prints_.contains(row.target_uid)) unread.insert(row.target_uid);
+  for (const MessageRow& row : rows) {
+    if (const auto place = strangers.place(row.target_uid)) {
+      out[strangers.print(*place)].push_back(row.target_uid);
+    } else if (row.target_uid && !prints_.contains(row.target_uid)) {
+      unread.insert(row.target_uid);
+    }
+  }
   while (!unread.empty()) {
     std::vector<Uid> part;
     while (!unread.empty() && part.size() < kHeadersAtOnce)
       part.push_back(unread.extract(unread.begin()).value());
-    for (HeaderEntry& header : co_await target.headers(std::move(part)))
-      prints_.emplace(header.key.uid(),
-                      fingerprint(as_target_tells(std::move(header.fields), target.traits())));
+    prints_.merge(co_await read_prints(target, std::move(part)));
   }
-  std::map<Fingerprint, std::vector<MessageRow>> out;
-  for (MessageRow& row : rows)
+  for (const MessageRow& row : rows)
     if (const auto print = prints_.find(row.target_uid); print != prints_.end())
-      out[print->second].push_back(std::move(row));
+      out[print->second].push_back(row.target_uid);
   co_return out;
 }
 
@@ -63,12 +78,9 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
                                    bool dated) {
   std::set<Uid> wanted;
   for (const Suspect& suspect : suspects)
-    for (const MessageRow& row : suspect.rows)
-      if (row.target_uid) wanted.insert(row.target_uid);
+    wanted.insert(suspect.copies.begin(), suspect.copies.end());
   if (wanted.empty()) co_return std::vector<Uid>{};
-  std::map<Uid, TargetEntry> copies;
-  for (TargetEntry& entry : co_await target.look(*wanted.begin()))
-    if (wanted.contains(entry.uid)) copies.emplace(entry.uid, std::move(entry));
+  const Catalogue there = co_await target.catalogue(*wanted.begin());
   // A late copy comes with what APPEND keeps of the flags; nobody stores the rest after it.
   // One may have been marked already, by a removal that was cut short.
   const auto equal_in_flags = [&target](const Flags& copy, Flags late) {
@@ -78,40 +90,69 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
     return late == copy || late == kept;
   };
   for (Suspect& suspect : suspects) {
-    std::erase_if(suspect.rows, [&](const MessageRow& row) {
-      const auto copy = copies.find(row.target_uid);
-      return copy == copies.end() || row.target_uid == suspect.entry.uid ||
-             (dated && copy->second.date != suspect.entry.date) ||
-             !equal_in_flags(copy->second.flags, suspect.entry.flags);
+    std::erase_if(suspect.copies, [&](Uid uid) {
+      const auto at = there.find(MessageKey(uid));
+      if (!at || uid == suspect.entry.uid) return true;
+      const Catalogue::Entry copy = there[*at];
+      return (dated && copy.date != suspect.entry.date) ||
+             !equal_in_flags(*copy.flags, suspect.entry.flags);
     });
   }
   co_return co_await equal_in_bytes(target, std::move(suspects));
 }
 
-Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal,
-                                         TargetFolderId folder, std::vector<Likeness> strangers,
-                                         std::vector<MessageRow> fresh, CopyHeaders& copies) {
-  std::set<std::uint64_t> sizes;
-  for (const Likeness& stranger : strangers) sizes.insert(stranger.size_bytes);
-  std::vector<MessageRow> rows = co_await journal.rows_sized(folder, {sizes.begin(), sizes.end()});
-  // These have just been read, so that a size which is only the store's own hides none of them.
-  for (MessageRow& row : fresh)
-    if (row.target_uid) rows.push_back(std::move(row));
-  // Equal sizes are common, equal headers are not: those are read before any body.
-  const auto by_print = co_await copies.by_print(target, std::move(rows));
-  std::vector<Suspect> suspects;
-  for (const Likeness& stranger : strangers) {
-    const auto group = by_print.find(stranger.print);
-    if (group == by_print.end()) continue;
-    Suspect suspect;
-    suspect.entry.uid = Uid{static_cast<std::uint32_t>(stranger.index)};
-    for (const MessageRow& row : group->second)
-      if ((stranger.identified || row.size_bytes == stranger.size_bytes) &&
-          row.target_uid != suspect.entry.uid)
-        suspect.rows.push_back(row);
-    suspects.push_back(std::move(suspect));
+namespace {
+
+using Suspects = std::map<std::size_t, Suspect>;
+
+/// Equal sizes are common, equal headers are not: those are read before any body.
+Task<void> compare_headers(TargetSession& target, Strangers& strangers,
+                           const std::function<bool(std::size_t)>& asked,
+                           std::vector<CopySize> copies, Suspects& suspects) {
+  for (std::size_t begin = 0; begin < copies.size(); begin += kHeadersAtOnce) {
+    const std::size_t end = std::min(begin + kHeadersAtOnce, copies.size());
+    std::vector<Uid> part;
+    for (std::size_t i = begin; i < end; ++i)
+      if (part.empty() || part.back() != copies[i].uid) part.push_back(copies[i].uid);
+    const std::map<Uid, Fingerprint> prints = co_await read_prints(target, std::move(part));
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto print = prints.find(copies[i].uid);
+      if (print == prints.end()) continue;
+      for (const std::size_t at : strangers.alike(print->second))
+        if (asked(at) &&
+            (strangers.identified(at) || strangers.size_bytes(at) == copies[i].size_bytes))
+          suspects[at].copies.push_back(copies[i].uid);
+    }
   }
-  co_return co_await equal_in_bytes(target, std::move(suspects));
+}
+
+}  // namespace
+
+Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal,
+                                         TargetFolderId folder, Strangers& strangers,
+                                         std::function<bool(std::size_t)> asked) {
+  std::set<std::uint64_t> sizes;
+  Suspects suspects;
+  for (std::size_t at = 0; at < strangers.size(); ++at) {
+    if (!strangers.left(at) || !asked(at)) continue;
+    sizes.insert(strangers.size_bytes(at));
+    for (const std::size_t other : strangers.alike(strangers.print(at), Strangers::Which::taken))
+      if (strangers.identified(at) || strangers.size_bytes(at) == strangers.size_bytes(other))
+        suspects[at].copies.push_back(strangers.uid(other));
+  }
+  std::vector<CopySize> copies =
+      co_await journal.copies_sized(folder, {sizes.begin(), sizes.end()});
+  std::erase_if(copies, [&](const CopySize& copy) { return strangers.place(copy.uid); });
+  std::ranges::sort(copies);
+  const auto repeats = std::ranges::unique(copies);
+  copies.erase(repeats.begin(), repeats.end());
+  co_await compare_headers(target, strangers, asked, std::move(copies), suspects);
+  std::vector<Suspect> list;
+  for (auto& [at, suspect] : suspects) {
+    suspect.entry.uid = strangers.uid(at);
+    list.push_back(std::move(suspect));
+  }
+  co_return co_await equal_in_bytes(target, std::move(list));
 }
 
 }  // namespace postferry

@@ -2,29 +2,30 @@
 // Only reads; what is done about them settle decides.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <vector>
 
 #include "engine/journal.h"
-#include "engine/match.h"
+#include "engine/strangers.h"
 #include "engine/target.h"
 
 namespace postferry {
 
-/// A target message that no row names, and the rows of what it may be a second copy of.
+/// A target message that no row names, and the copies of which it may be a second one.
 struct Suspect {
   TargetEntry entry;
-  std::vector<MessageRow> rows;
+  std::vector<Uid> copies;
 };
 
-/// The headers of target copies, each read once.
+/// The headers of target copies, each read once, and not at all of what was a stranger.
 class CopyHeaders {
  public:
-  /// One that need not be read again.
-  void know(Uid uid, const Fingerprint& print) { prints_.emplace(uid, print); }
-  /// Rows by what their copies look like; those whose copy is gone are left out.
-  Task<std::map<Fingerprint, std::vector<MessageRow>>> by_print(TargetSession& target,
-                                                                std::vector<MessageRow> rows);
+  /// Rows' copies by what they look like, as far as a BriefLikeness has it; those that are gone are
+  /// left out.
+  Task<std::map<Fingerprint, std::vector<Uid>>> by_print(TargetSession& target,
+                                                         const Strangers& strangers,
+                                                         std::vector<MessageRow> rows);
 
  private:
   std::map<Uid, Fingerprint> prints_;
@@ -35,10 +36,12 @@ class CopyHeaders {
 Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
                                    bool dated);
 
-/// Of the strangers those that equal, byte for byte, a message that a row of any account or one of
-/// `fresh` (rows about to be recorded) names.
+/// Of the strangers that are left, and that `asked` says yes to by their places, those that equal,
+/// byte for byte, a message that a row of any account names, or that was a stranger: which has been
+/// read, so that a size which is only the store's own hides none of them. Memory: 16 bytes for each
+/// copy that has the size of one of them.
 Task<std::vector<Uid>> equal_to_recorded(TargetSession& target, Journal& journal,
-                                         TargetFolderId folder, std::vector<Likeness> strangers,
-                                         std::vector<MessageRow> fresh, CopyHeaders& copies);
+                                         TargetFolderId folder, Strangers& strangers,
+                                         std::function<bool(std::size_t)> asked);
 
 }  // namespace postferry

@@ -31,16 +31,17 @@ Task<bool> is_another(TargetSession& target, const MessageRow& row) {
 }  // namespace
 
 Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& witnesses,
-                          const std::vector<TargetEntry>& entries) {
+                          const Catalogue& listed) {
   const TargetTraits& traits = target.traits();
   const MessageRow* doubtful = nullptr;
   for (const MessageRow& row : witnesses) {
-    const auto at = std::ranges::lower_bound(entries, row.target_uid, {}, &TargetEntry::uid);
-    if (at == entries.end() || at->uid != row.target_uid) continue;
-    const bool same_size = row.size_bytes == at->size_bytes;
+    const auto at = listed.find(MessageKey(row.target_uid));
+    if (!at) continue;
+    const Catalogue::Entry entry = listed[*at];
+    const bool same_size = row.size_bytes == entry.size_bytes;
     // What was sent without a date got one there, and has its size alone.
-    const bool dated = row.date && at->date;
-    if (dated ? same_instant(row.date, at->date) : same_size) continue;
+    const bool dated = row.date && entry.date;
+    if (dated ? same_instant(row.date, entry.date) : same_size) continue;
     if (dated && !same_size) co_return true;
     const bool smaller = !doubtful || row.size_bytes < doubtful->size_bytes;
     if (smaller && (tells_bytes(row, traits) || tells_header(row, traits))) doubtful = &row;

@@ -10,10 +10,10 @@
 
 namespace postferry {
 
-/// Whether one of `witnesses` names a message among `entries` that is not its copy. Another size
+/// Whether one of `witnesses` names a message among those listed that is not its copy. Another size
 /// and another date than recorded: another message. Size or date alone some servers tell as they
 /// please: then bytes decide, or the header where the target changes bytes on the way.
 Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& witnesses,
-                          const std::vector<TargetEntry>& entries);
+                          const Catalogue& listed);
 
 }  // namespace postferry

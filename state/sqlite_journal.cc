@@ -116,6 +116,10 @@ class SqliteJournal final : public Journal {
     co_await call([&](Store& store) { store.complete(folder, numbers, options_hash, present); });
   }
 
+  Task<void> doubt_target(AccountId account) override {
+    co_await call([&](Store& store) { store.doubt_target(account); });
+  }
+
   Task<std::vector<MessageRow>> rows(FolderId folder, MessageKey after,
                                      std::size_t limit) override {
     co_return co_await call([&](Store& store) { return store.rows(folder, after, limit); });
@@ -147,9 +151,15 @@ class SqliteJournal final : public Journal {
   Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
     co_return co_await call([&](Store& store) { return store.last_rows(folder, limit); });
   }
-  Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+  Task<std::vector<CopySize>> copies_sized(TargetFolderId folder,
                                            std::vector<std::uint64_t> sizes) override {
-    co_return co_await call([&](Store& store) { return store.rows_sized(folder, sizes); });
+    co_return co_await call([&](Store& store) { return store.copies_sized(folder, sizes); });
+  }
+
+  Task<std::vector<CopyLook>> copies_without_uid(TargetFolderId folder,
+                                                 FolderId other_than) override {
+    co_return co_await call(
+        [&](Store& store) { return store.copies_without_uid(folder, other_than); });
   }
   Task<std::vector<MessageRow>> rows_at(TargetFolderId folder, std::vector<Uid> uids) override {
     co_return co_await call([&](Store& store) { return store.rows_at(folder, uids); });

@@ -198,6 +198,18 @@ void Store::complete(FolderId folder, const std::optional<FolderNumbers>& number
       .run();
 }
 
+void Store::doubt_target(AccountId account) {
+  database_
+      .query(
+          "UPDATE folder SET completed = 0, completed_uid_validity = NULL,"
+          " completed_uid_next = NULL, completed_messages = NULL, completed_modseq = NULL,"
+          " completed_size = NULL, completed_present = 0, options_hash = ''"
+          " WHERE completed AND account IN (SELECT id FROM account"
+          " WHERE target = (SELECT target FROM account WHERE id = ?))")
+      .bind({account.value})
+      .run();
+}
+
 void Store::void_keys(FolderId folder) {
   database_.query("UPDATE folder SET completed = 0, matched = 0 WHERE id = ?")
       .bind({folder.value})

@@ -40,6 +40,7 @@ class Store {
   FolderRecord folder(AccountId account, const FolderName& source, const FolderName& target);
   TargetFolderRecord target_folder(TargetFolderId id);
   void rename_folder(FolderId folder, const FolderName& source);
+  void doubt_target(AccountId account);
   void complete(FolderId folder, const std::optional<FolderNumbers>& numbers,
                 const std::string& options_hash, std::uint64_t present);
   void reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity);
@@ -54,8 +55,9 @@ class Store {
   void accept_failures(FolderId folder);
   std::vector<Uid> named(TargetFolderId folder, Uid from);
   std::vector<MessageRow> last_rows(TargetFolderId folder, std::size_t limit);
-  std::vector<MessageRow> rows_sized(TargetFolderId folder,
+  std::vector<CopySize> copies_sized(TargetFolderId folder,
                                      const std::vector<std::uint64_t>& sizes);
+  std::vector<CopyLook> copies_without_uid(TargetFolderId folder, FolderId other_than);
   std::vector<MessageRow> rows_at(TargetFolderId folder, const std::vector<Uid>& uids);
 
   std::vector<OpenBatch> open_batches(TargetFolderId folder);

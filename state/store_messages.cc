@@ -219,18 +219,30 @@ std::vector<MessageRow> Store::last_rows(TargetFolderId folder, std::size_t limi
   return rows;
 }
 
-std::vector<MessageRow> Store::rows_sized(TargetFolderId folder,
+std::vector<CopySize> Store::copies_sized(TargetFolderId folder,
                                           const std::vector<std::uint64_t>& sizes) {
   if (sizes.empty()) return {};
-  Query query =
-      database_.query("SELECT " ROW_COLUMNS
-                      " FROM message"
-                      " WHERE target_uid IS NOT NULL AND size IN (SELECT value FROM json_each(?2))"
-                      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
+  Query query = database_.query(
+      "SELECT target_uid, size FROM message"
+      " WHERE target_uid IS NOT NULL AND size IN (SELECT value FROM json_each(?2))"
+      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1)");
   query.bind({folder.value, fmt::format("[{}]", fmt::join(sizes, ","))});
-  std::vector<MessageRow> rows;
-  while (query.step()) rows.push_back(read_row(query));
-  return rows;
+  std::vector<CopySize> copies;
+  while (query.step())
+    copies.push_back({Uid{static_cast<std::uint32_t>(query.integer(0))},
+                      static_cast<std::uint64_t>(query.integer(1))});
+  return copies;
+}
+
+std::vector<CopyLook> Store::copies_without_uid(TargetFolderId folder, FolderId other_than) {
+  Query query = database_.query(
+      "SELECT size, date FROM message WHERE target_uid IS NULL AND date IS NOT NULL"
+      " AND folder IN (SELECT id FROM folder WHERE target_folder = ?1 AND id != ?2)");
+  query.bind({folder.value, other_than.value});
+  std::vector<CopyLook> copies;
+  while (query.step())
+    copies.push_back({static_cast<std::uint64_t>(query.integer(0)), query.integer(1)});
+  return copies;
 }
 
 std::vector<OpenBatch> Store::open_batches(TargetFolderId folder) {

@@ -52,8 +52,8 @@ RULES = [
         (CROSSING, "    const Permit turn = co_await r_.ends.turns->take(record_.target_folder);\n", "")]),
     ("Settle comes before anything is sent", "it is left out", SIMULATED["settle is skipped"]),
     ("Settle comes before anything is sent", "filtered messages are not matched", [
-        (SETTLE, "if (r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered) due.push_back(i);",
-         "if (r_.standing[i] == Standing::due) due.push_back(i);"),
+        (SETTLE, "    return r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered;\n",
+         "    return r_.standing[i] == Standing::due;\n"),
         (SETTLE, "if (standing != Standing::due && standing != Standing::filtered) continue;",
          "if (standing != Standing::due) continue;")]),
     ("Settle matches as a multiset", "one copy serves all", SIMULATED["no multiset"]),
@@ -67,15 +67,19 @@ RULES = [
         (SETTLE, "(whole ? record.close_batches : record.settle_batches).push_back(batch.id);",
          "(whole ? record.close_batches : record.close_batches).push_back(batch.id);")]),
     ("It stays open for late arrivals", "flags do not matter", [
-        ("engine/twins.cc", "             !equal_in_flags(copy->second.flags, suspect.entry.flags);\n",
-         "             !equal_in_flags(copy->second.flags, copy->second.flags);\n")]),
+        ("engine/twins.cc", "!equal_in_flags(*copy.flags, suspect.entry.flags);",
+         "!equal_in_flags(*copy.flags, *copy.flags);")]),
     ("It stays open for late arrivals", "dates do not matter", [
-        ("engine/twins.cc", "(dated && copy->second.date != suspect.entry.date) ||",
+        ("engine/twins.cc", "(dated && copy.date != suspect.entry.date) ||",
          "(dated && false) ||")]),
     ("Without UIDPLUS twins", "they are removed all the same", [
         (SETTLE, "const bool removed = r_.target.traits().uidplus;", "const bool removed = true;")]),
     ("Any other message that equals", "nobody tells", [
         (SETTLE, "    co_await report_equals();\n", "")]),
+    ("Any other message that equals", "it is told by every settle", [
+        (SETTLE, "return !r_.memory.twins_told.insert(uid).second;",
+         "r_.memory.twins_told.insert(uid); return false;"),
+        (SETTLE, " && !r_.memory.twins_told.contains(strangers_.uid(at));", ";")]),
     ("The fingerprint folds", "white space counts", [
         ("engine/fingerprint.cc", "if (blank) out += ' ';", "if (blank && false) out += ' ';")]),
     ("The fingerprint folds", "8-bit bytes count", [
@@ -97,6 +101,11 @@ RULES = [
     ("A folder that is opened again", "nobody asks a STATUS", [
         ("connectors/imap/party.cc", "  if (folder_.validity_apart) {\n", "  if (false) {\n"),
         ("connectors/imap/party.cc", "  if (apart && !asked && !folder", "  if (false && !folder")]),
+    ("Where several folders fill one", "each takes what is like it", [
+        (SETTLE, "    if (!r_.folder.matched && !strangers_.empty())\n"
+                 "      co_await speak_for_others(r_.journal, r_.folder, strangers_, r_.unplaced, r_.orphans);\n", "")]),
+    ("A target mailbox that was restored", "others are not told", [
+        ("state/store.cc", "WHERE target = (SELECT target FROM account WHERE id = ?))", "WHERE id = ?)")]),
     ("UIDVALIDITY and number of UIDs", "any UIDVALIDITY is believed", [
         ("connectors/imap/append_batch.cc", "if (validity && told->uid_validity != *validity) {",
          "if (validity && false) {")]),

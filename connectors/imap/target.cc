@@ -109,6 +109,7 @@ class ImapTargetSession final : public TargetSession {
   }
 
   Task<std::vector<TargetEntry>> look(Uid from) override { return look_from(party_, from); }
+  Task<Catalogue> catalogue(Uid from) override { return catalogue_from(party_, from); }
 
   Task<std::vector<TargetEntry>> look_at(std::vector<Uid> uids) override {
     return imap::look_at(party_, std::move(uids));

@@ -82,6 +82,7 @@ class WatchedJournal final : public Journal {
   Task<void> rename_folder(FolderId f, FolderName s) override {
     return inner_->rename_folder(f, std::move(s));
   }
+  Task<void> doubt_target(AccountId account) override { return inner_->doubt_target(account); }
   Task<void> complete(FolderId f, std::optional<FolderNumbers> n, std::string h,
                       std::uint64_t p) override {
     return inner_->complete(f, std::move(n), std::move(h), p);
@@ -105,9 +106,13 @@ class WatchedJournal final : public Journal {
   Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
     return inner_->last_rows(folder, limit);
   }
-  Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+  Task<std::vector<CopySize>> copies_sized(TargetFolderId folder,
                                            std::vector<std::uint64_t> sizes) override {
-    return inner_->rows_sized(folder, std::move(sizes));
+    return inner_->copies_sized(folder, std::move(sizes));
+  }
+  Task<std::vector<CopyLook>> copies_without_uid(TargetFolderId folder,
+                                                 FolderId other_than) override {
+    return inner_->copies_without_uid(folder, other_than);
   }
   Task<std::vector<MessageRow>> rows_at(TargetFolderId f, std::vector<Uid> u) override {
     return inner_->rows_at(f, std::move(u));

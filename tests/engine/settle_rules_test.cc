@@ -205,7 +205,8 @@ namespace {
 
 /// Ann and Bob are gathered into one mailbox, with one journal.
 struct Gathering {
-  explicit Gathering(MemoryOptions target_options = {}) : target(std::move(target_options)) {
+  explicit Gathering(MemoryOptions target_options = {}, MemoryOptions source_options = {})
+      : ann(source_options), bob(source_options), target(std::move(target_options)) {
     options.sessions = 2;
     for (int i = 0; i < 25; ++i) {
       add(ann, "ann" + std::to_string(i), i);
@@ -214,8 +215,9 @@ struct Gathering {
     for (MemoryServer* server : {&ann, &bob})
       for (int i = 0; i < 25; ++i) add(*server, "both" + std::to_string(i), i);
   }
-  static void add(MemoryServer& server, const std::string& id, int date) {
-    server.folder("INBOX").add(letter(id), {}, InternalDate{1000 + date, 0});
+  static void add(MemoryServer& server, const std::string& id, int date,
+                  const char* folder = "INBOX") {
+    server.folder(folder).add(letter(id), {}, InternalDate{1000 + date, 0});
   }
   Task<void> carry(MemoryServer& server, std::string name) {
     const auto from = make_memory_source(server);
@@ -812,4 +814,115 @@ TEST_CASE("a copy marked for deletion stands for what the source has marked, too
   pair.target.folder("INBOX").add(letter("m"), Flags::parse("\\Deleted"), InternalDate{5, 0});
   CHECK(pair.run().messages().present == 1);
   CHECK(pair.target.folder("INBOX").find(Uid{1})->flags.to_string() == "\\Deleted");
+}
+
+TEST_CASE("a second copy is told once, however often it is met in a run") {
+  MemoryOptions target;
+  target.traits.uidplus = GENERATE(true, false);
+  Pair pair({}, target);
+  pair.fill("INBOX", 6);
+  pair.target.faults.append_stops.push_back(late_stop(3, std::chrono::seconds(36'000)));
+  pair.run();  // a batch stays open for late arrivals, and the watermark where it began
+  REQUIRE(pair.equal());
+  pair.target.folder("INBOX").add(letter("m1"), {}, InternalDate{5, 0});
+  const std::uint64_t before = pair.run().messages().twins;
+  pair.fill("INBOX", 3, "new");  // a settle before they are sent, and one after
+  CHECK(pair.run().messages().twins == before);
+}
+
+TEST_CASE("what the source's mail looks like is read once, however often a stranger comes") {
+  MemoryOptions target;
+  target.traits.uidplus = false;  // a settle for every thousand
+  Pair pair({}, target);
+  pair.fill("INBOX", 2500);
+  int foreign = 0;
+  pair.target.faults.on_call = [&foreign](MemoryServer& server, std::string_view call) {
+    if (call == "append") server.folder("INBOX").add(letter("foreign" + std::to_string(foreign++)));
+  };
+  CHECK(pair.run().messages().copied == 2500);
+  REQUIRE(foreign >= 3);
+  CHECK(pair.source.calls["headers"] == 5);  // 500 at a time
+}
+
+TEST_CASE("mail that the target holds already is recorded as it is found") {
+  Pair pair;
+  pair.fill("INBOX", 5000);
+  pair.run();
+  pair.journal = open_journal_in_memory();
+  MemoryFolder& there = pair.target.folder("INBOX");
+  for (MemoryMessage& one : there.messages) one.flags.add("\\Deleted");
+  // The line is lost over the one that only its bytes tell.
+  for (int i = 0; i < 2; ++i) pair.source.folder("INBOX").add("\r\nno header\r\n", {}, {});
+  pair.target.folder("INBOX").add("\r\nno header\r\n", {}, {});
+  pair.options.retries = 0;
+  pair.source.faults.on_call = [](MemoryServer& server, std::string_view call) {
+    if (call == "fetch") server.drop_sessions();
+  };
+  pair.run();
+  pair.source.faults.on_call = nullptr;
+  pair.source.calls["headers"] = 0;
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().present == 5001);
+  CHECK(ledger.messages().copied == 1);
+  CHECK(pair.source.calls["headers"] < 5);
+  // What is recorded is to stay, whatever was cut short.
+  CHECK(std::ranges::none_of(there.messages, [](const MemoryMessage& one) {
+    return one.flags.to_string().contains("\\Deleted");
+  }));
+}
+
+TEST_CASE("folders that share a target folder keep their copies' dates when its UIDs are void") {
+  Pair pair;
+  pair.options.map = {{FolderName::parse("A"), FolderName::parse("All")},
+                      {FolderName::parse("B"), FolderName::parse("All")}};
+  const InternalDate of_a{1'000'000, 0}, of_b{2'000'000, 0};
+  pair.source.folder("A").add(letter("same"), {}, of_a);
+  pair.source.folder("B").add(letter("same"), {}, of_b);
+  pair.run();
+  MemoryFolder& all = pair.target.folder("All");
+  REQUIRE(all.messages.size() == 2);
+  const bool lost = GENERATE(true, false);
+  if (lost) std::erase_if(all.messages, [&](const MemoryMessage& one) { return one.date == of_a; });
+  pair.target.renumber(FolderName::parse("All"), 77);
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().copied == (lost ? 1 : 0));
+  CHECK(ledger.messages().twins == 0);
+  std::vector<std::int64_t> dates;
+  for (const MemoryMessage& one : pair.target.folder("All").messages)
+    dates.push_back(one.date->seconds);
+  std::ranges::sort(dates);
+  CHECK(dates == std::vector<std::int64_t>{of_a.seconds, of_b.seconds});
+}
+
+TEST_CASE("two POP3 accounts in one folder find their equal mail again when its UIDs are void") {
+  MemoryOptions pop3;
+  pop3.uidl_keys = true;
+  Gathering gathering({}, pop3);
+  gathering.both_at_once();
+  REQUIRE(gathering.there() == 100);
+  gathering.target.renumber(FolderName::parse("INBOX"), 77);
+  gathering.both_at_once();
+  CHECK(gathering.there() == 100);
+}
+
+TEST_CASE("accounts that fill one mailbox look at theirs again when another sees it restored") {
+  MemoryOptions tracked;
+  tracked.condstore = true;
+  Gathering gathering(tracked, tracked);
+  for (int i = 0; i < 10; ++i) Gathering::add(gathering.bob, "sent" + std::to_string(i), i, "Sent");
+  const auto carry = [&](MemoryServer& server, const std::string& name) {
+    block_on(gathering.executor, gathering.carry(server, name));
+  };
+  carry(gathering.ann, "ann");
+  carry(gathering.bob, "bob");
+  carry(gathering.ann, "ann");
+  carry(gathering.bob, "bob");
+  MemoryFolder& sent = gathering.target.folder("Sent");
+  REQUIRE(sent.messages.size() == 10);
+  lose_and_get(sent, 5);                          // with the numbers that it had
+  restore(gathering.target.folder("INBOX"), 90);  // ann sees that
+  carry(gathering.ann, "ann");
+  carry(gathering.bob, "bob");
+  CHECK(gathering.target.folder("Sent").messages.size() == 15);
+  CHECK(gathering.there() == 100);
 }

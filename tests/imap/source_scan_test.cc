@@ -205,6 +205,30 @@ TEST_CASE("looking at a target from a UID ignores the last message below it") {
   CHECK(second[0].flags.system == Flags::seen);
 }
 
+TEST_CASE("what is told of a message in several answers is one message on the target") {
+  Dialogue d;
+  d.c("A2 EXAMINE \"INBOX\"").c("A1 UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+  d.s("* 3 EXISTS").s("* OK [UIDVALIDITY 7] ok").s("A2 OK");
+  d.s("* 2 FETCH (UID 20 FLAGS (\\Flagged))");  // before it is told as a whole, and after
+  d.s("* 2 FETCH (UID 20 RFC822.SIZE 2 FLAGS (\\Draft) INTERNALDATE \" 1-Jan-1970 00:00:10 "
+      "+0000\")");
+  d.s("* 1 FETCH (UID 10 RFC822.SIZE 1 FLAGS () INTERNALDATE \" 1-Jan-1970 00:00:10 +0000\")");
+  d.s("* 1 FETCH (UID 10 FLAGS (\\Seen))");
+  d.s("* 3 FETCH (UID 30 RFC822.SIZE 3)").s("* 3 FETCH (UID 30 FLAGS (\\Answered))").s("A1 OK");
+  std::vector<TargetEntry> seen;
+  converse(d, in_open_folder(
+                  [&](Party& party) -> Task<void> { seen = co_await look_from(party, Uid{1}); }));
+  REQUIRE(seen.size() == 3);
+  CHECK(seen[0].uid == Uid{10});
+  CHECK(seen[0].size_bytes == 1);
+  CHECK(seen[0].date == InternalDate{10, 0});
+  CHECK(seen[0].flags.system == Flags::seen);
+  CHECK(seen[1].flags.system == Flags::draft);
+  CHECK(seen[2].size_bytes == 3);
+  CHECK(seen[2].date == std::nullopt);
+  CHECK(seen[2].flags.system == Flags::answered);
+}
+
 TEST_CASE("header fields come for those that are there, short or long") {
   const std::string shorter = "Message-ID: <1@x>\r\nSubject: one\r\n two\r\n\r\n";
   const std::string longer =

@@ -122,6 +122,7 @@ class WatchedTarget final : public TargetSession {
   Task<std::vector<TargetEntry>> look_at(std::vector<Uid> uids) override {
     return inner_->look_at(std::move(uids));
   }
+  Task<Catalogue> catalogue(Uid from) override { return inner_->catalogue(from); }
   Task<std::vector<HeaderEntry>> headers(std::vector<Uid> uids) override {
     return inner_->headers(std::move(uids));
   }

@@ -61,6 +61,9 @@ class SteppedJournal final : public Journal {
   Task<void> rename_folder(FolderId folder, FolderName source) override {
     return step("rename_folder", inner_.rename_folder(folder, std::move(source)));
   }
+  Task<void> doubt_target(AccountId account) override {
+    return step("doubt_target", inner_.doubt_target(account));
+  }
   Task<void> complete(FolderId folder, std::optional<FolderNumbers> numbers, std::string hash,
                       std::uint64_t present) override {
     return step("complete", inner_.complete(folder, numbers, std::move(hash), present));
@@ -91,9 +94,13 @@ class SteppedJournal final : public Journal {
   Task<std::vector<MessageRow>> last_rows(TargetFolderId folder, std::size_t limit) override {
     return step("last_rows", inner_.last_rows(folder, limit));
   }
-  Task<std::vector<MessageRow>> rows_sized(TargetFolderId folder,
+  Task<std::vector<CopySize>> copies_sized(TargetFolderId folder,
                                            std::vector<std::uint64_t> sizes) override {
-    return step("rows_sized", inner_.rows_sized(folder, std::move(sizes)));
+    return step("copies_sized", inner_.copies_sized(folder, std::move(sizes)));
+  }
+  Task<std::vector<CopyLook>> copies_without_uid(TargetFolderId folder,
+                                                 FolderId other_than) override {
+    return step("copies_without_uid", inner_.copies_without_uid(folder, other_than));
   }
   Task<std::vector<OpenBatch>> open_batches(TargetFolderId folder) override {
     return step("open_batches", inner_.open_batches(folder));

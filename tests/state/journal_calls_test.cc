@@ -217,9 +217,12 @@ TEST_CASE("Rows are found by their keys and by the target UIDs they name") {
   CHECK(numbers(run(journal->named(target, Uid{12}))) == std::vector<std::uint32_t>{12, 14});
   CHECK(run(journal->rows_at(target, {Uid{12}, Uid{13}, Uid{14}})).size() == 3);
   CHECK(run(journal->rows_at(target, {Uid{0}})).empty());
-  CHECK(run(journal->rows_sized(target, {row(key(1), 1).size_bytes, 1})).size() == 4);
-  CHECK(run(journal->rows_sized(target, {1})).empty());
-  CHECK(run(journal->rows_sized(target, {})).empty());
+  CHECK(run(journal->copies_sized(target, {row(key(1), 1).size_bytes, 1})).size() == 4);
+  CHECK(run(journal->copies_sized(target, {1})).empty());
+  CHECK(run(journal->copies_sized(target, {})).empty());
+  CHECK(run(journal->copies_without_uid(target, ann.folder.id)).empty());
+  CHECK(run(journal->copies_without_uid(target, bob.folder.id)) ==
+        std::vector<CopyLook>{{row(key(3), 0).size_bytes, row(key(3), 0).date->seconds}});
 }
 
 TEST_CASE("A failure stays until its message crosses") {
