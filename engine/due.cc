@@ -48,7 +48,8 @@ class Looker {
 
   Proof proof_of(std::size_t index) const {
     const FolderRecord* record = record_of(index);
-    return record ? prove(r_.folders[index], *record, r_.selection_hash) : Proof::none;
+    if (!record || (r_.options.only_failed && subscription_refused(*record))) return Proof::none;
+    return prove(r_.folders[index], *record, r_.selection_hash);
   }
 
   Task<void> pass_over(std::size_t index) {

@@ -38,11 +38,10 @@ class Found {
  public:
   void take(const Response& response) {
     if (const auto* search = std::get_if<SearchData>(&response)) {
-      for (const std::uint32_t uid : search->numbers) ranges_.push_back({Uid{uid}, Uid{uid}});
+      for (const std::uint32_t uid : search->numbers) add(uid, uid);
     } else if (const auto* extended = std::get_if<EsearchData>(&response)) {
       if (!extended->all) return;
-      for (const NumberRange& range : extended->all->ranges())
-        ranges_.push_back({Uid{range.first}, Uid{range.last}});
+      for (const NumberRange& range : extended->all->ranges()) add(range.first, range.last);
     }
   }
 
@@ -69,6 +68,11 @@ class Found {
   }
 
  private:
+  /// No message has UID 0 (RFC 9051 2.3.1.1): counted, it would stand for one that is left out.
+  void add(std::uint32_t first, std::uint32_t last) {
+    if (last > 0) ranges_.push_back({Uid{std::max(first, 1u)}, Uid{last}});
+  }
+
   std::vector<UidRange> ranges_;
 };
 
