@@ -10,7 +10,10 @@ namespace postferry {
 
 Orphans::Orphans(const std::vector<MessageRow>& rows, const TargetTraits& traits)
     : bytes_stay_(!traits.munges_8bit && !traits.adds_received && !traits.rewrites_message_id) {
-  for (const MessageRow& row : rows) by_size_[row.size_bytes].push_back(row);
+  for (const MessageRow& row : rows) {
+    by_size_[row.size_bytes].push_back(row);
+    if (row.header) headers_.insert(*row.header);
+  }
 }
 
 Task<std::vector<MessageRow>> Orphans::find_by_bytes(TargetSession& target,
@@ -59,7 +62,8 @@ std::vector<MessageRow> Orphans::find_by_look(const Strangers& strangers,
   return found;
 }
 
-bool Orphans::may_have_copy(const TargetEntry& entry) const {
+bool Orphans::may_have_copy(const TargetEntry& entry, std::optional<std::uint64_t> header) const {
+  if (header && headers_.contains(*header)) return true;
   return find(entry, [this](const MessageRow& orphan) { return !(orphan.sha256 && bytes_stay_); });
 }
 
@@ -79,6 +83,7 @@ bool Orphans::take(const TargetEntry& entry, std::vector<MessageRow>& found, Is 
   if (!orphan) return false;
   std::vector<MessageRow>& group = by_size_.at(entry.size_bytes);
   found.push_back(*orphan);
+  if (orphan->header) headers_.erase(headers_.find(*orphan->header));
   found.back().target_uid = entry.uid;
   group.erase(group.begin() + (orphan - group.data()));
   return true;

@@ -28,8 +28,9 @@ class Orphans {
   std::vector<MessageRow> find_by_look(const Strangers& strangers,
                                        const std::map<Uid, std::uint64_t>& headers,
                                        const std::set<Uid>& wanted);
-  /// Whether this may be the copy of one of those.
-  bool may_have_copy(const TargetEntry& entry) const;
+  /// Whether this may be the copy of one of those, or of any that has its header: the target may
+  /// tell another size than was sent.
+  bool may_have_copy(const TargetEntry& entry, std::optional<std::uint64_t> header) const;
 
  private:
   template <class Is>
@@ -38,6 +39,7 @@ class Orphans {
   bool take(const TargetEntry& entry, std::vector<MessageRow>& found, Is is);
 
   std::map<std::uint64_t, std::vector<MessageRow>> by_size_;
+  std::multiset<std::uint64_t> headers_;
   bool bytes_stay_;  // on the way to this target
 };
 

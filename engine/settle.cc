@@ -441,7 +441,7 @@ class Settler {
              });
     };
     const auto may_be_known = [this](std::size_t place, const TargetEntry& entry) {
-      return strangers_.spoken_for(place) || orphans_.may_have_copy(entry);
+      return strangers_.spoken_for(place) || orphans_.may_have_copy(entry, header_of(entry.uid));
     };
     std::map<Uid, Suspect> suspects;
     for (const OpenBatch& batch : r_.batches) {
@@ -473,6 +473,11 @@ class Settler {
          (removed ? "the later copies were removed"
                   : "the server has no UIDPLUS, so they stay" + listed(twins)));
     if (removed) co_await r_.target.expunge(std::move(twins));
+  }
+
+  std::optional<std::uint64_t> header_of(Uid uid) const {
+    const auto at = headers_.find(uid);
+    return at == headers_.end() ? std::nullopt : std::optional(at->second);
   }
 
   /// Of the members that have crossed, also where the source has them no longer.
