@@ -38,7 +38,7 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
   if (missing_.empty() || doubted_) co_return;
   if (!unseen_.empty())
     doubt("folder " + unseen_.begin()->second.to_string() + " could not be looked at");
-  if (!options.force_deletions && refuse_mass(ledger)) co_return;
+  if (!doubted_ && !options.force_deletions && refuse_mass(ledger)) co_return;
   Lane lane;
   int failures = 0;
   if (!doubted_) co_await side_by_side(lane, ends, options, stop, ledger);
