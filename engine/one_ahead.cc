@@ -1,6 +1,7 @@
 #include "engine/one_ahead.h"
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "engine/error.h"
@@ -34,11 +35,15 @@ class OneMessage final : public AppendFeed {
   }
   Task<std::optional<Batch>> next() override { co_return std::exchange(batch_, std::nullopt); }
   Task<void> done(Batch, std::vector<AppendResult> results) override {
-    for (const AppendResult& result : results)
-      if (const auto* refused = std::get_if<Rejected>(&result))
-        throw Error(ErrorKind::rejected, "a message could not be put back: " + refused->text);
+    for (const AppendResult& result : results) {
+      stored = std::holds_alternative<Stored>(result);
+      if (const auto* refused = std::get_if<Rejected>(&result)) words = refused->text;
+    }
     co_return;
   }
+
+  bool stored = false;
+  std::string words = "it was not sent";  // why not
 
  private:
   std::optional<Batch> batch_;
@@ -65,12 +70,17 @@ Task<Removal> send_one_ahead(OneAheadRequest r) {
   const std::vector<TargetEntry> after = co_await r.target.look_at({r.copy});
   if (!after.empty()) co_return removal;
   OneMessage feed(std::move(*keeper.kept));
-  co_await r.target.append(feed);
+  try {
+    co_await r.target.append(feed);
+  } catch (const Error& error) {
+    feed.words = error.what();
+  }
   throw Error(
       ErrorKind::rejected,
       "source and target are one mailbox under two names: message " + key.to_string() +
-          " went from the target when it was removed from the source. It has been put back, "
-          "and nothing else is removed");
+          " went from the target when it was removed from the source. " +
+          (feed.stored ? "It has been put back" : "It could not be put back (" + feed.words + ")") +
+          ", and nothing else is removed");
 }
 
 }  // namespace postferry

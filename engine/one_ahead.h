@@ -19,7 +19,7 @@ struct OneAheadRequest {
 
 /// Removes one message from the source, and looks whether the target still has its copy. If that
 /// went, too, it is appended to the target again, with its flags and date, and Error{rejected} is
-/// thrown. Removal as the source tells it.
+/// thrown; it says so where that could not be done. Removal as the source tells it.
 Task<Removal> send_one_ahead(OneAheadRequest request);
 
 }  // namespace postferry
