@@ -284,7 +284,7 @@ class Fetcher {
     const Traffic before = std::exchange(received_, session_.received());
     meter_.moved(received_.bytes - before.bytes, received_.waited - before.waited);
     if (auto* status = std::get_if<StatusResponse>(&response)) {
-      if (status->tagged()) end_window(*status);
+      if (status->tagged()) end_window(std::move(*status));
     } else if (auto* fetch = std::get_if<FetchData>(&response)) {
       co_await take_fetch(std::move(*fetch));
     }
@@ -353,10 +353,11 @@ class Fetcher {
     return message;
   }
 
-  void end_window(const StatusResponse& status) {
+  void end_window(StatusResponse status) {
     const auto ended =
         std::ranges::find_if(in_flight_, [&](const InFlight& f) { return f.tag == status.tag; });
-    if (ended == in_flight_.end()) return;
+    // Another user of the line has spoken behind these windows, and is answered before them.
+    if (ended == in_flight_.end()) return session_.keep(std::move(status));
     if (status.status != Status::kOk) {
       const Verdict verdict = judge_read(status);
       if (verdict.kind != ErrorKind::rejected && verdict.kind != ErrorKind::protocol) {

@@ -170,6 +170,12 @@ Task<std::string> Session::take_body(std::uint64_t size_bytes, std::size_t limit
   co_return body;
 }
 
+void Session::keep(StatusResponse answer) {
+  if (early_.size() >= kMaxEarly)
+    throw error(ErrorKind::protocol, "the server's answers come in an impossible order");
+  early_.push_back(std::move(answer));
+}
+
 Task<StatusResponse> Session::finish(std::string tag, Handler handler) {
   const auto early =
       std::ranges::find_if(early_, [&](const StatusResponse& s) { return s.tag == tag; });
@@ -189,10 +195,7 @@ Task<StatusResponse> Session::finish(std::string tag, Handler handler) {
     auto* status = std::get_if<StatusResponse>(response);
     if (status && status->tagged()) {
       if (status->tag == tag) co_return std::move(*status);
-      if (early_.size() >= kMaxEarly) {
-        throw error(ErrorKind::protocol, "the server's answers come in an impossible order");
-      }
-      early_.push_back(std::move(*status));
+      keep(std::move(*status));
       continue;
     }
     if (handler) handler(*response);
@@ -214,7 +217,7 @@ Task<std::optional<std::string>> Session::continuation(std::string tag) {
     auto* status = std::get_if<StatusResponse>(response);
     if (!status || !status->tagged()) continue;
     const bool ended = status->tag == tag;
-    early_.push_back(std::move(*status));
+    keep(std::move(*status));
     if (ended) co_return std::nullopt;
   }
 }

@@ -85,6 +85,9 @@ class Session {
   /// The rest of the body, whole; what is above `limit` is passed over.
   Task<std::string> take_body(std::uint64_t size_bytes, std::size_t limit);
 
+  /// Keeps the answer to a command that somebody else will finish(): servers may run a later command
+  /// before an earlier one has ended (RFC 3501 §5.5).
+  void keep(StatusResponse answer);
   /// Receives until `tag` has its answer. Answers to other commands are kept for their finish().
   Task<StatusResponse> finish(std::string tag, Handler handler = {});
   /// The same, and throws refusal() unless the answer is OK.

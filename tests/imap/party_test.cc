@@ -220,6 +220,37 @@ TEST_CASE("who comes back to a folder opens it again, and notes if it is another
   CHECK(error.has_value() == !same);
 }
 
+TEST_CASE("who is answered before those who spoke before it gets its answer all the same") {
+  Dialogue d;
+  d.c("A1 EXAMINE \"A\"");
+  opened(d, 1, 1);
+  d.c("A2 UID FETCH 5 (UID FLAGS INTERNALDATE BODY.PEEK[])").c("A3 CREATE \"N\"");
+  d.s("A3 OK created").raw("* 1 FETCH (UID 5 BODY[] {3}\r\nabc)\r\n").s("A2 OK");
+  Keys keys;
+  bool created = false;
+  converse(d, [&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    keys.told.clear();
+    created = false;
+    Two two(std::move(stream));
+    co_await two.first.open(FolderName({"A"}), "A");
+    const auto create = [&](Turn& turn) -> Task<void> {
+      Session& session = two.second.session();
+      std::string tag =
+          co_await two.second.say(turn, session.command("CREATE").string("N").finish());
+      turn.spoken();
+      co_await turn.listen();
+      created = (co_await session.finish(std::move(tag))).status == Status::kOk;
+    };
+    co_await with_group([&](TaskGroup& group) -> Task<void> {
+      group.spawn(fetch_messages(two.first, one_entry(5), keys));
+      group.spawn(two.second.in_turn(create));
+      co_await group.join();
+    });
+  });
+  CHECK(keys.told == "5=abc ");
+  CHECK(created);
+}
+
 TEST_CASE("looking at a target opens the folder again in the same round trip") {
   Dialogue d;
   d.c("A1 EXAMINE \"A\"");
