@@ -59,6 +59,11 @@ void ImapSession::plan_work() {
   server_.agenda.at(when, [self = shared_from_this()] { self->work(); });
 }
 
+void ImapSession::end_fetch() {
+  if (wire_ && !running_.empty()) wire_->send(running_);
+  running_.clear();
+}
+
 void ImapSession::work() {
   working_ = false;
   if (ended_) return;
@@ -69,11 +74,16 @@ void ImapSession::work() {
   }
   const auto event = reader_.next();
   if (!event) {
+    end_fetch();
     if (!wire_) end();
     return;
   }
-  if (const auto* command = std::get_if<ClientCommand>(&*event)) {
+  const auto* command = std::get_if<ClientCommand>(&*event);
+  if (!command || (command->verb != "CREATE" && command->verb != "SUBSCRIBE")) end_fetch();
+  if (command) {
     obey(*command);
+    if (command->verb == "UID FETCH" && profile_.create_overtakes_fetch && !ended_)
+      running_ = std::exchange(out_, {});
   } else if (const auto* literal = std::get_if<LiteralWaits>(&*event)) {
     literal_waits(*literal);
   } else {

@@ -27,6 +27,7 @@ class ImapSession final : public Served, public std::enable_shared_from_this<Ima
 
   // The loop.
   void plan_work();
+  void end_fetch();
   void work();
   void obey(const ClientCommand& command);
   bool meet(Moment moment, const std::string& tag);
@@ -72,6 +73,7 @@ class ImapSession final : public Served, public std::enable_shared_from_this<Ima
   bool opened_in_vain_ = false;      // the last SELECT or EXAMINE was refused
   std::vector<std::uint32_t> view_;  // UIDs by message number
   std::string out_;
+  std::string running_;  // a FETCH's answer, while what stands behind it may be answered first
   TimePoint not_before_{};
   bool working_ = false, blocked_ = false, ended_ = false, counted_ = false, alone_ = false;
 };

@@ -19,6 +19,7 @@ Profile dovecot() {
       "UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED CONDSTORE QRESYNC ESEARCH LIST-STATUS "
       "SPECIAL-USE MOVE BINARY";
   p.id = "(\"name\" \"Dovecot\")";
+  p.create_overtakes_fetch = true;
   return p;
 }
 
@@ -197,7 +198,7 @@ Profile random_profile(Dice& dice) {
   p.append_needs_noop = dice.one_in(3);
   p.two_digit_day = dice.one_in(3);
   p.refuses_descending_sets = dice.one_in(4);
-  p.unordered_fetch = dice.one_in(4);
+  p.unordered_fetch = p.create_overtakes_fetch = dice.one_in(4);
   p.repeats_fetch = dice.one_in(4);
   p.skips_fetch = dice.one_in(5);
   p.wrong_sizes = dice.one_in(5);

@@ -53,6 +53,7 @@ struct Profile {
   bool examine_changes_validity = false;
   bool refuses_descending_sets = false;
   bool unordered_fetch = false;  // responses in any order
+  bool create_overtakes_fetch = false;  // what stands behind a FETCH and needs no folder is answered
   bool repeats_fetch = false;    // some of them twice, and unasked ones between
   bool skips_fetch = false;      // leaves one out now and then
   bool wrong_sizes = false;      // RFC822.SIZE is the store's, not the message's
