@@ -74,6 +74,9 @@ struct Profile {
   /// without reading all flags each time; what is promised of such a source is that every message
   /// crosses once, as it was at some time, and that flags which stay as they are arrive.
   bool tells_flag_changes() const { return modseq == Modseq::exact || modseq == Modseq::behind; }
+  /// False: once UIDNEXT and the number of messages are what they were, nothing shows that a UID was
+  /// given once more, as after a backup was put back.
+  bool tells_reuse() const { return offers("CONDSTORE") && !tracks_nothing && tells_flag_changes(); }
 };
 
 /// The known ones, in a fixed order; the first is Dovecot.

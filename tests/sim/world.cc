@@ -95,6 +95,10 @@ Mail World::letter(std::string bytes) {
 void World::deliver(const std::string& name, std::string bytes) {
   MailFolder& folder = source_folder(name);
   if (dice.one_in(6)) folder.uid_next += static_cast<std::uint32_t>(1 + dice.below(4));
+  // UIDs given once more are known by UIDNEXT alone, which is lower than it was until then.
+  const std::uint32_t before = renamed[name].source_next_before;
+  if (source && !source->profile.tells_reuse() && folder.uid_next + 1 >= before)
+    folder.uid_next = std::max(folder.uid_next, before);
   Mail mail = letter(std::move(bytes));
   mail.uidl = fmt::format("u{}", ++delivered);
   folder.add(std::move(mail));
@@ -165,6 +169,7 @@ void World::rebuild_target(const std::string& name) {
 
 void World::restore_source(const std::string& name) {
   MailFolder& folder = source_folder(name);
+  renamed[name].source_next_before = std::max(renamed[name].source_next_before, folder.uid_next);
   const std::size_t lost = dice.below(folder.mails.size() + 1);
   for (std::size_t i = folder.mails.size() - lost; i < folder.mails.size(); ++i)
     gone[name].push_back(*folder.mails[i].bytes);
@@ -253,7 +258,7 @@ void World::note_end(bool whole) {
   if (!whole) return;
   for (auto& [name, state] : renamed) {
     state.source = state.target = state.restored = false;
-    state.next_before = 0;
+    state.next_before = state.source_next_before = 0;
   }
 }
 

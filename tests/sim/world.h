@@ -106,12 +106,13 @@ struct World {
     /// from POP3 a message without a Message-ID comes once more, untold, if nobody noted its bytes:
     /// it was on the target before us, or was found there after a line was lost.
     bool too_much = false;
-    std::size_t times = 0;          // that this has come about
-    bool unsettled = false;         // that, and no run has completed since
-    std::uint64_t past = 0;         // the age after it
-    bool restored = false;          // a backup of the target was put back,
-    std::uint32_t next_before = 0;  // and this was its UIDNEXT,
-    std::uint32_t next_after = 0;   // which is now this
+    std::size_t times = 0;                 // that this has come about
+    bool unsettled = false;                // that, and no run has completed since
+    std::uint64_t past = 0;                // the age after it
+    bool restored = false;                 // a backup of the target was put back,
+    std::uint32_t next_before = 0;         // and this was its UIDNEXT,
+    std::uint32_t next_after = 0;          // which is now this
+    std::uint32_t source_next_before = 0;  // the same of the source
   };
   std::map<std::string, Renamed> renamed;
   bool complete = true;  // the last run was; at first nothing is under way
