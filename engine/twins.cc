@@ -92,7 +92,9 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
   for (Suspect& suspect : suspects) {
     std::erase_if(suspect.copies, [&](Uid uid) {
       const auto at = there.find(MessageKey(uid));
-      if (!at || uid == suspect.entry.uid) return true;
+      // The later of the two goes, so that another journal which takes our copy for a late one of
+      // its own does not leave none.
+      if (!at || uid >= suspect.entry.uid) return true;
       const Catalogue::Entry copy = there[*at];
       return (dated && copy.date != suspect.entry.date) ||
              !equal_in_flags(*copy.flags, suspect.entry.flags);

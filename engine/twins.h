@@ -32,7 +32,8 @@ class CopyHeaders {
 };
 
 /// Of the suspects those that equal the copy a row names in flags, in date (if `dated`: else each
-/// copy got the moment of its arrival) and byte for byte, while that copy is still there.
+/// copy got the moment of its arrival) and byte for byte, while that copy, which came before, is
+/// still there.
 Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
                                    bool dated);
 

@@ -69,6 +69,9 @@ RULES = [
     ("It stays open for late arrivals", "flags do not matter", [
         ("engine/twins.cc", "!equal_in_flags(*copy.flags, suspect.entry.flags);",
          "!equal_in_flags(*copy.flags, *copy.flags);")]),
+    ("It stays open for late arrivals", "the earlier of two goes as well", [
+        ("engine/twins.cc", "uid >= suspect.entry.uid) return true;",
+         "uid == suspect.entry.uid) return true;")]),
     ("It stays open for late arrivals", "dates do not matter", [
         ("engine/twins.cc", "(dated && copy.date != suspect.entry.date) ||",
          "(dated && false) ||")]),
