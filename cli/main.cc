@@ -1,5 +1,8 @@
 // The program: arguments in, exit status out.
 #include <sys/resource.h>
+#if __has_include(<sys/prctl.h>)
+#include <sys/prctl.h>
+#endif
 #if __has_include(<malloc.h>)
 #include <malloc.h>
 #endif
@@ -10,10 +13,15 @@
 #include "cli/program.h"
 
 int main(int argc, char** argv) {
-  // Passwords and mail are in memory: a crash must not leave them on the disk. It cannot fail: a
-  // limit may always be lowered. To debug, attach; that needs the same rights.
+  // Passwords and mail are in memory: a crash must not leave them on the disk. Neither can fail: a
+  // limit may always be lowered. A core that the system hands to a program heeds no limit, so that
+  // the process is marked, too, and its memory and environment are for root alone: debug as root.
+  // A sanitizer's search for leaks attaches to its own process, as whoever runs it.
   constexpr rlimit kNoCore{0, 0};
   ::setrlimit(RLIMIT_CORE, &kNoCore);
+#if defined(PR_SET_DUMPABLE) && !__has_feature(address_sanitizer)
+  ::prctl(PR_SET_DUMPABLE, 0);
+#endif
 #ifdef M_MMAP_THRESHOLD
   // Lists of a large folder are given back to the system when they are done with. Left to itself,
   // glibc raises this as it goes, and keeps them.

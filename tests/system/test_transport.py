@@ -1,13 +1,18 @@
 """TLS, logins and poor servers: how the program reaches its mail, not what it does with it."""
 import base64
 import contextlib
+import os
+import shutil
+import socket
 import socketserver
+import subprocess
+import tempfile
 import threading
 
 import mailbox as mailboxes
 from certificates import pins
 from dovecot import MASTER, MASTER_PASSWORD, hide
-from harness import Endpoint, expect, expect_equal, fill, test, url
+from harness import Endpoint, Skipped, expect, expect_equal, fill, sanitized, test, url
 
 MECHANISMS = "plain login scram-sha-256 scram-sha-1 cram-md5 xoauth2 oauthbearer"
 
@@ -253,6 +258,36 @@ def no_core(world):
     expect(limit.split()[4:6] == ["0", "0"], "a core could be written:", limit)
     expect("copy" in text and source.password not in text, "the password is among the arguments")
     expect_equal(here, there)
+
+
+@contextlib.contextmanager
+def run_by_nobody(world, silent):
+    """The program while it waits for the greeting of SILENT, run by somebody else than root, to whom all of /proc is
+    open in any case; from a place where everybody may run it."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        program = shutil.copy(world.program, place)
+        ends = [f"imap://{user}@127.0.0.1:{silent.getsockname()[1]}?tls=none" for user in ("ann", "bob")]
+        process = subprocess.Popen([program, "check", *ends], cwd="/", user=65534 if os.getuid() == 0 else None,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env={"HOME": "/nonexistent", "POSTFERRY_SOURCE_PASSWORD": "secret",
+                                        "POSTFERRY_TARGET_PASSWORD": "secret"})
+        try:
+            silent.settimeout(20)
+            with silent.accept()[0]:
+                yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+@test("the memory and the environment of the program, with the passwords in them, are for root alone")
+def not_dumpable(world):
+    if sanitized(world):
+        raise Skipped("a sanitizer looks for leaks in its own process")
+    with socket.create_server(("127.0.0.1", 0)) as silent, run_by_nobody(world, silent) as process:
+        owners = {name: os.stat(f"/proc/{process.pid}/{name}").st_uid for name in ("environ", "mem", "maps", "fd")}
+    expect(set(owners.values()) == {0}, "whoever runs it may read them, and cores are written:", owners)
 
 
 HIDDEN = {
