@@ -207,10 +207,14 @@ class Cyrus:
             self._master.wait()
         (self.folder / "master.pid").unlink(missing_ok=True)
 
+    def signal(self, number):
+        """Sends a signal to all its processes."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid(), number)  # it leads a session of its own
+
     def kill(self):
         """Ends the instance as a crash does; start() brings it back on the same ports."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid(), signal.SIGKILL)  # it leads a session of its own
+        self.signal(signal.SIGKILL)
         self.stop()
 
     def __enter__(self):

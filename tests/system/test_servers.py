@@ -11,6 +11,7 @@ from cyrus import ADMIN, Cyrus
 from dovecot import Dovecot
 from harness import (SERVERS, Endpoint, Skipped, expect, expect_appended_once, expect_equal, fill, logged_in,
                      sanitized, test, url)
+from test_faults import in_parallel
 from test_follow import box, some, stored
 from test_runs import pair, picture
 from verify import verify
@@ -111,6 +112,28 @@ def _stopped(which):
 
 for _which in ("source", "target"):
     _stopped(_which)
+
+
+@test("a server of either end, and the program itself, that stand still for 65 s go on, and nothing is lost or doubled",
+      slow=True)
+def stopped_a_minute(world):
+    def stop(which, source_kind=Dovecot, target_kind=Dovecot):
+        with world.private(source_kind) as source, world.private(target_kind) as target:
+            it = UnderWay(world, source, target, "--timeout", "20", "--retries", "8")
+            with it.going():
+                it.wait(0.3)
+                victims = {"source": source.signal, "target": target.signal,
+                           "program": lambda number: world.signal(it.process, number)}
+                victims[which](signal.SIGSTOP)
+                try:
+                    time.sleep(65)
+                finally:
+                    victims[which](signal.SIGCONT)
+            kind = {"source": source.kind, "target": target.kind}.get(which, "")
+            return f"{which} {kind}".strip() + f": {it.expect_exact()}"
+    jobs = [("source",), ("target",), ("source", Cyrus), ("target", Dovecot, Cyrus), ("program",)]
+    done = in_parallel([lambda job=job: stop(*job) for job in jobs])
+    return f"{'; '.join(done)}; {700 * len(done)} messages, lost 0, doubled 0"
 
 
 @test("fewer connections than sessions are a reason to go on with fewer, not to fail")
