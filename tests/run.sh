@@ -57,15 +57,8 @@ system_tests() {  # PRESET [--quick]
 }
 
 fuzz_one() {  # PRESET NAME; its words go to a log
-    kind=${2%%_*}
-    seeds=tests/corpus/$kind
-    rest=${2#*_}
-    [ ! -d "$seeds/${rest%_fuzz}" ] || seeds=$seeds/${rest%_fuzz}
-    found=build/$1/corpus/$2
-    mkdir -p "$found"
-    [ -d "$seeds" ] || seeds=$found
-    "build/$1/tests/$2" -max_total_time="$fuzz_seconds" -timeout=20 -rss_limit_mb=2048 \
-        -artifact_prefix="$found." "$found" "$seeds" >"build/$1/$2.log" 2>&1
+    tests/fuzz/fuzz.sh "build/$1/tests/$2" "build/$1/corpus/$2" -max_total_time="$fuzz_seconds" \
+        >"build/$1/$2.log" 2>&1
 }
 
 fuzz_tests() {  # PRESET

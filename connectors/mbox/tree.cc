@@ -130,9 +130,12 @@ std::optional<std::string> Tree::find(const FolderName& folder) const {
 }
 
 Tree::Notes Tree::notes() const {
+  if (is_one_file()) return {};
+  return parse_notes(files::read_whole(path_ + std::string(kNotes), kMostNoteBytes));
+}
+
+Tree::Notes Tree::parse_notes(std::string_view text) {
   Notes notes;
-  if (is_one_file()) return notes;
-  const std::string text = files::read_whole(path_ + std::string(kNotes), kMostNoteBytes);
   for (std::string_view line : mail::split_levels(text, '\n')) {
     if (line.starts_with("subscribed ")) {
       notes.subscribed.insert(FolderName::parse(line.substr(11)));

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "connectors/files/file.h"
@@ -41,6 +42,7 @@ class Tree {
     std::set<FolderName> subscribed;
   };
   Notes notes() const;
+  static Notes parse_notes(std::string_view text);
   /// False when another program holds its lock: try again.
   bool add_note(const std::string& line) const;
   /// Where the file of a new folder belongs. Throws Error{rejected} where it cannot be.

@@ -24,12 +24,9 @@
 #include "engine/async/timeout.h"
 #include "engine/error.h"
 #include "engine/spool.h"
+#include "tests/fuzz/require.h"
 
 namespace postferry::fuzz {
-
-inline void require(bool held) {
-  if (!held) std::abort();
-}
 
 class OneSecret final : public Credentials {
  public:

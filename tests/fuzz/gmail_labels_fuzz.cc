@@ -1,7 +1,6 @@
 // Labels of Google's exports: whatever the field says, a message has a place, names are UTF-8 and
 // keywords are atoms.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -9,15 +8,13 @@
 #include "connectors/mail/header_scan.h"
 #include "connectors/mail/mod_utf7.h"
 #include "connectors/mbox/codec/gmail_labels.h"
+#include "tests/fuzz/require.h"
 
 using namespace postferry;
+using namespace postferry::fuzz;
 using namespace postferry::mbox;
 
 namespace {
-
-void require(bool held) {
-  if (!held) std::abort();
-}
 
 void check(const Placement& place) {
   require(!place.folder.empty());

@@ -1,21 +1,14 @@
 // Any bytes may call themselves a header: the scan and the date reader must keep their promises.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "connectors/mail/date.h"
 #include "connectors/mail/header_scan.h"
+#include "tests/fuzz/require.h"
 
+using namespace postferry::fuzz;
 using namespace postferry::mail;
-
-namespace {
-
-void require(bool held) {
-  if (!held) std::abort();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

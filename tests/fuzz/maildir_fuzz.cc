@@ -2,7 +2,6 @@
 // of a folder may come from a server.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,15 +12,13 @@
 #include "connectors/maildir/folder_path.h"
 #include "connectors/maildir/letters.h"
 #include "connectors/maildir/uid_list.h"
+#include "tests/fuzz/require.h"
 
 using namespace postferry;
+using namespace postferry::fuzz;
 using namespace postferry::maildir;
 
 namespace {
-
-void require(bool held) {
-  if (!held) std::abort();
-}
 
 void check_uid_list(std::string_view bytes) {
   const std::optional<UidList> list = parse_uid_list(bytes);

@@ -1,7 +1,6 @@
 // An mbox may hold anything. The first bytes say where it is split and as what it is read; however
 // it is split, it holds the same messages, and what is written comes back.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,14 +9,12 @@
 #include "connectors/mbox/codec/encoder.h"
 #include "connectors/mbox/codec/head.h"
 #include "connectors/mbox/codec/splitter.h"
+#include "tests/fuzz/require.h"
 
+using namespace postferry::fuzz;
 using namespace postferry::mbox;
 
 namespace {
-
-void require(bool held) {
-  if (!held) std::abort();
-}
 
 std::vector<std::string> cut(const std::vector<std::string_view>& pieces) {
   std::vector<std::string> out;

@@ -1,7 +1,6 @@
 // Any bytes may come from a server. The first byte says where to split them and as what to read
 // them; however they are split, the outcome must be the same.
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,14 +8,12 @@
 
 #include "connectors/pop3/codec/dot_stuffing.h"
 #include "connectors/pop3/codec/reply.h"
+#include "tests/fuzz/require.h"
 
+using namespace postferry::fuzz;
 using namespace postferry::pop3;
 
 namespace {
-
-void require(bool held) {
-  if (!held) std::abort();
-}
 
 /// What a listing said: its lines, whether it ended or broke, and what was left over.
 struct Listing {

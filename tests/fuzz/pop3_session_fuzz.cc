@@ -19,7 +19,6 @@ std::string url_for(char way) {
       return "pop3://ann@mail.example";
     case '-':
       return "pop3://ann@mail.example?tls=none";
-      return "pop3s://ann@mail.example?auth=apop";
     case 'x':
       return "pop3s://ann@mail.example?auth=xoauth2";
     case 'g':

@@ -2,7 +2,6 @@
 // split them; however they are split, the outcome must be the same.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,14 +9,12 @@
 #include "connectors/smtp/codec/dot_writer.h"
 #include "connectors/smtp/codec/reply.h"
 #include "connectors/smtp/codec/trace.h"
+#include "tests/fuzz/require.h"
 
+using namespace postferry::fuzz;
 using namespace postferry::smtp;
 
 namespace {
-
-void require(bool held) {
-  if (!held) std::abort();
-}
 
 /// What was understood, and whether it broke.
 std::string read(std::string_view bytes, std::size_t size) {
