@@ -446,8 +446,9 @@ class Settler {
     std::map<Uid, Suspect> suspects;
     for (const OpenBatch& batch : r_.batches) {
       if (batch.folder != r_.folder.id || !batch.uid_next) continue;
-      const auto members =
-          co_await copies_.by_print(r_.target, strangers_, co_await rows_of(batch.keys));
+      const std::vector<MessageRow> rows = co_await rows_of(batch.keys);
+      const std::map<Uid, Flags> sent = sent_with(batch, rows);
+      const auto members = co_await copies_.by_print(r_.target, strangers_, rows);
       for (std::size_t at = strangers_.from(batch.uid_next); at < strangers_.size(); ++at) {
         if (!strangers_.left(at)) continue;
         const auto group = members.find(strangers_.print(at));
@@ -456,7 +457,11 @@ class Settler {
         if (may_be_wanted(at, entry) || may_be_known(at, entry)) continue;
         Suspect& suspect = suspects[entry.uid];
         suspect.entry = entry;
-        suspect.copies.insert(suspect.copies.end(), group->second.begin(), group->second.end());
+        for (const Uid copy : group->second) {
+          suspect.copies.push_back(copy);
+          if (const auto flags = sent.find(copy); flags != sent.end())
+            suspect.sent.push_back(flags->second);
+        }
       }
     }
     std::vector<Suspect> list;
@@ -487,6 +492,19 @@ class Settler {
     for (const MessageRow& row : rows_)
       if (std::ranges::binary_search(keys, row.key)) rows.push_back(row);
     co_return rows;
+  }
+
+  /// The flags with which the batch tried to store those that these rows' copies are.
+  static std::map<Uid, Flags> sent_with(const OpenBatch& batch,
+                                        const std::vector<MessageRow>& rows) {
+    std::map<MessageKey, const Flags*> by_key;
+    for (std::size_t i = 0; i < std::min(batch.keys.size(), batch.flags.size()); ++i)
+      by_key.emplace(batch.keys[i], &batch.flags[i]);
+    std::map<Uid, Flags> out;
+    for (const MessageRow& row : rows)
+      if (const auto flags = by_key.find(row.key); row.target_uid && flags != by_key.end())
+        out.emplace(row.target_uid, *flags->second);
+    return out;
   }
 
   /// What stays is met by every settle while the watermark is below it.

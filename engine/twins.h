@@ -16,6 +16,7 @@ namespace postferry {
 struct Suspect {
   TargetEntry entry;
   std::vector<Uid> copies;
+  std::vector<Flags> sent;  // with which a batch tried to store it, where one may have
 };
 
 /// The headers of target copies, each read once, and not at all of what was a stranger.
@@ -31,7 +32,8 @@ class CopyHeaders {
   std::map<Uid, Fingerprint> prints_;
 };
 
-/// Of the suspects those that equal the copy a row names in flags, in date (if `dated`: else each
+/// Of the suspects those that equal the copy a row names in flags (or have those they were sent
+/// with), in date (if `dated`: else each
 /// copy got the moment of its arrival) and byte for byte, while that copy, which came before, is
 /// still there.
 Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,

@@ -67,11 +67,13 @@ RULES = [
         (SETTLE, "(whole ? record.close_batches : record.settle_batches).push_back(batch.id);",
          "(whole ? record.close_batches : record.close_batches).push_back(batch.id);")]),
     ("It stays open for late arrivals", "flags do not matter", [
-        ("engine/twins.cc", "!equal_in_flags(*copy.flags, suspect.entry.flags);",
+        ("engine/twins.cc", "!(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));",
          "!equal_in_flags(*copy.flags, *copy.flags);")]),
     ("It stays open for late arrivals", "the earlier of two goes as well", [
         ("engine/twins.cc", "uid >= suspect.entry.uid) return true;",
          "uid == suspect.entry.uid) return true;")]),
+    ("It stays open for late arrivals", "nobody knows how they were sent", [
+        ("engine/twins.cc", "!(as_sent || equal_in_flags(", "!(false || equal_in_flags(")]),
     ("It stays open for late arrivals", "dates do not matter", [
         ("engine/twins.cc", "(dated && copy.date != suspect.entry.date) ||",
          "(dated && false) ||")]),

@@ -148,6 +148,7 @@ void World::rename(const std::string& name, bool at_source) {
   trace.say("-- {} is rebuilt or restored at the {}", name, at_source ? "source" : "target");
   Renamed& state = renamed[name];
   (at_source ? state.source : state.target) = true;
+  state.late = !complete;
   const bool under_way = !complete || target->at_work_alone > 0;
   if ((state.source && state.target) || (at_source && under_way)) {
     ++state.times;
@@ -257,6 +258,7 @@ void World::note_end(bool whole) {
   }
   if (!whole) return;
   for (auto& [name, state] : renamed) {
+    if (std::exchange(state.late, false)) continue;
     state.source = state.target = state.restored = false;
     state.next_before = state.source_next_before = 0;
   }

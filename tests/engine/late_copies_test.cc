@@ -1,0 +1,336 @@
+// Copies that arrive after their line was lost, and second ones of other origin (DESIGN section 4).
+#include "engine/async/task_group.h"
+#include "tests/engine/crossing_fixture.h"
+
+using namespace postferry;
+
+namespace {
+
+MemoryStop late_stop(std::uint64_t after, std::chrono::seconds by) {
+  MemoryStop stop;
+  stop.after = after;
+  stop.fate = MemoryStop::Fate::late;
+  stop.late_by = by;
+  return stop;
+}
+
+}  // namespace
+
+TEST_CASE("a late copy does not pass for another message with the same bytes") {
+  Pair pair;
+  pair.add("INBOX", letter("same"));
+  pair.add("INBOX", letter("other"));
+  pair.add("INBOX", letter("same"));  // another date
+  pair.target.faults.append_stops.push_back(late_stop(0, std::chrono::seconds(3600)));
+  pair.run();
+  CHECK(pair.equal());
+  // Its late copies come just when the next batch is lost without a trace.
+  pair.add("INBOX", letter("same"));
+  MemoryStop lost;
+  lost.fate = MemoryStop::Fate::none;
+  pair.target.faults.append_stops.push_back(lost);
+  pair.target.faults.on_call = [&pair](MemoryServer&, std::string_view call) {
+    if (call == "batch") pair.target.arrive_all();
+  };
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("late copies of mail without a date are removed too") {
+  MemoryOptions pop;
+  pop.uidl_keys = true;
+  Pair pair(pop);
+  for (int i = 0; i < 4; ++i) pair.source.folder("INBOX").add(letter(std::to_string(i)));
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  CHECK(pair.run().messages().twins > 0);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("late copies are known as ours though the source gives other names meanwhile") {
+  MemoryOptions pop;
+  pop.uidl_keys = true;
+  Pair pair(pop);
+  for (int i = 0; i < 4; ++i) pair.source.folder("INBOX").add(letter(std::to_string(i)));
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  for (MemoryMessage& message : pair.source.folder("INBOX").messages)
+    message.uidl = "n" + std::to_string(50 - message.uid.value);
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  CHECK(pair.run().messages().twins > 0);
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("of two equal messages the copy of the one that has another name now is no late one") {
+  MemoryOptions pop, bare;
+  pop.uidl_keys = true;
+  bare.traits.uidplus = false;
+  Pair pair(pop, bare);
+  for (int i = 0; i < 2; ++i) pair.source.folder("INBOX").add(letter("same"));
+  pair.options.retries = 0;
+  pair.source.faults.on_call = [&pair](MemoryServer&, std::string_view call) {
+    if (call == "headers" && pair.target.appended == 2)
+      throw Error(ErrorKind::transient, "the connection was lost");
+  };
+  pair.run();
+  REQUIRE(pair.target.appended == 2);
+  pair.source.faults.on_call = nullptr;
+  pair.source.folder("INBOX").messages.at(1).uidl = " made of the header";
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().twins == 0);
+  CHECK(ledger.messages().copied == 0);
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
+TEST_CASE("late copies whose removal was cut short behind the mark are removed all the same") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  MemoryFolder& inbox = pair.target.folder("INBOX");
+  REQUIRE(inbox.messages.size() > 4);
+  for (std::size_t i = 4; i < inbox.messages.size(); ++i)
+    inbox.messages[i].flags.system |= Flags::deleted;
+  CHECK(pair.run().messages().twins > 0);
+  CHECK(pair.equal());
+}
+
+TEST_CASE("late copies are told though the source was put back to before its mail came") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.source.folder("INBOX").messages.clear();
+  pair.source.renumber(FolderName::parse("INBOX"), 77);
+  pair.run();
+  pair.target.arrive_all();
+  const std::size_t there = pair.on_target("INBOX");
+  REQUIRE(there > 4);
+  CHECK(pair.run().messages().twins == there - 4);
+  CHECK(pair.on_target("INBOX") == there);  // whose they are cannot be proved
+}
+
+TEST_CASE("late copies are known on a server that rewrites the Message-ID's domain, too") {
+  MemoryOptions domino;
+  domino.traits.rewrites_message_id = true;
+  Pair pair({}, domino);
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("late copies are known on a server that loses \\Flagged at APPEND, too") {
+  MemoryOptions exchange;
+  exchange.traits.loses_flagged = true;
+  Pair pair({}, exchange);
+  for (const char* id : {"a", "b", "c"}) pair.add("INBOX", letter(id), "\\Flagged");
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 3);
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("late copies are known as ours also when the source has the message no longer") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  for (std::uint32_t uid : {1u, 2u}) pair.source.folder("INBOX").remove(Uid{uid});
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE(
+    "a late arrival that differs in flags or in date from what was copied is not ours to remove") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  pair.target.arrive_all();
+  std::vector<MemoryMessage>& there = pair.target.folder("INBOX").messages;
+  REQUIRE(there.size() > 5);  // late copies, two of them at the least
+  const bool flags = GENERATE(true, false);
+  MemoryMessage& touched = there.back();
+  if (flags) {
+    touched.flags = Flags::parse("\\Seen \\Flagged");
+  } else {
+    touched.date = InternalDate{touched.date->seconds + 86'400, touched.date->zone_minutes};
+  }
+  const Uid uid = touched.uid;
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().twins > 0);
+  CHECK(pair.on_target("INBOX") == 5);
+  CHECK(pair.target.folder("INBOX").find(uid) != nullptr);
+}
+
+TEST_CASE("a late copy that has the flags it was sent with is ours, whatever its first has now") {
+  Pair pair;
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+  for (MemoryMessage& message : pair.target.folder("INBOX").messages)
+    message.flags.add("\\Answered");
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > 4);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+}
+
+TEST_CASE("a second copy that is not known to be ours is told as a twin, and stays") {
+  Pair pair;
+  pair.fill("INBOX", 3);
+  pair.run();
+  pair.target.folder("INBOX").add(letter("m1"), {}, InternalDate{5, 0});  // another operator's
+  pair.target.folder("INBOX").add(letter("stranger"), {}, InternalDate{5, 0});
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().twins == 1);
+  CHECK(pair.observer.said("equal others that have crossed"));
+  CHECK(pair.on_target("INBOX") == 5);
+  CHECK(ledger.messages().copied == 0);
+}
+
+TEST_CASE("a second copy is told though the target's sizes are its own") {
+  Pair pair;
+  pair.add("INBOX", letter("m"));
+  MemoryFolder& there = pair.target.folder("INBOX");
+  for (const std::uint64_t size : {213u, 215u}) {
+    there.add(letter("m"), {}, InternalDate{5, 0});
+    there.messages.back().listed_bytes = size;
+  }
+  CHECK(pair.run().messages().twins == 1);
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
+TEST_CASE("a late commit outlasts a new UIDVALIDITY at either end") {
+  const bool at_source = GENERATE(true, false);
+  Pair pair;
+  pair.fill("INBOX", 12);
+  pair.options.retries = 0;
+  pair.target.faults.append_stops.push_back(late_stop(5, std::chrono::seconds(1)));
+  pair.run();
+  (at_source ? pair.source : pair.target).renumber(FolderName::parse("INBOX"), 77);
+  pair.options.retries = 5;
+  pair.run();
+  pair.target.arrive_all();
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a message of a lost batch that options leave out now keeps its copy from its equals") {
+  Pair pair;
+  pair.add("INBOX", letter("same"));
+  pair.add("INBOX", letter("same"));
+  pair.options.retries = 0;
+  MemoryStop stop;
+  stop.after = 1;
+  stop.fate = MemoryStop::Fate::prefix;
+  pair.target.faults.append_stops.push_back(stop);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 1);
+  pair.options.since = 1'000'001;  // without the first
+  pair.run();
+  pair.options.since.reset();
+  pair.run();
+  CHECK(pair.equal());
+}
+
+TEST_CASE("a message of a lost batch that options leave out now is waited for all the same") {
+  Pair pair;
+  pair.add("INBOX", letter("a"));
+  pair.options.retries = 0;
+  pair.target.faults.append_stops.push_back(late_stop(0, std::chrono::seconds(3600)));
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.set_flags(inbox.messages.at(0), Flags::parse("\\Seen \\Flagged"));
+  pair.options.max_size_bytes = 1;
+  CHECK(pair.run().messages().filtered == 1);
+  pair.target.arrive_all();
+  pair.options.max_size_bytes.reset();
+  CHECK(pair.run().messages().present == 1);
+  CHECK(pair.equal());  // with the flags that it has gained since it was sent
+}
+
+TEST_CASE("a second copy is told once, however often it is met in a run") {
+  MemoryOptions target;
+  target.traits.uidplus = GENERATE(true, false);
+  Pair pair({}, target);
+  pair.fill("INBOX", 6);
+  pair.target.faults.append_stops.push_back(late_stop(3, std::chrono::seconds(36'000)));
+  pair.run();  // a batch stays open for late arrivals, and the watermark where it began
+  REQUIRE(pair.equal());
+  pair.target.folder("INBOX").add(letter("m1"), {}, InternalDate{5, 0});
+  const std::uint64_t before = pair.run().messages().twins;
+  pair.fill("INBOX", 3, "new");  // a settle before they are sent, and one after
+  CHECK(pair.run().messages().twins == before);
+}
+
+namespace {
+
+struct TwoJournals : Pair {
+  explicit TwoJournals(MemoryOptions target_options) : Pair({}, std::move(target_options)) {}
+
+  /// Both at once, step by step.
+  void run_both() {
+    const auto from = make_memory_source(source);
+    const auto to = make_memory_target(target);
+    block_on(executor, with_group([&](TaskGroup& group) -> Task<void> {
+               group.spawn(cross(*from, *to, *journal));
+               group.spawn(cross(*from, *to, *second));
+               co_await group.join();
+             }));
+  }
+
+  std::unique_ptr<Journal> second = open_journal_in_memory();
+
+ private:
+  Task<void> cross(Source& from, Target& to, Journal& with) {
+    const Ledger ledger = co_await cross_account({from, to, with, observer},
+                                                 {"ann", "source", "target"}, options, stop);
+    complete = complete && ledger.outcome == Outcome::complete;
+  }
+
+ public:
+  bool complete = true;
+};
+
+MemoryOptions distant() {
+  MemoryOptions options;
+  options.round_trip = std::chrono::milliseconds(50);
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("two journals that both lost a line leave one copy of each message, and not none") {
+  TwoJournals pair(distant());
+  pair.fill("INBOX", 8);
+  pair.add("INBOX", letter("twice"));
+  pair.add("INBOX", letter("twice"));
+  const auto fate = GENERATE(MemoryStop::Fate::none, MemoryStop::Fate::late);
+  for (int i = 0; i < 2; ++i) {
+    MemoryStop stop;
+    stop.fate = fate;
+    stop.late_by = std::chrono::minutes(10);
+    pair.target.faults.append_stops.push_back(stop);
+  }
+  pair.run_both();
+  pair.target.arrive_all();
+  pair.run_both();
+  pair.run_both();
+  CHECK(pair.complete);
+  CHECK(pair.target.appended > 10);
+  CHECK(pair.equal());
+}
