@@ -62,7 +62,9 @@ class Settler {
  private:
   /// Copies of what the source has no longer, or under names that nobody knows yet.
   Task<void> place_orphans() {
-    for (MessageRow& row : co_await orphans_.find_by_bytes(r_.target, strangers_)) {
+    const std::map<Uid, std::uint64_t> sizes = co_await sizes_of_equals();
+    for (MessageRow& row :
+         co_await orphans_.find_by_bytes(r_.target, strangers_, headers_, sizes)) {
       if (r_.void_keys) {
         remember(std::move(row));
         continue;
@@ -71,6 +73,25 @@ class Settler {
       rows_.push_back(std::move(row));
     }
     place_by_look(unplaced_looks());
+  }
+
+  /// Strangers that look like a message which is due, and has another size than the target tells,
+  /// by that size: an orphan may equal it byte for byte.
+  Task<std::map<Uid, std::uint64_t>> sizes_of_equals() {
+    std::map<Uid, std::uint64_t> sizes;
+    std::vector<std::uint32_t> equals;
+    if (!orphans_.none() && !strangers_.empty())
+      for (std::size_t i = 0; i < r_.standing.size(); ++i)
+        if (wanted(i) && orphans_.any_sized(r_.catalogue.size_bytes(i)))
+          equals.push_back(static_cast<std::uint32_t>(i));
+    if (equals.empty()) co_return sizes;
+    co_await r_.memory.likenesses.each(std::move(equals), [&](const Likeness& due) {
+      const std::uint64_t size = r_.catalogue.size_bytes(due.index);
+      for (const std::size_t at : strangers_.alike(due.print))
+        if (strangers_.size_bytes(at) != size) sizes.emplace(strangers_.uid(at), size);
+      return true;
+    });
+    co_return sizes;
   }
 
   /// Those whose bytes nobody noted, as what was there before us: no other message's, at least.

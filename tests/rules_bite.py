@@ -77,6 +77,8 @@ RULES = [
     ("It stays open for late arrivals", "dates do not matter", [
         ("engine/twins.cc", "(dated && copy.date != suspect.entry.date) ||",
          "(dated && false) ||")]),
+    ("The copy of what was removed from the source", "sizes are what was sent", [
+        ("engine/orphans.cc", "if (at || !sizes_may_differ) return at;", "if (!at || at) return at;")]),
     ("Without UIDPLUS twins", "they are removed all the same", [
         (SETTLE, "const bool removed = r_.target.traits().uidplus;", "const bool removed = true;")]),
     ("Any other message that equals", "nobody tells", [

@@ -232,3 +232,23 @@ TEST_CASE("accounts that fill one mailbox look at theirs again when another sees
   CHECK(gathering.target.folder("Sent").messages.size() == 15);
   CHECK(gathering.there() == 100);
 }
+
+TEST_CASE("what left the source keeps its copy in a restored target that tells sizes of its own") {
+  Pair pair;
+  pair.options.remove_after = std::chrono::days(0);
+  for (const char* id : {"same", "same", "other"})
+    pair.source.folder("INBOX").add(letter(id), {}, InternalDate{1000, 0});
+  int asked = 0;
+  pair.target.faults.refuse = [&asked](const MemoryMessage&) {
+    return ++asked == 2 ? std::optional<std::string>("not this one") : std::nullopt;
+  };
+  pair.run();
+  REQUIRE(pair.source.folder("INBOX").messages.size() == 1);
+  pair.target.faults.refuse = nullptr;
+  restore(pair.target.folder("INBOX"), 1);
+  MemoryMessage& first = pair.target.folder("INBOX").messages.front();
+  first.listed_bytes = first.bytes.size() + 2;
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.source.folder("INBOX").messages.empty());
+  CHECK(pair.on_target("INBOX") == 2);
+}
