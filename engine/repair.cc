@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "engine/header_words.h"
+
 namespace postferry {
 
 namespace {
@@ -9,7 +11,7 @@ namespace {
 constexpr std::array kSteps = {RepairStep::line_ends,      RepairStep::nuls,
                                RepairStep::final_line_end, RepairStep::from_lines,
                                RepairStep::header_end,     RepairStep::bare_returns,
-                               RepairStep::long_lines};
+                               RepairStep::header_words,   RepairStep::long_lines};
 constexpr std::size_t kLongestLine = 998;
 
 /// The line that begins at `at`, its end included.
@@ -132,6 +134,8 @@ std::string after(RepairStep step, std::string text) {
       return header_end(text);
     case RepairStep::bare_returns:
       return bare_returns(text);
+    case RepairStep::header_words:
+      return with_ascii_header(text);
     case RepairStep::long_lines:
       return long_lines(text);
   }
@@ -154,6 +158,8 @@ const char* to_string(RepairStep step) {
       return "header_end";
     case RepairStep::bare_returns:
       return "bare_returns";
+    case RepairStep::header_words:
+      return "header_words";
     case RepairStep::long_lines:
       return "long_lines";
   }
@@ -174,6 +180,8 @@ const char* in_words(RepairStep step) {
       return "an empty line was put before the first line that is no header field";
     case RepairStep::bare_returns:
       return "bare CRs became CRLFs";
+    case RepairStep::header_words:
+      return "8-bit words in the header were encoded";
     case RepairStep::long_lines:
       return "lines above 998 bytes were parted";
   }

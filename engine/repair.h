@@ -18,6 +18,7 @@ enum class RepairStep : std::uint32_t {
   from_lines = 8,      // mbox "From " lines in the header are left out
   header_end = 16,     // an empty line before the first line that is no header field
   bare_returns = 32,   // a bare CR becomes CRLF
+  header_words = 128,  // 8-bit words in the header are encoded (RFC 2047, RFC 2231)
   long_lines = 64,     // lines above 998 bytes are parted (RFC 5322 section 2.1.1)
 };
 const char* to_string(RepairStep step);

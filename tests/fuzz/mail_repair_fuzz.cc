@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "connectors/files/wire_text.h"
+#include "engine/header_words.h"
 #include "engine/repair.h"
 #include "tests/fuzz/require.h"
 
@@ -43,6 +44,14 @@ void check_repairs(std::string_view message) {
   require(steps_of(done).empty() == in_words(done).empty());
 }
 
+/// What can be said in ASCII is, and no body is touched.
+void check_header(std::string_view message) {
+  const std::string ascii = with_ascii_header(message);
+  require(with_ascii_header(ascii) == ascii);
+  const std::size_t end = message.find("\n\r\n");
+  if (end != message.npos) require(ascii.ends_with(message.substr(end)));
+}
+
 void check_wire_text(std::string_view bytes, std::size_t split) {
   files::WireText whole, parts, counted;
   const std::string out = whole.convert(bytes);
@@ -59,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view bytes = text_of(data, size);
   const std::size_t split = take_byte(bytes);
   check_wire_text(bytes, split);
+  check_header(bytes);
   check_repairs(bytes);
   return 0;
 }

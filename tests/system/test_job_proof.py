@@ -1,4 +1,5 @@
 """What is proved and taken back of many accounts: failed, retry and undo of a job."""
+import email.policy
 import pathlib
 import re
 import xml.etree.ElementTree
@@ -182,6 +183,32 @@ def repair(world):
     expect(len(findings(proof, "repaired")) == 2, proof.out)
     text = run_pair(world, "verify", ends, "--level", "bytes", as_json=False, **no_password).out
     expect("repaired before they were sent" in text, text)
+
+
+@test("retry --repair encodes a header's 8-bit words for a Cyrus that refuses them, and readers see what they were")
+def repair_8bit(world):
+    target = world.cyrus(extra="reject8bit: yes\n")
+    user, folder = world.user(target), world.file("eml")
+    folder.mkdir()
+    name, subject = "Jörg Müller", "Grüße aus Köln, wo der Rhein so schön ist: 漢字 und mehr davon"
+    data = (f'From: "{name}" <joerg@sea.example>\r\nSubject: {subject}\r\nDate: Mon, 7 Nov 2016 10:00:00 +0100\r\n'
+            "Message-ID: <gruss@sea.example>\r\nContent-Type: text/plain; charset=utf-8; name=\"Grüße.txt\"\r\n"
+            "\r\nGrüße\r\n").encode()
+    (folder / "1.eml").write_bytes(data)
+    ends, options = (f"eml:{folder}", url(target, user)), dict(journal=world.journal(), passwords=(False, None))
+    refused = world.copy(*ends, **options).expect_code(65).expect_counts(copied=0, rejected=1)
+    done = run_pair(world, "retry", ends, "--repair", **options).expect_code(0).expect_counts(copied=1, rejected=0)
+    expect([r["steps"] for r in done.account["repaired"]] == [["header_words"]], "told:", done.account["repaired"])
+    stored, = bodies(Endpoint.of(target, user))
+    header, body = stored.split(b"\r\n\r\n", 1)
+    expect(header.isascii() and body == data.split(b"\r\n\r\n", 1)[1], "stored:", stored)
+    seen = email.message_from_bytes(stored, policy=email.policy.default)
+    told = (seen["Subject"], seen["From"].addresses[0].display_name, seen.get_filename())
+    expect(told == (subject, name, "Grüße.txt"), "readers see", told)
+    for level in ("count", "header", "bytes"):
+        run_pair(world, "verify", ends, "--level", level, **options).expect_code(0)
+    world.copy(*ends, **options).expect_code(0).expect_counts(copied=0, present=1)
+    return refused.err.strip()[-120:]
 
 
 @test("retry --repair of a job keeps the originals of each account apart; what Dovecot makes of a NUL is no repair of ours")
