@@ -179,6 +179,9 @@ std::string ends_line(const Report& report) {
 std::string body(const Report& report, bool small) {
   const Ledger& ledger = report.ledger;
   std::string text;
+  if (report.past && !report.past->ended_at)
+    text += "<p class=\"bad\">It has not ended, or not in good order: " +
+            counted(report.past->copied_so_far, "message", "messages") + " copied so far.</p>\n";
   if (ledger.error) text += "<p class=\"bad\">" + html_escaped(ledger.error->what()) + "</p>\n";
   text += bar(ledger.messages());
   if (report.rates) text += rate_chart(*report.rates, small);

@@ -45,7 +45,7 @@ TEST_CASE("a CSV field that a spreadsheet would take for a formula is text") {
                       Contains("\"'-2+3\"\"\\x1B[31m<b>&\"") && !Contains("\x1b"));
 }
 
-TEST_CASE("the CSV of a run says what stopped it, and what one that never ended copied") {
+TEST_CASE("CSV and page of a run say what stopped it, and what one that never ended copied") {
   Report report = hostile_report();
   report.ledger.error = Error(ErrorKind::auth, "the login was refused", "source");
   CHECK_THAT(report_csv(report), Contains("account,7,\"imaps://ann@old.example\",,,,"
@@ -55,6 +55,7 @@ TEST_CASE("the CSV of a run says what stopped it, and what one that never ended 
   report.past = RunRecord{};
   report.past->copied_so_far = 286;
   CHECK_THAT(report_csv(report), Contains("\"has not ended, or not in good order\",,286,"));
+  CHECK_THAT(report_html(report), Contains("not in good order: 286 messages copied so far"));
 }
 
 TEST_CASE("every line of the CSV has as many fields as its head") {

@@ -288,6 +288,69 @@ def refused(world):
     return f"{many} refused"
 
 
+def broken(count):
+    """Mail that Dovecot takes and Cyrus does not."""
+    return [b"Subject: %d\r\nthis is no header field\r\n\r\n%s" % (n, b"some text of it\r\n" * 1500) for n in range(count)]
+
+
+@test("failed --export goes on after a lost line, and after it was stopped: all is written, once and whole")
+def export_interrupted(world):
+    source, target, messages = world.dovecot(), world.cyrus(), broken(40)
+    user, folder, journal = world.user(source, target), world.file("refused"), world.journal()
+    with Imap(source.imap) as imap:
+        imap.login(user, source.password)
+        for message in messages:
+            imap.append("INBOX", message)
+    with world.proxy(source.imap) as proxy:
+        port = proxy[source.imap]
+        ends = (url(source, user, port=port), url(target, user))
+        world.copy(*ends, journal=journal).expect_code(65).expect_counts(rejected=40)
+    argv = world.argv(*ends, "--export", folder, journal=journal, command="failed", passwords=(None, False))
+
+    def written():
+        return len(list(folder.glob("*.eml"))) if folder.exists() else 0
+    with world.proxy(source.imap, listen=[port], mb_per_second=0.3):
+        process = world.start(argv)
+        while written() < 3:
+            expect(world.alive(process), "it was too fast for this test")
+            time.sleep(0.01)
+        world.signal(process, signal.SIGTERM)
+        stopped = world.finish(process).expect_code(75)
+        first = written()
+    told = [failed for failed in stopped.account["failed"] if failed.get("exported_to")]
+    expect(3 <= len(told) == first < 40, f"{first} written and {len(told)} told of 40:", stopped.out[:400])
+    with world.proxy(source.imap, listen=[port], cut_after=300_000, count=2) as proxy:
+        done = world.run(argv).expect_code(65)
+        expect(proxy.counters()["faults"] == 2, "the line was not cut")
+    expect(all(failed.get("exported_to") for failed in done.account["failed"]), "not all written:", done.out[:400])
+    files = [path.read_bytes() for path in folder.glob("*.eml")]
+    expect(sorted(files) == sorted(messages) and len(list(folder.iterdir())) == 80, "files:", len(files))
+    return f"{first} before the stop, then the line cut twice; 40 messages, lost 0, doubled 0"
+
+
+@test("status tells what a run under way has copied, and report tells it in every form when it was killed")
+def killed_report(world):
+    source, target = world.dovecot(), world.target()
+    user, journal = world.user(source, target), world.journal()
+    fill(source, user, mailboxes.mixed(400, 6, largest=20_000))
+    ends, past = (url(source, user), url(target, user)), dict(journal=journal, passwords=(False, False))
+    process = world.start(world.argv(*ends, "--limit-messages", "50", journal=journal))
+    copied = 0
+    while copied < 20:
+        expect(world.alive(process), "the run was too fast for this test")
+        time.sleep(0.1)
+        under_way = run(world, "status", ends, **past)
+        copied = under_way.account["runs"][0].get("copied_so_far", 0) if under_way.code == 0 else 0
+    world.signal(process, signal.SIGKILL)
+    world.finish(process)
+    told = run(world, "status", ends, **past).expect_code(0).account["runs"][0]["copied_so_far"]
+    expect(copied <= told < 400, f"{copied} were copied, and it tells", told)
+    for form in ("text", "csv", "html", "json"):
+        out = run(world, "report", ends, "last", "--format", form, as_json=False, **past).expect_code(0).out
+        expect(str(told) in out, f"{form} does not tell {told}:", out[:600])
+    return f"{told} of 400"
+
+
 @test("status shows the runs; report has four forms")
 def history(world):
     user, here, there, ends, journal = copied(world, mailboxes.small(10))
