@@ -112,7 +112,7 @@ class Description {
     if (is(Command::copy) || is(Command::run)) following();
     if (is(Command::failed)) settling();
     if (is(Command::retry)) repairing();
-    if (!is(Command::check)) working();
+    working();
     side_by_side();
     talking();
   }
@@ -253,9 +253,9 @@ class Description {
     flag(
         "What may be altered", "--repair", [this] { into_.repair = true; },
         "Change in a message that is refused what keeps it from being taken, step by step and no "
-        "more than that: line ends, NULs, mbox From lines, the header's end, lines above 998 "
-        "bytes. "
-        "Each step is told, and the original kept beside the journal in JOURNAL.originals. Without "
+        "more than that: line ends, NULs, mbox From lines, the header's end, 8-bit words in it, "
+        "lines above 998 bytes. Each step is told, and the original kept beside the journal in "
+        "JOURNAL.originals. Without "
         "this nothing is ever altered.");
   }
 
@@ -294,6 +294,7 @@ class Description {
     one(group, "--journal", "FILE", into_.journal, as_is,
         "Where to remember what has been copied. Default: a file for this pair of mailboxes under "
         "$XDG_STATE_HOME/postferry or ~/.local/state/postferry.");
+    if (is(Command::check)) return;
     if (is(Command::copy) || is(Command::run)) {
       flag(
           group, "--same-account", [this] { into_.same_account = true; },

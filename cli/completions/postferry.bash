@@ -52,7 +52,7 @@ _postferry() {
         check)
             options="--source-password-file --target-password-file --source-password-command
                 --target-password-command --timeout --recipient --envelope-sender --resent --folder
-                --exclude --map --only --jobs --json --log-level --transcript --help" ;;
+                --exclude --map --journal --only --jobs --json --log-level --transcript --help" ;;
         verify)
             options="--source-password-file --target-password-file --source-password-command
                 --target-password-command --timeout --folder --exclude --map --since --before --max-size

@@ -30,7 +30,7 @@ complete -c postferry -n '__fish_seen_subcommand_from copy run' -l deletions -x 
 complete -c postferry -n '__fish_seen_subcommand_from copy run' -l force-deletions -d 'Mirror even many deletions'
 complete -c postferry -n '__fish_seen_subcommand_from copy run' -l after-copy -x -a 'keep delete delete-after=' -d 'Copied messages at the source'
 complete -c postferry -n '__fish_seen_subcommand_from copy run retry undo' -l dry-run -d 'Write nothing anywhere'
-complete -c postferry -n '__fish_seen_subcommand_from copy run verify failed retry undo status report' -l journal -rF -d 'Where to remember what was copied'
+complete -c postferry -n '__fish_seen_subcommand_from copy run check verify failed retry undo status report' -l journal -rF -d 'Where to remember what was copied'
 complete -c postferry -n '__fish_seen_subcommand_from copy run' -l same-account -d 'The journal is of these mailboxes under other names'
 complete -c postferry -n '__fish_seen_subcommand_from copy run retry' -l sessions -x -d 'Connections to each server'
 complete -c postferry -n '__fish_seen_subcommand_from copy run retry' -l memory -x -d 'Most message data held at once'

@@ -112,11 +112,12 @@ TEST_CASE("a repeated option takes one value each time and leaves the ends alone
 
 TEST_CASE("check takes what concerns looking and refuses what concerns copying") {
   const Invocation invocation =
-      parse_command_line({"check", kSource, kTarget, "--json", "--folder", "A", "--timeout", "9"});
+      parse_command_line({"check", kSource, kTarget, "--json", "--folder", "A", "--journal", "j"});
   REQUIRE(invocation.run);
   CHECK(invocation.run->command == Command::check);
   CHECK(invocation.run->json);
-  for (const char* option : {"--dry-run", "--journal", "--retries", "--quiet", "--deletions"}) {
+  CHECK(invocation.run->journal == "j");
+  for (const char* option : {"--dry-run", "--same-account", "--retries", "--deletions"}) {
     INFO(option);
     CHECK_THAT(refusal({"check", kSource, kTarget, option}).first,
                Contains(std::string("there is no option ") + option));
