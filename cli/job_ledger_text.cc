@@ -44,6 +44,7 @@ std::string advice_for(const JobReport& job, ExitCode code) {
     case ExitCode::interrupted:
       return "Stopped before the end. Run the same command again to go on.";
     default:
+      if (job.dry_run) return "A dry run: nothing was written.";
       return "Not all accounts are complete. The next run tries what is missing again; --failed "
              "chooses just those.";
   }

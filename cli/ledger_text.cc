@@ -37,9 +37,9 @@ std::string other_counts(const FolderTally& folder, bool dry_run) {
   add(tally.unknown, "unknown");
   if (!dry_run) add(tally.pending, "pending");
   add(tally.twins, "twins");
-  add(folder.flags_updated, "flags updated");
-  add(folder.deleted, "deleted");
-  add(folder.removed, "removed");
+  add(folder.flags_updated, dry_run ? "flags to update" : "flags updated");
+  add(folder.deleted, dry_run ? "to delete" : "deleted");
+  add(folder.removed, dry_run ? "to remove" : "removed");
   return text;
 }
 
@@ -126,17 +126,18 @@ std::string sum_text(const Report& report) {
   text += tally.balances() ? "; balanced\n" : "; DOES NOT BALANCE, this is a bug\n";
   if (tally.twins > 0)
     text += fmt::format("{} found on the target\n", counted(tally.twins, "twin", "twins"));
+  const char* would_be = report.dry_run ? "would be " : "";
   if (ledger.flags_updated() > 0) {
-    text += fmt::format("flags updated on {}\n",
+    text += fmt::format("flags {}updated on {}\n", would_be,
                         counted(ledger.flags_updated(), "message", "messages"));
   }
   if (ledger.deleted() > 0) {
-    text +=
-        fmt::format("{} deleted on the target\n", counted(ledger.deleted(), "message", "messages"));
+    text += fmt::format("{} {}deleted on the target\n",
+                        counted(ledger.deleted(), "message", "messages"), would_be);
   }
   if (ledger.removed() > 0) {
-    text += fmt::format("{} removed from the source\n",
-                        counted(ledger.removed(), "message", "messages"));
+    text += fmt::format("{} {}removed from the source\n",
+                        counted(ledger.removed(), "message", "messages"), would_be);
   }
   std::uint64_t dropped = 0;
   for (const FolderTally& folder : ledger.folders) dropped += folder.flags_dropped;
@@ -181,6 +182,7 @@ std::string advice(const Report& report, ExitCode code) {
                               "not be copied again."
                             : "Complete.";
     case ExitCode::partial:
+      if (report.dry_run) return "A dry run: nothing was written.";
       return error && error->kind() == ErrorKind::quota
                  ? report.held_back
                        ? "The target was full. Make room there, then run copy."

@@ -20,6 +20,20 @@ constexpr std::size_t kRowsAtOnce = 4000;
 constexpr std::size_t kHeadersAtOnce = 500;
 constexpr std::size_t kBodiesAtOnce = 200;
 
+bool was_there(const MessageRow& row) {
+  return row.origin != Origin::appended && row.target_uid.value != 0;
+}
+
+/// A copy that was there before us, with the same UID under the same UIDVALIDITY: in all likelihood
+/// it is the message itself, seen under another name of its server.
+bool may_be_itself(const MessageRow& row) {
+  return was_there(row) && row.key.is_uid() && row.key.uid() == row.target_uid;
+}
+
+bool has_crossed(Standing standing) {
+  return standing == Standing::present || standing == Standing::copied;
+}
+
 class Remover {
  public:
   explicit Remover(RemovalRequest request) : r_(std::move(request)) {}
@@ -55,8 +69,7 @@ class Remover {
           if (row.state == MessageState::leaving) gone.push_back(row.key);
           continue;
         }
-        const Standing standing = r_.standing[*index];
-        if (standing != Standing::present && standing != Standing::copied) continue;
+        if (!has_crossed(r_.standing[*index])) continue;
         if (row.state == MessageState::copied) {
           unseen_.push_back(row);
         } else if (row.copied_at <= r_.copied_until) {
@@ -240,9 +253,7 @@ class Remover {
     for (const MessageRow& row : due_) sizes.insert(listed_bytes(row));
     std::vector<MessageKey> waiting;
     for (std::size_t i = 0; i < r_.standing.size(); ++i) {
-      const bool crossed =
-          r_.standing[i] == Standing::present || r_.standing[i] == Standing::copied;
-      if (!crossed && sizes.contains(r_.catalogue.size_bytes(i)))
+      if (!has_crossed(r_.standing[i]) && sizes.contains(r_.catalogue.size_bytes(i)))
         waiting.push_back(r_.catalogue.key(i));
     }
     if (waiting.empty()) co_return;
@@ -256,17 +267,9 @@ class Remover {
                             "have crossed, too");
   }
 
-  bool was_there(const MessageRow& row) const {
-    return row.origin != Origin::appended && row.target_uid.value != 0;
-  }
-
-  /// A copy that was there before us, with the same UID under the same UIDVALIDITY: in all
-  /// likelihood it is the message itself, seen under another name of its server.
   void leave_what_is_itself() {
     if (!r_.one_validity) return;
-    const std::size_t left = std::erase_if(due_, [this](const MessageRow& row) {
-      return was_there(row) && row.key.is_uid() && row.key.uid() == row.target_uid;
-    });
+    const std::size_t left = std::erase_if(due_, may_be_itself);
     if (left > 0) leave(left, "have their UIDs and UIDVALIDITY");
   }
 
@@ -288,8 +291,7 @@ class Remover {
     }
     if (one == nullptr) co_return;
     if (listed_bytes(*one) > kHoldLimit / 2) {  // LIST may tell less than comes
-      const std::size_t left =
-          std::erase_if(due_, [this](const MessageRow& row) { return was_there(row); });
+      const std::size_t left = std::erase_if(due_, was_there);
       co_return leave(left, "are large");
     }
     const MessageRow row = *one;
@@ -360,6 +362,23 @@ class Remover {
 Task<RemovalResult> remove_what_crossed(RemovalRequest request) {
   Remover remover(std::move(request));
   co_return co_await remover.run();
+}
+
+Task<std::uint64_t> count_removable(RemovableRequest r) {
+  std::uint64_t count = 0;
+  MessageKey after;
+  for (;;) {
+    const std::vector<MessageRow> rows =
+        co_await r.journal.removable(r.folder, r.copied_until, after, kRowsAtOnce);
+    if (rows.empty()) co_return count;
+    after = rows.back().key;
+    for (const MessageRow& row : rows) {
+      const auto index = r.catalogue.find(row.key);
+      const bool stays = !index || !has_crossed(r.standing[*index]) ||
+                         r.unproved.contains(row.key) || (r.one_validity && may_be_itself(row));
+      if (!stays) ++count;
+    }
+  }
 }
 
 }  // namespace postferry

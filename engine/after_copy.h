@@ -50,4 +50,18 @@ struct RemovalResult {
 /// session must look.
 Task<RemovalResult> remove_what_crossed(RemovalRequest request);
 
+struct RemovableRequest {
+  Journal& journal;
+  const Catalogue& catalogue;
+  const std::vector<Standing>& standing;
+  FolderId folder;
+  std::int64_t copied_until = 0;
+  const std::set<MessageKey>& unproved;
+  bool one_validity = false;
+};
+
+/// For a dry run: of what has crossed, how much remove_what_crossed() would find due. Only looking
+/// at the copies tells whether all of it leaves.
+Task<std::uint64_t> count_removable(RemovableRequest request);
+
 }  // namespace postferry

@@ -32,7 +32,7 @@ class Crossing {
         stop_(stop),
         hash_(options_.selection_hash()) {
     if (!ends_.turns) ends_.turns = &own_turns_;
-    mirrors_ = options_.mirror_deletions && !options_.dry_run;
+    mirrors_ = options_.mirror_deletions;
   }
 
   Task<Ledger> run() {
@@ -53,12 +53,12 @@ class Crossing {
                           first_run_, far_, crew_helps_, folders_, records_,
                           std::exchange(queue_, {}), ledger_, mirrors_ ? &deletions_ : nullptr},
                          std::move(first));
-      if (whole_ && !ledger_.error) co_await deletions_.carry_out(ends_, options_, stop_, ledger_);
+      if (whole_ && !ledger_.error) co_await delete_what_is_gone();
     } catch (const Error& error) {
       halt(error);
     }
     conclude();
-    if (!ledger_.error)
+    if (!ledger_.error && !options_.dry_run)
       for (FolderId folder : missing_)
         co_await ends_.journal.complete(folder, std::nullopt, kSeenMissing, 0);
     ledger_.seconds = std::chrono::duration<double>(executor.now() - begun).count();
@@ -69,6 +69,14 @@ class Crossing {
   }
 
  private:
+  Task<void> delete_what_is_gone() {
+    if (options_.dry_run) {
+      deletions_.foretell(options_, ledger_);
+    } else {
+      co_await deletions_.carry_out(ends_, options_, stop_, ledger_);
+    }
+  }
+
   // --- sessions
 
   /// The first sessions and the plan: a server that is busy or hangs up is waited for, one that

@@ -43,6 +43,7 @@ struct CrossingOptions {
   bool force_deletions = false;
   bool only_failed = false;     // nothing but what failed before
   bool resend_unknown = false;  // to a relay: also what it may have taken already
+  /// Nothing is written at either end, nor to the journal; what would be done is in the ledger.
   bool dry_run = false;
 
   /// Whether folders and excludes let this folder in.

@@ -35,13 +35,10 @@ void Deletions::add(Missing missing) {
 
 Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const StopRequest& stop,
                                 Ledger& ledger) {
-  if (missing_.empty() || doubted_) co_return;
-  if (!unseen_.empty())
-    doubt("folder " + unseen_.begin()->second.to_string() + " could not be looked at");
-  if (!doubted_ && !options.force_deletions && refuse_mass(ledger)) co_return;
+  if (held(options, ledger)) co_return;
   Lane lane;
   int failures = 0;
-  if (!doubted_) co_await side_by_side(lane, ends, options, stop, ledger);
+  co_await side_by_side(lane, ends, options, stop, ledger);
   while (!missing_.empty() && !doubted_ && !stop.requested()) {
     const Missing& missing = missing_.begin()->second;
     const auto tally = tally_of(missing, ledger);
@@ -67,6 +64,24 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
     missing_.erase(missing_.begin());
   }
   co_await say_goodbye(lane, observer_);
+}
+
+void Deletions::foretell(const CrossingOptions& options, Ledger& ledger) {
+  if (held(options, ledger)) return;
+  for (const auto& [id, missing] : missing_) {
+    const auto tally = tally_of(missing, ledger);
+    if (!options.force_deletions)
+      tally->error = refusal_of_mass(missing.mirrored, missing.listed + missing.mirrored,
+                                     missing.folder.source);
+    if (!tally->error) tally->deleted = missing.mirrored;
+  }
+}
+
+bool Deletions::held(const CrossingOptions& options, Ledger& ledger) {
+  if (missing_.empty() || doubted_) return true;
+  if (!unseen_.empty())
+    doubt("folder " + unseen_.begin()->second.to_string() + " could not be looked at");
+  return doubted_ || (!options.force_deletions && refuse_mass(ledger));
 }
 
 /// Whatever emptied an account may have left a little in each folder, or none of them large.

@@ -44,7 +44,12 @@ class Deletions {
   Task<void> carry_out(Ends ends, const CrossingOptions& options, const StopRequest& stop,
                        Ledger& ledger);
 
+  /// The same for a dry run: tells what would be removed, or why it would not, and does nothing.
+  void foretell(const CrossingOptions& options, Ledger& ledger);
+
  private:
+  /// True: nothing may go, of any folder.
+  bool held(const CrossingOptions& options, Ledger& ledger);
   Task<std::uint64_t> mirror(Lane& lane, Ends ends, const CrossingOptions& options,
                              const Missing& missing);
   /// Several folders at once on one connection, where the connectors can.

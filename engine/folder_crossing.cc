@@ -72,11 +72,12 @@ class FolderCrosser {
     if (!changed_) co_await join_anew();
     co_await check_source_keys();
     if (r_.deletions) r_.deletions->seen(record_.id);
+    if (r_.options.dry_run && places_lost_) s_.lose_places();
     co_await s_.join_failures(record_.id, r_.source.windowed(), !keys_void_);
     s_.filter();
     count();
     plan();
-    if (r_.options.dry_run) co_return;
+    if (r_.options.dry_run) co_return co_await foretell();
     co_await settle_folder(target_numbers_);
     s_.hold_back();
     if (r_.condemned) co_await give_up(*r_.condemned);
@@ -172,7 +173,8 @@ class FolderCrosser {
   }
 
   Task<void> open_target() {
-    if (r_.options.dry_run) co_return;
+    made_ = !r_.folder.exists;
+    if (r_.options.dry_run) co_return read_target_from_listing();
     // What was refused is asked for again by retry alone: a run with nothing to do stays quiet.
     const bool in_vain =
         r_.folder.exists && subscription_refused(record_) && !r_.options.only_failed;
@@ -191,6 +193,13 @@ class FolderCrosser {
     if (not_subscribed)
       note(Level::warning,
            std::string("it is not subscribed on the target: ") + not_subscribed->message());
+  }
+
+  /// A dry run opens no target.
+  void read_target_from_listing() {
+    if (made_) return;
+    target_numbers_ = r_.folder.target_numbers;
+    if (!target_numbers_.uid_validity) target_numbers_.uid_validity = record_.target_uid_validity;
   }
 
   bool lacks_subscription() const {
@@ -238,7 +247,6 @@ class FolderCrosser {
       }
     }
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
-    if (r_.options.dry_run) co_return;
     const std::uint32_t validity = target_numbers_.uid_validity.value_or(0);
     const bool replaced = target_folder_.uid_validity && *target_folder_.uid_validity != validity;
     bool went_back = false;
@@ -247,15 +255,19 @@ class FolderCrosser {
       went_back = Uid{*target_numbers_.uid_next} < least;
     }
     if (replaced || went_back) {
-      if (went_back) co_await r_.ends.journal.doubt_target(r_.account);
+      if (went_back && !r_.options.dry_run) co_await r_.ends.journal.doubt_target(r_.account);
       doubt(" was replaced on the target");
-      note(Level::warning, replaced
-                               ? "the target's UIDVALIDITY changed; its messages are matched anew"
-                               : "the target's UIDNEXT went back; its messages are matched anew");
+      const std::string is = r_.options.dry_run ? " would be " : " is ";
+      const std::string are = r_.options.dry_run ? " would be " : " are ";
+      note(Level::warning,
+           made_      ? "it is gone from the target, and" + is + "made and filled again"
+           : replaced ? "the target's UIDVALIDITY changed; its messages" + are + "matched anew"
+                      : "the target's UIDNEXT went back; its messages" + are + "matched anew");
       co_await forget_places(validity);
     } else if (!target_folder_.uid_validity) {
       noted.target_uid_validity = validity;
     }
+    if (r_.options.dry_run) co_return;
     if (noted.source_uid_validity || noted.target_uid_validity)
       co_await r_.ends.journal.record(std::move(noted));
     target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
@@ -264,10 +276,12 @@ class FolderCrosser {
   /// For good, before anything is appended: should the journal lose its last part with the power,
   /// it must not have the UIDs of before that a replaced folder gives once more.
   Task<void> forget_places(std::uint32_t validity) {
+    record_.matched = false;
+    places_lost_ = true;
+    former_.lose_places();
+    if (r_.options.dry_run) co_return;
     co_await r_.ends.journal.reset_target_folder(target_folder_.id, validity);
     co_await r_.ends.journal.make_durable();
-    record_.matched = false;
-    former_.lose_places();
   }
 
   Task<void> void_keys() {
@@ -296,9 +310,8 @@ class FolderCrosser {
     note(Level::warning,
          "recorded UIDs name other messages at the source now; its messages are matched anew");
     co_await void_keys();
-    if (r_.options.dry_run) co_return;
     // What happened here may have happened to any folder, whatever its numbers say.
-    co_await r_.ends.journal.doubt_target(r_.account);
+    if (!r_.options.dry_run) co_await r_.ends.journal.doubt_target(r_.account);
     if (changed_) co_await read_whole();
     co_await join_anew();
   }
@@ -643,6 +656,20 @@ class FolderCrosser {
     co_await source_digests(r_.source, std::move(stuck), {});
   }
 
+  /// What a run would do beside copying, as far as that can be told without a look at the target.
+  Task<void> foretell() {
+    r_.tally.flags_updated = s_.flag_changes.size();
+    tell_missing(false);
+    if (!r_.options.remove_after) co_return;
+    const std::chrono::seconds age = *r_.options.remove_after;
+    const bool one_validity =
+        begun_.uid_validity && begun_.uid_validity == target_numbers_.uid_validity;
+    r_.tally.removed =
+        co_await count_removable({r_.ends.journal, s_.catalogue, s_.standing, record_.id,
+                                  begun_at_ - age.count(), unproved_, one_validity});
+    if (age.count() == 0) r_.tally.removed += due();  // as soon as it has crossed
+  }
+
   /// Of what had crossed when this attempt began.
   std::optional<std::int64_t> leaves_if_copied_by() const {
     if (!r_.options.remove_after || r_.options.dry_run) return std::nullopt;
@@ -689,6 +716,8 @@ class FolderCrosser {
   std::size_t handled_ = 0;  // messages that were due and no longer are
   bool void_rows_ = false;
   bool keys_void_ = false;       // and the journal has not been told
+  bool made_ = false;            // the target folder, which was not there
+  bool places_lost_ = false;     // of the copies: the target was replaced
   bool anew_ = false;            // the target's messages were matched anew
   bool unseen_ = false;          // what was appended last has not been looked at
   bool more_to_remove_ = false;  // in the next session

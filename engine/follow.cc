@@ -11,8 +11,6 @@ namespace postferry {
 
 namespace {
 
-/// More than this share of a folder, and more than this many, need --force-deletions.
-
 void group_by_change(std::map<std::string, std::vector<Uid>>& groups, const Flags& changed,
                      Uid uid) {
   if (!changed.empty()) groups[changed.to_string()].push_back(uid);
@@ -73,6 +71,16 @@ bool is_mass(std::uint64_t gone, std::uint64_t there_were) {
   return gone > kMassFloor && gone * kMassShare > there_were;
 }
 
+std::optional<Error> refusal_of_mass(std::uint64_t gone, std::uint64_t there_were,
+                                     const FolderName& source) {
+  if (!is_mass(gone, there_were)) return std::nullopt;
+  return Error(ErrorKind::rejected,
+               std::to_string(gone) + " of " + std::to_string(there_were) +
+                   " messages are gone from the source; nothing was deleted on the target. If that "
+                   "is right, run again with --force-deletions",
+               "folder " + source.to_string());
+}
+
 bool is_copy_of(const MessageRow& row, const TargetEntry& entry) {
   return entry.size_bytes == row.size_bytes && same_instant(entry.date, row.date);
 }
@@ -126,14 +134,11 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   std::vector<MessageRow> all = r.gone;
   std::erase_if(r.gone, [](const MessageRow& row) { return !may_be_mirrored(row); });
   if (r.gone.empty()) co_return 0;
-  const std::uint64_t there_were = r.listed + r.gone.size();
-  if (!r.force && is_mass(r.gone.size(), there_were))
-    throw Error(ErrorKind::rejected,
-                std::to_string(r.gone.size()) + " of " + std::to_string(there_were) +
-                    " messages are gone from the source; nothing was deleted on the target. If "
-                    "that is right, "
-                    "run again with --force-deletions",
-                "folder " + r.folder.source.to_string());
+  if (!r.force) {
+    const std::optional<Error> refusal =
+        refusal_of_mass(r.gone.size(), r.listed + r.gone.size(), r.folder.source);
+    if (refusal) throw *refusal;
+  }
   std::vector<Uid> copies;
   for (const MessageRow& row : r.gone) copies.push_back(row.target_uid);
   // Looked for twice: a listing that came short must not cost mail.

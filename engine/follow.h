@@ -21,6 +21,10 @@ bool is_copy_of(const MessageRow& row, const TargetEntry& entry);
 /// So many deletions at once need --force-deletions (DESIGN section 5).
 bool is_mass(std::uint64_t gone, std::uint64_t there_were);
 
+/// What is said where so many of a folder need it; nothing where they may go.
+std::optional<Error> refusal_of_mass(std::uint64_t gone, std::uint64_t there_were,
+                                     const FolderName& source);
+
 /// A recorded message whose flags at the source are no longer those last read.
 struct FlagChange {
   MessageKey key;

@@ -195,6 +195,12 @@ void Standings::filter() {
   }
 }
 
+void Standings::lose_places() {
+  for (Standing& one : standing)
+    if (one == Standing::present || one == Standing::copied) one = Standing::due;
+  flag_changes.clear();
+}
+
 std::size_t Standings::due() const {
   return static_cast<std::size_t>(std::ranges::count(standing, Standing::due));
 }

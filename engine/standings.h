@@ -53,6 +53,9 @@ class Standings {
   /// What the user's options leave out.
   void filter();
 
+  /// For a dry run: the target was replaced, and what has crossed must be found there again.
+  void lose_places();
+
   std::size_t due() const;
   /// At most `most`. Those that failed before come last: what has never been tried must not wait.
   std::vector<Catalogue::Entry> due_entries(std::size_t most) const;

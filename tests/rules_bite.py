@@ -188,11 +188,11 @@ RULES = [
         (STANDINGS, "const bool left_alone = row.state < MessageState::leaving;", "const bool left_alone = true;"),
         (STANDINGS, "  std::erase_if(gone, [](const MessageRow& row) { return row.state >= MessageState::leaving; });\n", "")]),
     ("Never where we removed", "a folder was missing", [
-        ("engine/deletions.cc", "if (missing_.empty() || doubted_) co_return;", "doubted_ = false;")]),
+        ("engine/deletions.cc", "if (missing_.empty() || doubted_) return true;", "doubted_ = false;")]),
     ("Never where we removed", "POP3", [
         (FOLLOW, " && row.key.is_uid();", ";")]),
     ("More than a tenth of a folder", "unforced", [
-        (FOLLOW, "if (!r.force && is_mass(r.gone.size(), there_were))", "if (false && is_mass(r.gone.size(), there_were))")]),
+        (FOLLOW, "if (!is_mass(gone, there_were)) return std::nullopt;", "if (gone > 0) return std::nullopt;")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [
         (IMAP_TARGET, "return expunge_all(party_, std::move(uids), traits_.uidplus);",
          "return expunge_all(party_, std::move(uids), true);")]),

@@ -116,6 +116,22 @@ TEST_CASE("a dry run tells what is to be copied and how much, and that nothing w
   CHECK(text.find("1:02") == std::string::npos);
 }
 
+TEST_CASE("a dry run tells what would be deleted, removed and flagged, and says that it was not") {
+  Report report;
+  report.dry_run = true;
+  FolderTally plan = folder("Sent", "Sent", 0, 4);
+  plan.deleted = 3;
+  plan.removed = 2;
+  plan.flags_updated = 1;
+  report.ledger.folders = {plan};
+  const std::string text = ledger_text(report, ExitCode::partial, false);
+  CHECK_THAT(text, Contains("1 flags to update, 3 to delete, 2 to remove"));
+  CHECK_THAT(text, Contains("3 messages would be deleted on the target"));
+  CHECK_THAT(text, Contains("2 messages would be removed from the source"));
+  CHECK_THAT(text, Contains("flags would be updated on 1 message\n"));
+  CHECK_THAT(text, Contains("nothing was written"));
+}
+
 TEST_CASE("check shows where folders go, what is unknown, and what the target can do") {
   Report report;
   report.source = "imaps://ann@old.example";

@@ -26,6 +26,7 @@ import test_exits  # noqa: E402, F401
 import test_faults  # noqa: E402, F401
 import test_fidelity  # noqa: E402, F401
 import test_fleet  # noqa: E402, F401
+import test_dry_run  # noqa: E402, F401
 import test_follow  # noqa: E402, F401
 import test_job_proof  # noqa: E402, F401
 import test_late  # noqa: E402, F401
