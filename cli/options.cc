@@ -266,7 +266,9 @@ class Description {
         "the target too. Default: keep.");
     flag(
         group, "--force-deletions", [this] { into_.force_deletions = true; },
-        "Mirror deletions even of more than a tenth of a folder or of the account.");
+        "Mirror deletions even of more than a tenth (and 20 messages), or more than half, of a "
+        "folder "
+        "or of the account.");
     one(group, "--after-copy", "keep|delete|delete-after=DAYS", into_.remove_after, after_copy_of,
         "What becomes of messages at the source once their copies have been seen on the target: "
         "delete removes them, delete-after=DAYS so long after they were copied. Default: keep.");

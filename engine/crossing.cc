@@ -71,9 +71,9 @@ class Crossing {
  private:
   Task<void> delete_what_is_gone() {
     if (options_.dry_run) {
-      deletions_.foretell(options_, ledger_);
+      co_await deletions_.foretell(ends_.journal, account_, options_, ledger_);
     } else {
-      co_await deletions_.carry_out(ends_, options_, stop_, ledger_);
+      co_await deletions_.carry_out(ends_, account_, options_, stop_, ledger_);
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include "engine/async/task_group.h"
 #include "engine/both_ends.h"
+#include "engine/deletion_guard.h"
 #include "engine/follow.h"
 #include "engine/retry.h"
 #include "engine/skip.h"
@@ -33,9 +34,9 @@ void Deletions::add(Missing missing) {
   missing_.insert_or_assign(id, std::move(missing));
 }
 
-Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const StopRequest& stop,
-                                Ledger& ledger) {
-  if (held(options, ledger)) co_return;
+Task<void> Deletions::carry_out(Ends ends, AccountId account, const CrossingOptions& options,
+                                const StopRequest& stop, Ledger& ledger) {
+  co_await hold_back(ends.journal, account, options, ledger);
   Lane lane;
   int failures = 0;
   co_await side_by_side(lane, ends, options, stop, ledger);
@@ -66,39 +67,24 @@ Task<void> Deletions::carry_out(Ends ends, const CrossingOptions& options, const
   co_await say_goodbye(lane, observer_);
 }
 
-void Deletions::foretell(const CrossingOptions& options, Ledger& ledger) {
-  if (held(options, ledger)) return;
-  for (const auto& [id, missing] : missing_) {
-    const auto tally = tally_of(missing, ledger);
-    if (!options.force_deletions)
-      tally->error = refusal_of_mass(missing.mirrored, missing.listed + missing.mirrored,
-                                     missing.folder.source);
-    if (!tally->error) tally->deleted = missing.mirrored;
-  }
+Task<void> Deletions::foretell(Journal& journal, AccountId account, const CrossingOptions& options,
+                               Ledger& ledger) {
+  co_await hold_back(journal, account, options, ledger);
+  for (const auto& [id, missing] : missing_) tally_of(missing, ledger)->deleted = missing.mirrored;
 }
 
-bool Deletions::held(const CrossingOptions& options, Ledger& ledger) {
-  if (missing_.empty() || doubted_) return true;
-  if (!unseen_.empty())
+Task<void> Deletions::hold_back(Journal& journal, AccountId account, const CrossingOptions& options,
+                                Ledger& ledger) {
+  if (!missing_.empty() && !unseen_.empty())
     doubt("folder " + unseen_.begin()->second.to_string() + " could not be looked at");
-  return doubted_ || (!options.force_deletions && refuse_mass(ledger));
-}
-
-/// Whatever emptied an account may have left a little in each folder, or none of them large.
-bool Deletions::refuse_mass(Ledger& ledger) {
-  std::uint64_t gone = 0;
-  for (const auto& [id, missing] : missing_) gone += missing.mirrored;
-  const std::uint64_t there_were = ledger.messages().seen + gone;
-  if (missing_.size() < 2 || !is_mass(gone, there_were)) return false;
-  const Error error(ErrorKind::rejected,
-                    std::to_string(gone) + " of the account's " + std::to_string(there_were) +
-                        " messages are gone from the source, in " +
-                        std::to_string(missing_.size()) +
-                        " folders; nothing was deleted on the target. If that is right, run again "
-                        "with --force-deletions");
-  for (const auto& [id, missing] : missing_)
-    tally_of(missing, ledger)->error = error.in("folder " + missing.folder.source.to_string());
-  return true;
+  if (doubted_) missing_.clear();
+  if (missing_.empty() || options.force_deletions) co_return;
+  const std::map<FolderId, Error> refusals =
+      co_await refusals_of_many(journal, account, missing_, ledger.messages().seen);
+  for (const auto& [id, refusal] : refusals) {
+    tally_of(missing_.at(id), ledger)->error = refusal;
+    missing_.erase(id);
+  }
 }
 
 std::vector<FolderTally>::iterator Deletions::tally_of(const Missing& missing, Ledger& ledger) {
@@ -161,8 +147,7 @@ Task<std::uint64_t> Deletions::mirror(Lane& lane, Ends ends, const CrossingOptio
   }
   const std::uint64_t deleted =
       co_await mirror_deletions({*lane.source, *lane.target, ends.journal, observer_, folder,
-                                 co_await ends.journal.rows_for(folder.id, missing.keys),
-                                 missing.listed, options.force_deletions});
+                                 co_await ends.journal.rows_for(folder.id, missing.keys)});
   if (missing.whole)
     co_await ends.journal.complete(
         folder.id, missing.begun,

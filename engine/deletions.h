@@ -24,6 +24,7 @@ struct Missing {
   std::uint64_t listed = 0;       // messages that are
   bool whole = false;             // nothing failed, pending or open
   std::uint64_t present = 0;      // of these on the target
+  bool emptied_often = false;     // by people, as the trash is
 };
 
 class Deletions {
@@ -41,22 +42,22 @@ class Deletions {
   /// Removes from the target what is missing, with every guard of DESIGN section 5, over sessions
   /// of its own; a folder counts as completed only then. What fails is in the ledger. Throws as
   /// cross_account().
-  Task<void> carry_out(Ends ends, const CrossingOptions& options, const StopRequest& stop,
-                       Ledger& ledger);
+  Task<void> carry_out(Ends ends, AccountId account, const CrossingOptions& options,
+                       const StopRequest& stop, Ledger& ledger);
 
   /// The same for a dry run: tells what would be removed, or why it would not, and does nothing.
-  void foretell(const CrossingOptions& options, Ledger& ledger);
+  Task<void> foretell(Journal& journal, AccountId account, const CrossingOptions& options,
+                      Ledger& ledger);
 
  private:
-  /// True: nothing may go, of any folder.
-  bool held(const CrossingOptions& options, Ledger& ledger);
+  /// Only what may go is left; why the rest may not is in the ledger.
+  Task<void> hold_back(Journal& journal, AccountId account, const CrossingOptions& options,
+                       Ledger& ledger);
   Task<std::uint64_t> mirror(Lane& lane, Ends ends, const CrossingOptions& options,
                              const Missing& missing);
   /// Several folders at once on one connection, where the connectors can.
   Task<void> side_by_side(Lane& lane, Ends ends, const CrossingOptions& options,
                           const StopRequest& stop, Ledger& ledger);
-  /// True: too much is gone from the account as a whole; its folders say so.
-  bool refuse_mass(Ledger& ledger);
   static std::vector<FolderTally>::iterator tally_of(const Missing& missing, Ledger& ledger);
 
   Observer& observer_;

@@ -414,10 +414,16 @@ class FolderCrosser {
                     static_cast<std::uint64_t>(mirrored),
                     tally.seen,
                     whole,
-                    tally.present + tally.copied};
+                    tally.present + tally.copied,
+                    emptied_often()};
     for (const MessageRow& row : s_.gone) missing.keys.push_back(row.key);
     r_.deletions->add(std::move(missing));
     return true;
+  }
+
+  bool emptied_often() const {
+    const Role role = r_.folder.source.role;
+    return role == Role::trash || role == Role::junk;
   }
 
   std::vector<Catalogue::Entry> due_entries() const {

@@ -66,21 +66,6 @@ Task<std::set<Uid>> store_one_by_one(TargetSession& target, std::vector<FlagStor
 
 }  // namespace
 
-bool is_mass(std::uint64_t gone, std::uint64_t there_were) {
-  constexpr std::uint64_t kMassShare = 10, kMassFloor = 20;
-  return gone > kMassFloor && gone * kMassShare > there_were;
-}
-
-std::optional<Error> refusal_of_mass(std::uint64_t gone, std::uint64_t there_were,
-                                     const FolderName& source) {
-  if (!is_mass(gone, there_were)) return std::nullopt;
-  return Error(ErrorKind::rejected,
-               std::to_string(gone) + " of " + std::to_string(there_were) +
-                   " messages are gone from the source; nothing was deleted on the target. If that "
-                   "is right, run again with --force-deletions",
-               "folder " + source.to_string());
-}
-
 bool is_copy_of(const MessageRow& row, const TargetEntry& entry) {
   return entry.size_bytes == row.size_bytes && same_instant(entry.date, row.date);
 }
@@ -134,11 +119,6 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   std::vector<MessageRow> all = r.gone;
   std::erase_if(r.gone, [](const MessageRow& row) { return !may_be_mirrored(row); });
   if (r.gone.empty()) co_return 0;
-  if (!r.force) {
-    const std::optional<Error> refusal =
-        refusal_of_mass(r.gone.size(), r.listed + r.gone.size(), r.folder.source);
-    if (refusal) throw *refusal;
-  }
   std::vector<Uid> copies;
   for (const MessageRow& row : r.gone) copies.push_back(row.target_uid);
   // Looked for twice: a listing that came short must not cost mail.

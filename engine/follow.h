@@ -18,13 +18,6 @@ namespace postferry {
 /// Whether what is at a row's target UID still is the copy: its size, and the instant of its date.
 bool is_copy_of(const MessageRow& row, const TargetEntry& entry);
 
-/// So many deletions at once need --force-deletions (DESIGN section 5).
-bool is_mass(std::uint64_t gone, std::uint64_t there_were);
-
-/// What is said where so many of a folder need it; nothing where they may go.
-std::optional<Error> refusal_of_mass(std::uint64_t gone, std::uint64_t there_were,
-                                     const FolderName& source);
-
 /// A recorded message whose flags at the source are no longer those last read.
 struct FlagChange {
   MessageKey key;
@@ -57,13 +50,10 @@ struct DeletionRequest {
   Observer& observer;
   FolderRecord folder;
   std::vector<MessageRow> gone;  // recorded rows whose key the catalogue no longer has
-  std::uint64_t listed = 0;      // messages that the source has
-  bool force = false;            // more than a tenth may go
 };
 
-/// Removes from the target what vanished from the source, with every guard of DESIGN section 5.
-/// Throws Error{rejected} when the guard against mass deletion holds. Returns how many were
-/// removed.
+/// Removes from the target what vanished from the source, with every guard of DESIGN section 5 that
+/// is of one message. Returns how many were removed.
 Task<std::uint64_t> mirror_deletions(DeletionRequest request);
 
 }  // namespace postferry

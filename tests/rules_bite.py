@@ -188,11 +188,15 @@ RULES = [
         (STANDINGS, "const bool left_alone = row.state < MessageState::leaving;", "const bool left_alone = true;"),
         (STANDINGS, "  std::erase_if(gone, [](const MessageRow& row) { return row.state >= MessageState::leaving; });\n", "")]),
     ("Never where we removed", "a folder was missing", [
-        ("engine/deletions.cc", "if (missing_.empty() || doubted_) return true;", "doubted_ = false;")]),
+        ("engine/deletions.cc", "if (doubted_) missing_.clear();", "doubted_ = false;")]),
     ("Never where we removed", "POP3", [
         (FOLLOW, " && row.key.is_uid();", ";")]),
     ("More than a tenth of a folder", "unforced", [
-        (FOLLOW, "if (!is_mass(gone, there_were)) return std::nullopt;", "if (gone > 0) return std::nullopt;")]),
+        ("engine/deletion_guard.cc", "return gone > kFloor && gone * kShare > there_were;", "return gone > kFloor && kShare > there_were;")]),
+    ("More than half of a folder", "unforced", [
+        ("engine/deletion_guard.cc", "return gone > kFloor && gone * 2 > there_were;", "return gone > kFloor && gone > there_were;")]),
+    ("More than half of a folder", "though it was only moved", [
+        ("engine/deletion_guard.cc", "lost_[at->second].elsewhere = true;", "(void)at;")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [
         (IMAP_TARGET, "return expunge_all(party_, std::move(uids), traits_.uidplus);",
          "return expunge_all(party_, std::move(uids), true);")]),

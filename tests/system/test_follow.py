@@ -298,10 +298,10 @@ def deletions_adopted(world):
 
 @test("more than a tenth of a folder, and over 20 messages, needs --force-deletions: 65")
 def deletions_many(world):
-    user, here, there, ends, journal = settled_pair(world, box(INBOX=some(60), Other=some(20, "o")))
-    gone(here, "1:20", "Other")  # all of it, but not over 20
+    user, here, there, ends, journal = settled_pair(world, box(INBOX=some(60), Other=some(40, "o")))
+    gone(here, "1:20", "Other")  # half of it, but not over 20
     world.copy(*ends, "--deletions", "mirror", journal=journal).expect_code(0).expect_balance()
-    expect(not stored(there, "Other"), "20 messages are not many")
+    expect(len(stored(there, "Other")) == 20, "20 messages are not many")
     gone(here, "1:21")
     add(here, some(2, "new"))
     run = world.copy(*ends, "--deletions", "mirror", journal=journal).expect_code(65).expect_balance()
@@ -312,6 +312,38 @@ def deletions_many(world):
     run = world.copy(*ends, "--deletions", "mirror", "--force-deletions", journal=journal).expect_code(0)
     expect(run.account["deleted"] == 21, "deleted is", run.account["deleted"])
     expect_equal(here, there)
+
+
+@test("a folder that is emptied needs --force-deletions, one whose messages were moved does not")
+def deletions_most(world):
+    user, here, there, ends, journal = settled_pair(world, box(INBOX=some(8), Work=some(5, "w"), Archive=some(20, "a")))
+    mirror = ("--deletions", "mirror")
+    change(here, "COPY 1:8 Archive", "STORE 1:8 +FLAGS (\\Deleted)", "EXPUNGE")
+    run = world.copy(*ends, *mirror, journal=journal).expect_code(0).expect_balance()
+    expect(run.account["deleted"] == 8 and not stored(there), "what was moved:", run)
+    gone(here, "1:5", "Work")
+    for more in range(2):
+        run = world.copy(*ends, *mirror, journal=journal).expect_code(65).expect_balance()
+        expect("5 of 5 messages" in run.err and "--force-deletions" in run.err and "Work" in run.err, "not told:", run)
+    expect(len(stored(there, "Work")) == 5, "deleted all the same:", len(stored(there, "Work")))
+    run = world.copy(*ends, *mirror, "--force-deletions", journal=journal).expect_code(0)
+    expect(run.account["deleted"] == 5, "deleted is", run.account["deleted"])
+
+
+@test("an old journal that is put back after --after-copy delete does not take the last copies")
+def deletions_old_journal(world):
+    user, here, there, ends, journal = settled_pair(world, box(INBOX=some(17), Other=some(3, "o"), Kept=some(4, "k")))
+    old = journal.read_bytes()
+    only = ("--folder", "INBOX", "--folder", "Other")
+    world.copy(*ends, *only, "--after-copy", "delete", journal=journal).expect_code(0)
+    expect(not stored(here) and len(stored(there)) == 17, "not moved")
+    for file in journal.parent.glob(journal.name + "*"):
+        file.unlink()
+    journal.write_bytes(old)
+    add(here, some(2, "new"))
+    world.copy(*ends, journal=journal).expect_code(0)
+    run = world.copy(*ends, "--deletions", "mirror", journal=journal).expect_code(65).expect_balance()
+    expect(run.account["deleted"] == 0 and len(stored(there)) == 19, "the last copies are gone:", run)
 
 
 @test("a folder or a UIDVALIDITY that vanished at the source deletes nothing, in the whole run")
