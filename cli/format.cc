@@ -112,4 +112,15 @@ std::string cut_to(std::string_view text, std::size_t width) {
   return std::string(text.substr(0, at)) + "\u2026";
 }
 
+std::string in_folder(const Error& error, const FolderName& folder) {
+  constexpr std::string_view kBetween = ", ";
+  const std::string part = printable("folder " + folder.to_string(), 4000);
+  std::string rest = error.context();
+  if (rest == part) return error.message();
+  if (rest.starts_with(part + std::string(kBetween))) rest.erase(0, part.size() + kBetween.size());
+  if (rest.ends_with(std::string(kBetween) + part))
+    rest.erase(rest.size() - part.size() - kBetween.size());
+  return rest + (rest.empty() ? "" : ": ") + error.message();
+}
+
 }  // namespace postferry::cli

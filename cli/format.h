@@ -6,6 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "engine/error.h"
+#include "engine/model.h"
+
 namespace postferry::cli {
 
 /// "1,234,567".
@@ -28,5 +31,9 @@ std::size_t columns(std::string_view text);
 
 /// At most `width` columns of the text; what is cut is told by "…" at the end.
 std::string cut_to(std::string_view text, std::size_t width);
+
+/// What an error says on a line that has begun with its folder: in its context that is not said
+/// again.
+std::string in_folder(const Error& error, const FolderName& folder);
 
 }  // namespace postferry::cli

@@ -91,7 +91,7 @@ std::string failures_text(const Report& report) {
   for (const FolderTally& folder : report.ledger.folders) {
     if (!folder.error) continue;
     text += fmt::format("Folder {}: {}\n", printable(folder.source.to_string()),
-                        printable(folder.error->what()));
+                        in_folder(*folder.error, folder.source));
   }
   for (const RepairedMessage& message : report.repaired)
     text += fmt::format("Repaired: {}, {}: {}; the original is {}{}\n",

@@ -145,7 +145,7 @@ std::string verify_text(const VerifyReport& report, bool brief) {
                           others.empty() ? "" : "  ", others);
     if (folder.error)
       text += fmt::format("  Folder {}: {}\n", printable(folder.source.to_string()),
-                          printable(folder.error->what()));
+                          in_folder(*folder.error, folder.source));
     if (folder.folder_missing)
       text +=
           fmt::format("  missing  the folder {} itself\n", printable(folder.target.to_string()));

@@ -46,6 +46,17 @@ bool turns_text(std::string_view sequence) {
          (second == 0x81 && third >= 0xA6 && third <= 0xA9);
 }
 
+/// Whether `part` is one of a context's, which have ", " between them.
+bool has_part(std::string_view context, std::string_view part) {
+  for (std::size_t at = context.find(part); at != std::string_view::npos;
+       at = context.find(part, at + 1)) {
+    const std::string_view before = context.substr(0, at), after = context.substr(at + part.size());
+    if ((before.empty() || before.ends_with(", ")) && (after.empty() || after.starts_with(", ")))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t limit) {
@@ -78,6 +89,7 @@ Error::Error(ErrorKind kind, std::string message, std::string context)
       context_(printable(context, kLongestText)) {}
 
 Error Error::in(const std::string& outer) const {
+  if (has_part(context_, printable(outer, kLongestText))) return *this;
   Error wider(kind_, message_, context_.empty() ? outer : outer + ", " + context_);
   wider.retry_after_ = retry_after_;
   return wider;

@@ -41,6 +41,18 @@ TEST_CASE("the ledger shows folders with news, counts the others, and balances")
   CHECK_THAT(text, Contains("Complete."));
 }
 
+TEST_CASE("a folder that failed is named once") {
+  const char* context = GENERATE("", "folder Sent", "source imap://a, folder Sent",
+                                 "folder Sent, source imap://a", "folder Sent, disk, folder Sent");
+  Report report = sample();
+  report.ledger.folders[1].error = Error(ErrorKind::rejected, "no room", context);
+  const std::string text = failures_text(report);
+  const std::size_t first = text.find("Sent");
+  CHECK_THAT(text, Contains("Folder Sent: "));
+  CHECK_THAT(text, Contains("no room"));
+  CHECK(text.find("Sent", first + 1) == std::string::npos);
+}
+
 TEST_CASE("a ledger that does not balance says so") {
   Report report = sample();
   report.ledger.folders[0].messages.seen += 1;
@@ -78,7 +90,7 @@ TEST_CASE("briefly, only failures are told, and nothing when there are none") {
   Report report = sample();
   CHECK(ledger_text(report, ExitCode::complete, true).empty());
   report.ledger.folders[1].error = Error(ErrorKind::rejected, "NO bad name", "folder Sent");
-  CHECK(ledger_text(report, ExitCode::partial, true) == "Folder Sent: folder Sent: NO bad name\n");
+  CHECK(ledger_text(report, ExitCode::partial, true) == "Folder Sent: NO bad name\n");
 }
 
 TEST_CASE("an account that never began has no ledger, but advice") {

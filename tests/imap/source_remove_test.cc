@@ -59,6 +59,18 @@ TEST_CASE("without UIDPLUS, or where UIDs do not stay, they are only marked") {
   CHECK(removal->how == Removal::How::marked);
 }
 
+TEST_CASE("the command that was refused is the one that is told") {
+  const bool store = GENERATE(true, false);
+  Dialogue d = opened(7);
+  d.c("A2 UID STORE 3:5 +FLAGS.SILENT (\\Deleted)").c("A3 UID EXPUNGE 3:5");
+  d.s(store ? "A2 NO not yours" : "A2 OK").s(store ? "A3 OK" : "A3 NO not yours");
+  std::optional<Error> error;
+  CHECK_FALSE(remove_by(d, {"UIDPLUS"}, error));
+  REQUIRE(error);
+  CHECK(error->message() ==
+        std::string(store ? "UID STORE" : "UID EXPUNGE") + " was refused: NO not yours");
+}
+
 TEST_CASE("under another UIDVALIDITY nothing is removed") {
   std::optional<Error> error;
   CHECK_FALSE(remove_by(opened(8), {"UIDPLUS"}, error));
