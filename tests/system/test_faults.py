@@ -82,7 +82,7 @@ def kill_an_account(world, number, quota, scheme, target, most=6):
         if target.kind == "dovecot":
             expect_appended_once(there)
         expect_equal(here, there, content_only=scheme == "pop3", allow_parents=True)
-    return made
+    return made, box.count()
 
 
 def kills(world, count, scheme, target):
@@ -90,15 +90,15 @@ def kills(world, count, scheme, target):
     quota, numbers = Quota(count), itertools.count()
 
     def worker():
-        made = accounts = 0
+        made = accounts = messages = 0
         while quota.left():
-            made += kill_an_account(world, f"{scheme}{target.kind}{next(numbers)}", quota, scheme, target)
-            accounts += 1
-        return made, accounts
+            killed, crossed = kill_an_account(world, f"{scheme}{target.kind}{next(numbers)}", quota, scheme, target)
+            made, accounts, messages = made + killed, accounts + 1, messages + crossed
+        return made, accounts, messages
     done = in_parallel([worker] * WORKERS)
-    made, accounts = (sum(one) for one in zip(*done))
+    made, accounts, messages = (sum(one) for one in zip(*done))
     expect(made == count, f"{made} kills instead of {count}")
-    return f"{made} kills over {accounts} accounts, seed {SEED}"
+    return f"{made} kills over {accounts} accounts; {messages} messages, lost 0, doubled 0, seed {SEED}"
 
 
 @test(f"kill -9 at {KILLS} random moments, IMAP to Dovecot", slow=True)
