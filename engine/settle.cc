@@ -8,6 +8,7 @@
 #include "engine/async/timeout.h"
 #include "engine/body_digests.h"
 #include "engine/match.h"
+#include "engine/members.h"
 #include "engine/orphans.h"
 #include "engine/stranger_look.h"
 #include "engine/stranger_match.h"
@@ -27,18 +28,24 @@ constexpr std::chrono::milliseconds kPoll{200};
 
 bool is_marked(const Flags& flags) { return (flags.system & Flags::deleted) != 0; }
 
+/// Batches of this folder hold nobody that is known, where its names are void.
+SettleRequest without_void_names(SettleRequest request) {
+  if (request.void_keys)
+    for (OpenBatch& batch : request.batches)
+      if (batch.folder == request.folder.id) batch.keys.clear();
+  return request;
+}
+
 class Settler {
  public:
   explicit Settler(SettleRequest request)
-      : r_(std::move(request)), orphans_(r_.orphans, r_.target.traits()) {}
+      : r_(without_void_names(std::move(request))),
+        members_(r_.catalogue, r_.standing, r_.folder.id, r_.batches),
+        orphans_(r_.orphans, r_.target.traits()) {}
 
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;
     now_ = unix_time((co_await current_scope()).executor());
-    if (r_.void_keys)
-      for (OpenBatch& batch : r_.batches)
-        if (batch.folder == r_.folder.id) batch.keys.clear();
-    collect_members();
     // Other folders may have filled the target folder, and their settling does not speak for ours.
     if (r_.folder.matched) from_ = r_.target_folder.watermark;
     const bool nothing_new =
@@ -52,7 +59,7 @@ class Settler {
     result_.looked = true;
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
-    co_await find_twins(member_has_left_its_name() ? all_due() : unplaced_due());
+    co_await find_twins(members_.left_its_name() ? all_due() : unplaced_due());
     co_await match(everything_due());
     co_await report_equals();
     co_await record();
@@ -140,38 +147,7 @@ class Settler {
     strangers_.speak_for(*strangers_.find(uid), was_removed(uid));
   }
 
-  void collect_members() {
-    for (const OpenBatch& batch : r_.batches) {
-      if (batch.folder != r_.folder.id) continue;
-      nameless_batch_ = nameless_batch_ || (batch.keys.empty() && !batch.settled);
-      for (std::size_t i = 0; i < batch.keys.size(); ++i) {
-        const auto at = r_.catalogue.find(batch.keys[i]);
-        if (!at) continue;
-        // One that is filtered now was sent, too, and keeps its copy from its equals.
-        const Standing standing = r_.standing[*at];
-        if (standing != Standing::due && standing != Standing::filtered) continue;
-        sent_[*at] = {batch.run, i < batch.flags.size() ? batch.flags[i] : *r_.catalogue[*at].flags,
-                      batch.uid_next};
-        if (!batch.settled) members_.push_back(static_cast<std::uint32_t>(*at));
-      }
-    }
-    std::ranges::sort(members_);
-    members_.erase(std::ranges::unique(members_).begin(), members_.end());
-  }
-
-  /// Where names do not last a member may be listed under another: then it is any that is due.
-  bool member_has_left_its_name() const {
-    if (r_.catalogue.by_uid()) return false;
-    return std::ranges::any_of(r_.batches, [this](const OpenBatch& batch) {
-      return !batch.settled && batch.folder == r_.folder.id &&
-             std::ranges::any_of(batch.keys,
-                                 [this](const MessageKey& key) { return !r_.catalogue.find(key); });
-    });
-  }
-
-  bool wanted(std::size_t i) const {
-    return r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered;
-  }
+  bool wanted(std::size_t i) const { return is_wanted(r_.standing[i]); }
 
   Indices everything_due() const {
     return [this, i = std::size_t{0}]() mutable {
@@ -294,7 +270,7 @@ class Settler {
     co_await place_orphans();
     // What is known to be there has the first claim to a copy with its bytes and its date.
     std::vector<std::uint32_t> first = unplaced_due();
-    for (const std::uint32_t member : members_)
+    for (const std::uint32_t member : members_.awaited())
       if (!r_.unplaced.contains(member)) first.push_back(member);
     co_await find_twins(first);
     co_await match(these(std::move(first)));
@@ -342,14 +318,14 @@ class Settler {
       return row;
     }
     // What was there before the batch went out is not of it.
-    const auto member = sent_.find(index);
-    const bool ours = member != sent_.end() && target.uid >= member->second.uid_next;
+    const Members::Sent* sent = members_.sent(index);
+    const bool ours = sent && target.uid >= sent->uid_next;
     MessageRow row;
     row.key = source.key;
     row.size_bytes = target.size_bytes;
-    row.flags = ours ? arrived(member->second.flags, target.flags) : *source.flags;
+    row.flags = ours ? arrived(sent->flags, target.flags) : *source.flags;
     if (is_marked(target.flags) && !is_marked(*source.flags)) marked_.push_back(target.uid);
-    row.run = ours ? member->second.run : r_.run;
+    row.run = ours ? sent->run : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
     row.listed_bytes = source.size_bytes;
@@ -405,20 +381,10 @@ class Settler {
     co_await r_.journal.record(std::move(record));
   }
 
-  bool members_missing() const {
-    return nameless_batch_ ||
-           std::ranges::any_of(members_, [this](std::size_t i) { return not_found(i); });
-  }
-
-  /// One that the options leave out now may have been sent all the same.
-  bool not_found(std::size_t index) const {
-    return r_.standing[index] == Standing::due || r_.standing[index] == Standing::filtered;
-  }
-
   /// A server goes on after the line is cut: wait until every member has appeared or UIDNEXT has
   /// stood still long enough.
   Task<void> wait_for_open_batches() {
-    if (!members_missing()) co_return;
+    if (!members_.missing()) co_return;
     r_.observer.note(
         Level::info,
         "folder " + r_.folder.source.to_string() +
@@ -426,7 +392,7 @@ class Settler {
     Executor& executor = (co_await current_scope()).executor();
     Uid last = co_await r_.target.uid_next();
     TimePoint since = executor.now();
-    while (members_missing() && executor.now() - since < r_.still) {
+    while (members_.missing() && executor.now() - since < r_.still) {
       co_await sleep_for(kPoll);
       const Uid now = co_await r_.target.uid_next();
       if (now == last) continue;
@@ -434,7 +400,7 @@ class Settler {
       since = executor.now();
       co_await look_for_members();
     }
-    if (!members_missing()) co_return;
+    if (!members_.missing()) co_return;
     co_await look_for_members();  // UIDNEXT of a server that does not say it proves nothing
   }
 
@@ -464,29 +430,11 @@ class Settler {
     const auto may_be_known = [this](std::size_t place, const TargetEntry& entry) {
       return strangers_.spoken_for(place) || orphans_.may_have_copy(entry, header_of(entry.uid));
     };
-    std::map<Uid, Suspect> suspects;
-    for (const OpenBatch& batch : r_.batches) {
-      if (batch.folder != r_.folder.id || !batch.uid_next) continue;
-      const std::vector<MessageRow> rows = co_await rows_of(batch.keys);
-      const std::map<Uid, Flags> sent = sent_with(batch, rows);
-      const auto members = co_await copies_.by_print(r_.target, strangers_, rows);
-      for (std::size_t at = strangers_.from(batch.uid_next); at < strangers_.size(); ++at) {
-        if (!strangers_.left(at)) continue;
-        const auto group = members.find(strangers_.print(at));
-        if (group == members.end()) continue;
-        const TargetEntry entry = strangers_.entry(at);
-        if (may_be_wanted(at, entry) || may_be_known(at, entry)) continue;
-        Suspect& suspect = suspects[entry.uid];
-        suspect.entry = entry;
-        for (const Uid copy : group->second) {
-          suspect.copies.push_back(copy);
-          if (const auto flags = sent.find(copy); flags != sent.end())
-            suspect.sent.push_back(flags->second);
-        }
-      }
-    }
-    std::vector<Suspect> list;
-    for (auto& [uid, suspect] : suspects) list.push_back(std::move(suspect));
+    const auto passed_over = [&](std::size_t place, const TargetEntry& entry) {
+      return may_be_wanted(place, entry) || may_be_known(place, entry);
+    };
+    std::vector<Suspect> list = co_await suspects(
+        {r_.target, r_.journal, r_.folder.id, r_.batches, strangers_, copies_}, rows_, passed_over);
     const bool dated = r_.catalogue.by_uid();
     std::vector<Uid> twins = co_await late_copies(r_.target, std::move(list), dated);
     for (const Uid uid : twins) strangers_.take(*strangers_.find(uid));
@@ -504,28 +452,6 @@ class Settler {
   std::optional<std::uint64_t> header_of(Uid uid) const {
     const auto at = headers_.find(uid);
     return at == headers_.end() ? std::nullopt : std::optional(at->second);
-  }
-
-  /// Of the members that have crossed, also where the source has them no longer.
-  Task<std::vector<MessageRow>> rows_of(std::vector<MessageKey> keys) {
-    std::vector<MessageRow> rows = co_await r_.journal.rows_for(r_.folder.id, keys);
-    std::ranges::sort(keys);
-    for (const MessageRow& row : rows_)
-      if (std::ranges::binary_search(keys, row.key)) rows.push_back(row);
-    co_return rows;
-  }
-
-  /// The flags with which the batch tried to store those that these rows' copies are.
-  static std::map<Uid, Flags> sent_with(const OpenBatch& batch,
-                                        const std::vector<MessageRow>& rows) {
-    std::map<MessageKey, const Flags*> by_key;
-    for (std::size_t i = 0; i < std::min(batch.keys.size(), batch.flags.size()); ++i)
-      by_key.emplace(batch.keys[i], &batch.flags[i]);
-    std::map<Uid, Flags> out;
-    for (const MessageRow& row : rows)
-      if (const auto flags = by_key.find(row.key); row.target_uid && flags != by_key.end())
-        out.emplace(row.target_uid, *flags->second);
-    return out;
   }
 
   /// What stays is met by every settle while the watermark is below it.
@@ -586,8 +512,7 @@ class Settler {
     record.run = r_.run;
     // What was not found again is there no more and comes anew: what was known of its copy is void.
     for (const auto& [index, row] : r_.unplaced)
-      if (r_.standing[index] == Standing::due || r_.standing[index] == Standing::filtered)
-        record.forget.push_back(row.key);
+      if (wanted(index)) record.forget.push_back(row.key);
     r_.unplaced.clear();
     for (const auto& [before, now] : outdated_) record.forget.push_back(before);
     record.renamed = std::move(outdated_);
@@ -600,7 +525,7 @@ class Settler {
       if (batch.settled || batch.folder != r_.folder.id) continue;
       const bool whole = std::ranges::all_of(batch.keys, [&](const MessageKey& key) {
         const auto at = r_.catalogue.find(key);
-        return at && !not_found(*at);
+        return at && !wanted(*at);
       });
       (whole ? record.close_batches : record.settle_batches).push_back(batch.id);
     }
@@ -608,22 +533,15 @@ class Settler {
   }
 
   SettleRequest r_;
+  Members members_;
   Orphans orphans_;                    // not found yet
   std::map<Uid, MessageRow> claims_;   // of those whose bytes nobody noted, while nothing else fits
   std::map<Uid, MessageRow> renamed_;  // of those whose name, perhaps, is another now
   std::vector<std::pair<MessageKey, MessageKey>>
       outdated_;  // of rows that have another key, and it
   SettleResult result_;
-  std::vector<std::uint32_t> members_;
   std::vector<MessageRow> witnesses_;  // of the highest UIDs, until they were looked at
   Uid from_{1};                        // what is below is accounted for
-  bool nameless_batch_ = false;  // its keys became void: nothing tells when all of it has come
-  struct Sent {
-    RunId run;
-    Flags flags;
-    Uid uid_next;  // of the target before
-  };
-  std::map<std::size_t, Sent> sent_;  // members of open batches, and of those given up
   Strangers strangers_;
   std::map<Uid, std::uint64_t> headers_;  // header_hash() of strangers, while there are orphans
   CopyHeaders copies_;

@@ -13,21 +13,11 @@
 #include "engine/journal.h"
 #include "engine/observer.h"
 #include "engine/source.h"
+#include "engine/standing.h"
 #include "engine/source_likenesses.h"
 #include "engine/target.h"
 
 namespace postferry {
-
-/// How one message of the catalogue stands.
-enum class Standing : std::uint8_t {
-  due,       // has no row: to be copied
-  present,   // recorded by an earlier run, or found on the target
-  copied,    // appended by this run
-  filtered,  // left out by the user's options
-  rejected,
-  accepted,  // refused before, and settled by the user: not tried again
-  vanished,
-};
 
 /// What the settles of one crossing of a folder need not read or tell twice.
 struct SettleMemory {

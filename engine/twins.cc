@@ -74,6 +74,62 @@ Task<std::map<Fingerprint, std::vector<Uid>>> CopyHeaders::by_print(TargetSessio
   co_return out;
 }
 
+namespace {
+
+/// The rows of a batch's members.
+Task<std::vector<MessageRow>> rows_of(const SuspectRequest& r, std::vector<MessageKey> keys,
+                                      const std::vector<MessageRow>& fresh) {
+  std::vector<MessageRow> rows = co_await r.journal.rows_for(r.folder, keys);
+  std::ranges::sort(keys);
+  for (const MessageRow& row : fresh)
+    if (std::ranges::binary_search(keys, row.key)) rows.push_back(row);
+  co_return rows;
+}
+
+/// The flags with which the batch tried to store those that these rows' copies are.
+std::map<Uid, Flags> sent_with(const OpenBatch& batch, const std::vector<MessageRow>& rows) {
+  std::map<MessageKey, const Flags*> by_key;
+  for (std::size_t i = 0; i < std::min(batch.keys.size(), batch.flags.size()); ++i)
+    by_key.emplace(batch.keys[i], &batch.flags[i]);
+  std::map<Uid, Flags> out;
+  for (const MessageRow& row : rows)
+    if (const auto flags = by_key.find(row.key); row.target_uid && flags != by_key.end())
+      out.emplace(row.target_uid, *flags->second);
+  return out;
+}
+
+}  // namespace
+
+Task<std::vector<Suspect>> suspects(
+    SuspectRequest request, const std::vector<MessageRow>& fresh,
+    std::function<bool(std::size_t place, const TargetEntry& entry)> passed_over) {
+  Strangers& strangers = request.strangers;
+  std::map<Uid, Suspect> found;
+  for (const OpenBatch& batch : request.batches) {
+    if (batch.folder != request.folder || !batch.uid_next) continue;
+    const std::vector<MessageRow> rows = co_await rows_of(request, batch.keys, fresh);
+    const std::map<Uid, Flags> sent = sent_with(batch, rows);
+    const auto members = co_await request.headers.by_print(request.target, strangers, rows);
+    for (std::size_t at = strangers.from(batch.uid_next); at < strangers.size(); ++at) {
+      if (!strangers.left(at)) continue;
+      const auto group = members.find(strangers.print(at));
+      if (group == members.end()) continue;
+      const TargetEntry entry = strangers.entry(at);
+      if (passed_over(at, entry)) continue;
+      Suspect& suspect = found[entry.uid];
+      suspect.entry = entry;
+      for (const Uid copy : group->second) {
+        suspect.copies.push_back(copy);
+        if (const auto flags = sent.find(copy); flags != sent.end())
+          suspect.sent.push_back(flags->second);
+      }
+    }
+  }
+  std::vector<Suspect> list;
+  for (auto& [uid, suspect] : found) list.push_back(std::move(suspect));
+  co_return list;
+}
+
 Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
                                    bool dated) {
   std::set<Uid> wanted;

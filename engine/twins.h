@@ -32,6 +32,22 @@ class CopyHeaders {
   std::map<Uid, Fingerprint> prints_;
 };
 
+struct SuspectRequest {
+  TargetSession& target;
+  Journal& journal;
+  FolderId folder;
+  const std::vector<OpenBatch>& batches;  // of the target folder, any account's
+  Strangers& strangers;
+  CopyHeaders& headers;
+};
+
+/// What may be a late copy: strangers at or above a batch's UIDNEXT that look like one of its
+/// members which have crossed, also where the source has it no longer; ascending. `fresh`: rows
+/// about to be recorded.
+Task<std::vector<Suspect>> suspects(
+    SuspectRequest request, const std::vector<MessageRow>& fresh,
+    std::function<bool(std::size_t place, const TargetEntry& entry)> passed_over);
+
 /// Of the suspects those that equal the copy a row names in flags (or have those they were sent
 /// with), in date (if `dated`: else each
 /// copy got the moment of its arrival) and byte for byte, while that copy, which came before, is

@@ -52,13 +52,11 @@ RULES = [
         (CROSSING, "    const Permit turn = co_await r_.ends.turns->take(record_.target_folder);\n", "")]),
     ("Settle comes before anything is sent", "it is left out", SIMULATED["settle is skipped"]),
     ("Settle comes before anything is sent", "filtered messages are not matched", [
-        (SETTLE, "    return r_.standing[i] == Standing::due || r_.standing[i] == Standing::filtered;\n",
-         "    return r_.standing[i] == Standing::due;\n"),
-        (SETTLE, "if (standing != Standing::due && standing != Standing::filtered) continue;",
-         "if (standing != Standing::due) continue;")]),
+        ("engine/standing.h", "standing == Standing::due || standing == Standing::filtered;",
+         "standing == Standing::due;")]),
     ("Settle matches as a multiset", "one copy serves all", SIMULATED["no multiset"]),
     ("Members of open batches", "they are taken for adopted", [
-        (SETTLE, "const bool ours = member != sent_.end() && target.uid >= member->second.uid_next;", "const bool ours = false;")]),
+        (SETTLE, "const bool ours = sent && target.uid >= sent->uid_next;", "const bool ours = false;")]),
     ("A first run on a target", "only members are looked for", SIMULATED["settle before the catalogue"]),
     ("An open batch is waited for", "nobody waits", SIMULATED["no wait for late commits"]),
     ("An open batch is waited for", "three times the slowest batch", [

@@ -25,7 +25,7 @@ MUTATIONS = {
     "settle is skipped": [
         (CROSSING, "    co_await settle_folder(target_numbers_);\n", "")],
     "settle before the catalogue": [
-        (SETTLE, "co_await match(everything_due());", "co_await match(these(members_));")],
+        (SETTLE, "co_await match(everything_due());", "co_await match(these(members_.awaited()));")],
     "no wait for late commits": [
         (SETTLE, "    co_await wait_for_open_batches();\n", "")],
     "batch row after the send": [
@@ -57,8 +57,8 @@ MUTATIONS = {
     result_.watermark = std::max(result_.watermark, co_await r_.target.uid_next());
 """)],
     "watermark early": [
-        (SETTLE, """    co_await find_twins(member_has_left_its_name() ? all_due() : unplaced_due());
-""", """    co_await find_twins(member_has_left_its_name() ? all_due() : unplaced_due());
+        (SETTLE, """    co_await find_twins(members_.left_its_name() ? all_due() : unplaced_due());
+""", """    co_await find_twins(members_.left_its_name() ? all_due() : unplaced_due());
     Record early;
     early.folder = r_.folder.id;
     early.target_folder = r_.target_folder.id;
