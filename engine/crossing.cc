@@ -46,14 +46,16 @@ class Crossing {
       run_ = co_await ends_.journal.begin_run(account_, unix_time(executor),
                                               options_.only_failed ? "retry" : "copy");
     Lane first;
+    std::vector<Lane> idle;
     try {
       co_await begin(first);
-      whole_ =
-          co_await carry({ends_, options_, stop_, account_, run_, identity_.source_identity,
-                          first_run_, far_, crew_helps_, folders_, records_,
-                          std::exchange(queue_, {}), ledger_, mirrors_ ? &deletions_ : nullptr},
-                         std::move(first));
-      if (whole_ && !ledger_.error) co_await delete_what_is_gone();
+      whole_ = co_await carry(
+          {ends_, options_, stop_, account_, run_, identity_.source_identity, first_run_, far_,
+           crew_helps_, folders_, records_, std::exchange(queue_, {}), ledger_,
+           mirrors_ ? &deletions_ : nullptr, idle},
+          std::move(first));
+      if (whole_ && !ledger_.error) co_await delete_what_is_gone(idle);
+      co_await say_goodbye(std::move(idle), ends_.observer);
     } catch (const Error& error) {
       halt(error);
     }
@@ -69,11 +71,11 @@ class Crossing {
   }
 
  private:
-  Task<void> delete_what_is_gone() {
+  Task<void> delete_what_is_gone(std::vector<Lane>& lanes) {
     if (options_.dry_run) {
       co_await deletions_.foretell(ends_.journal, account_, options_, ledger_);
     } else {
-      co_await deletions_.carry_out(ends_, account_, options_, stop_, ledger_);
+      co_await deletions_.carry_out(ends_, account_, options_, stop_, ledger_, lanes);
     }
   }
 

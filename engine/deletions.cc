@@ -15,7 +15,7 @@ namespace postferry {
 
 namespace {
 
-constexpr std::size_t kForksAtMost = 12;
+constexpr std::size_t kForksAtMost = 32;  // of a lane
 
 }  // namespace
 
@@ -35,11 +35,16 @@ void Deletions::add(Missing missing) {
 }
 
 Task<void> Deletions::carry_out(Ends ends, AccountId account, const CrossingOptions& options,
-                                const StopRequest& stop, Ledger& ledger) {
+                                const StopRequest& stop, Ledger& ledger, std::vector<Lane>& lanes) {
   co_await hold_back(ends.journal, account, options, ledger);
+  co_await side_by_side(lanes, ends, options, stop, ledger);
   Lane lane;
+  if (!lanes.empty()) {
+    lane = std::move(lanes.back());
+    lanes.pop_back();
+  }
+  bool idle = lane.whole();  // perhaps for longer than its servers wait
   int failures = 0;
-  co_await side_by_side(lane, ends, options, stop, ledger);
   while (!missing_.empty() && !doubted_ && !stop.requested()) {
     const Missing& missing = missing_.begin()->second;
     const auto tally = tally_of(missing, ledger);
@@ -52,6 +57,7 @@ Task<void> Deletions::carry_out(Ends ends, AccountId account, const CrossingOpti
     }
     const Remedy remedy = failure ? remedy_for(*failure) : Remedy::next_folder;
     if (failure) lane = {};
+    if (remedy == Remedy::again && std::exchange(idle, false)) continue;
     if (remedy == Remedy::again && ++failures <= options.retries) {
       co_await wait_to_try_again(*failure, failures, observer_, stop);
       continue;
@@ -62,9 +68,10 @@ Task<void> Deletions::carry_out(Ends ends, AccountId account, const CrossingOpti
       break;
     }
     failures = 0;
+    idle = false;
     missing_.erase(missing_.begin());
   }
-  co_await say_goodbye(lane, observer_);
+  if (lane.whole()) lanes.push_back(std::move(lane));
 }
 
 Task<void> Deletions::foretell(Journal& journal, AccountId account, const CrossingOptions& options,
@@ -91,41 +98,41 @@ std::vector<FolderTally>::iterator Deletions::tally_of(const Missing& missing, L
   return std::ranges::find(ledger.folders, missing.folder.source, &FolderTally::source);
 }
 
-/// What fails here is left for one folder after the other, on a line of its own.
-Task<void> Deletions::side_by_side(Lane& lane, Ends ends, const CrossingOptions& options,
-                                   const StopRequest& stop, Ledger& ledger) {
+/// What fails here is left for one folder after the other.
+Task<void> Deletions::side_by_side(std::vector<Lane>& lanes, Ends ends,
+                                   const CrossingOptions& options, const StopRequest& stop,
+                                   Ledger& ledger) {
   if (missing_.size() < 2) co_return;
   std::vector<FolderId> todo;
   for (const auto& [id, missing] : missing_) todo.push_back(id);
-  bool failed = false;
-  const auto work = [&](Lane fork) -> Task<void> {
-    while (!todo.empty() && !failed && !doubted_ && !stop.requested()) {
+  const auto work = [&](Lane fork, Lane& lane) -> Task<void> {
+    while (!todo.empty() && lane.whole() && !doubted_ && !stop.requested()) {
       const Missing& missing = missing_.at(todo.back());
       todo.pop_back();
       try {
         tally_of(missing, ledger)->deleted += co_await mirror(fork, ends, options, missing);
         if (!doubted_) missing_.erase(missing.folder.id);
       } catch (const Error&) {
-        failed = true;
+        lane = {};
       }
     }
   };
   try {
-    co_await connect(lane, ends.source, ends.target);
-    std::vector<Lane> forks;
-    while (forks.size() < std::min(missing_.size(), kForksAtMost)) {
-      Lane fork{lane.source->fork(), lane.target->fork()};
-      if (!fork.whole()) co_return;
-      forks.push_back(std::move(fork));
-    }
-    co_await with_group([&](TaskGroup& group) -> Task<void> {
-      for (Lane& fork : std::exchange(forks, {})) group.spawn(work(std::move(fork)));
-      co_await group.join();
-    });
+    if (lanes.empty()) co_await connect(lanes.emplace_back(), ends.source, ends.target);
   } catch (const Error&) {
-    failed = true;
+    lanes.clear();
   }
-  if (failed) lane = {};
+  const std::size_t each =
+      lanes.empty() ? 0 : std::min(kForksAtMost, (todo.size() + lanes.size() - 1) / lanes.size());
+  co_await with_group([&](TaskGroup& group) -> Task<void> {
+    for (Lane& lane : lanes)
+      for (std::size_t i = 0; i < each; ++i) {
+        Lane fork{lane.source->fork(), lane.target->fork()};
+        if (fork.whole()) group.spawn(work(std::move(fork), lane));
+      }
+    co_await group.join();
+  });
+  std::erase_if(lanes, [](const Lane& lane) { return !lane.whole(); });
 }
 
 Task<std::uint64_t> Deletions::mirror(Lane& lane, Ends ends, const CrossingOptions& options,

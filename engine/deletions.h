@@ -38,12 +38,14 @@ class Deletions {
   /// It has been, as a whole.
   void seen(FolderId folder) { unseen_.erase(folder); }
   void add(Missing missing);
+  /// As far as is known so far.
+  bool due() const { return !missing_.empty() && !doubted_; }
 
-  /// Removes from the target what is missing, with every guard of DESIGN section 5, over sessions
-  /// of its own; a folder counts as completed only then. What fails is in the ledger. Throws as
-  /// cross_account().
+  /// Removes from the target what is missing, with every guard of DESIGN section 5, over these
+  /// lanes, or one of its own; a folder counts as completed only then. What fails is in the ledger.
+  /// Leaves in `lanes` those that are whole. Throws as cross_account().
   Task<void> carry_out(Ends ends, AccountId account, const CrossingOptions& options,
-                       const StopRequest& stop, Ledger& ledger);
+                       const StopRequest& stop, Ledger& ledger, std::vector<Lane>& lanes);
 
   /// The same for a dry run: tells what would be removed, or why it would not, and does nothing.
   Task<void> foretell(Journal& journal, AccountId account, const CrossingOptions& options,
@@ -55,8 +57,8 @@ class Deletions {
                        Ledger& ledger);
   Task<std::uint64_t> mirror(Lane& lane, Ends ends, const CrossingOptions& options,
                              const Missing& missing);
-  /// Several folders at once on one connection, where the connectors can.
-  Task<void> side_by_side(Lane& lane, Ends ends, const CrossingOptions& options,
+  /// Several folders at once, also on one connection, where the connectors can.
+  Task<void> side_by_side(std::vector<Lane>& lanes, Ends ends, const CrossingOptions& options,
                           const StopRequest& stop, Ledger& ledger);
   static std::vector<FolderTally>::iterator tally_of(const Missing& missing, Ledger& ledger);
 

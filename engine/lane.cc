@@ -49,4 +49,11 @@ Task<void> say_goodbye(Lane& lane, Observer& observer) {
   lane = {};
 }
 
+Task<void> say_goodbye(std::vector<Lane> lanes, Observer& observer) {
+  co_await with_group([&](TaskGroup& group) -> Task<void> {
+    for (Lane& lane : lanes) group.spawn(say_goodbye(lane, observer));
+    co_await group.join();
+  });
+}
+
 }  // namespace postferry

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "engine/async/executor.h"
 #include "engine/observer.h"
@@ -24,5 +25,7 @@ Task<void> connect(Lane& lane, Source& source, Target& target);
 
 /// Leaves both ends at once, in bounded time; the lane is empty then. Throws only Cancelled.
 Task<void> say_goodbye(Lane& lane, Observer& observer);
+/// All of these, at once.
+Task<void> say_goodbye(std::vector<Lane> lanes, Observer& observer);
 
 }  // namespace postferry

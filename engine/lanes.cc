@@ -10,6 +10,7 @@
 #include "engine/async/semaphore.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
+#include "engine/deletions.h"
 #include "engine/folder_crossing.h"
 #include "engine/repairer.h"
 #include "engine/retry.h"
@@ -114,7 +115,26 @@ class Lanes {
       }
     }
     --lanes_alive_;
-    co_await say_goodbye(lane, r_.ends.observer);
+    if (wanted_later(lane)) {
+      r_.idle.push_back(std::move(lane));
+    } else {
+      co_await say_goodbye(lane, r_.ends.observer);
+    }
+  }
+
+  /// For deletions; but where a crew helps its place is wanted now.
+  bool wanted_later(const Lane& lane) const {
+    return r_.deletions && r_.deletions->due() && !r_.crew_helps && lane.whole() && !lane.lost();
+  }
+
+  /// One that has no more to do is of use before a new one is: the servers may have no place for
+  /// it.
+  Task<void> complete(Lane& lane) {
+    if (!lane.source && !lane.target && !r_.idle.empty()) {
+      lane = std::move(r_.idle.back());
+      r_.idle.pop_back();
+    }
+    co_await connect(lane, r_.ends.source, r_.ends.target);
   }
 
   /// Whether it may be one of several folders that cross over the same two connections: all but one
@@ -159,8 +179,12 @@ class Lanes {
   /// on its way. True: a connection was lost. What was on it is back in the queue, and goes alone
   /// from now on.
   Task<bool> carry_several(Lane& lane, Share& share) {
-    const std::size_t of_all = (r_.queue.size() + lanes_alive_ - 1) / lanes_alive_;
-    const std::size_t wanted = std::min(kForksAtMost, of_all);
+    // The others' share is theirs, once they are connected; who has begun has taken his. Afar that
+    // takes them as long as a folder takes the first.
+    const std::size_t lanes = lanes_alive_ - lanes_sharing_;
+    const std::size_t of_all = (r_.queue.size() + lanes - 1) / lanes;
+    const std::size_t wanted =
+        std::min(kForksAtMost, of_all * (r_.far && lanes_sharing_ == 0 ? 2 : 1));
     std::vector<Lane> forks;
     while (forks.size() < wanted) {
       Lane fork{lane.source->fork(), lane.target->fork()};
@@ -172,11 +196,13 @@ class Lanes {
       co_return false;
     }
     Shared shared(share);
+    ++lanes_sharing_;
     co_await with_group([&](TaskGroup& group) -> Task<void> {
       for (Lane& fork : std::exchange(forks, {}))
         group.spawn(work_on_fork(std::move(fork), shared));
       co_await group.join();
     });
+    --lanes_sharing_;
     if (shared.throttled)
       co_await wait_to_try_again(*shared.throttled, 1, r_.ends.observer, r_.stop);
     co_return shared.lost;
@@ -287,7 +313,7 @@ class Lanes {
       bool connecting = false;
       try {
         connecting = !lane.whole();
-        if (connecting) co_await connect(lane, r_.ends.source, r_.ends.target);
+        if (connecting) co_await complete(lane);
         connecting = false;
       } catch (const Error& error) {
         failure = error;
@@ -358,7 +384,8 @@ class Lanes {
   std::set<std::size_t> tried_;
   std::set<std::size_t> alone_;  // folders that share no connection, for good reasons
   std::size_t lanes_alive_ = 0;
-  std::optional<Room> room_;  // for messages
+  std::size_t lanes_sharing_ = 0;  // several folders each
+  std::optional<Room> room_;       // for messages
   Semaphore repairs_{1};
   Crew crew_;
   Duration slowest_batch_{};

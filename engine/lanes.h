@@ -31,11 +31,12 @@ struct LanesRequest {
   std::deque<std::size_t> queue;   // those that are due, in order
   Ledger& ledger;                  // one tally a folder; where there is an error nothing is begun
   Deletions* deletions = nullptr;  // to be mirrored; null: none are
+  std::vector<Lane>& idle;         // where lanes go that may be of use for deletions
 };
 
 /// Crosses what is due, and more of it at a time than there are lanes: `first`, and as many others
-/// as the work is worth. What fails is in the ledger. False where something was not come to. Throws
-/// as cross_account().
+/// as the work is worth. What fails is in the ledger. False where something was not come to. All
+/// lanes but those in `idle` have said goodbye. Throws as cross_account().
 Task<bool> carry(LanesRequest request, Lane first);
 
 }  // namespace postferry

@@ -375,16 +375,19 @@ Task<Opened> open_and_read_changes(Party& party, FolderName name, std::string wi
 
 Task<std::vector<UidRange>> list_uids(Party& party) {
   Session& session = party.session();
-  const auto ask = [&]() -> Task<std::vector<UidRange>> {
-    Found found = co_await search_all(session);
-    // An OK alone does not say that the folder is empty.
-    if (found.count() == session.exists()) co_return found.ranges();
-    const Catalogue all = co_await read_catalogue(session, began_with(session));
-    std::vector<UidRange> ranges;
-    for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
-    co_return ranges;
-  };
-  co_return co_await party.in_folder(ask);
+  Found found;
+  std::vector<Command> search;
+  search.push_back(search_for(session, "ALL"));
+  const auto take = [&found](Response& response) { found.take(response); };
+  const StatusResponse status = (co_await party.ask_all(std::move(search), take)).front();
+  if (status.status != Status::kOk) throw session.refused(status, "SEARCH");
+  // An OK alone does not say that the folder is empty.
+  if (found.count() == session.exists()) co_return found.ranges();
+  const auto whole = [&session]() { return read_catalogue(session, began_with(session)); };
+  const Catalogue all = co_await party.in_folder(whole);
+  std::vector<UidRange> ranges;
+  for (std::size_t i = 0; i < all.size(); ++i) ranges.push_back({all.uid(i), all.uid(i)});
+  co_return ranges;
 }
 
 Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,

@@ -150,6 +150,25 @@ TEST_CASE("what changed in ten folders of one line is followed side by side") {
   CHECK(trips <= 40);
 }
 
+TEST_CASE("what changed in forty folders is followed over all sessions at once") {
+  Voyage voyage;
+  voyage.world.options.sessions = 8;
+  voyage.world.source_sessions = voyage.world.target_sessions = 8;
+  voyage.world.options.mirror_deletions = true;
+  voyage.fill(40, 10);
+  voyage.run();
+  for (int i = 1; i < 40; ++i) {
+    const std::string name = fmt::format("Folder {}", i);
+    voyage.world.deliver(name, voyage.world.letters.letter());
+    voyage.world.reflag_at_source(name);
+    voyage.world.remove_at_source(name);
+  }
+  const int trips = voyage.run();
+  CHECK(voyage.messages.copied > 0);
+  CHECK(voyage.flags_updated > 0);
+  CHECK(trips <= 25);
+}
+
 TEST_CASE("where nothing is tracked a volley of STATUS and one of flags tell all") {
   const int folders = GENERATE(40, 1000);
   Voyage voyage(old_server(), old_server());
