@@ -467,6 +467,7 @@ class Settler {
     };
     std::vector<Uid> equal =
         co_await equal_to_recorded(r_.target, r_.journal, r_.target_folder.id, strangers_, asked);
+    co_await leave_out_others(r_.journal, r_.folder, strangers_, equal);
     leave_out_what_was_told(equal);
     if (equal.empty()) co_return;
     result_.twins += equal.size();

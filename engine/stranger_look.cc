@@ -1,6 +1,7 @@
 #include "engine/stranger_look.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "engine/fingerprint.h"
@@ -52,6 +53,22 @@ Task<void> speak_for_others(Journal& journal, const FolderRecord& folder, Strang
     if (std::ranges::binary_search(theirs, look) && !std::ranges::binary_search(ours, look))
       strangers.speak_for(at, true);
   }
+}
+
+Task<void> leave_out_others(Journal& journal, const FolderRecord& folder,
+                            const Strangers& strangers, std::vector<Uid>& uids) {
+  if (uids.empty()) co_return;
+  const std::vector<CopyLook> theirs =
+      co_await journal.copies_without_uid(folder.target_folder, folder.id);
+  std::multiset<CopyLook> looks(theirs.begin(), theirs.end());
+  std::erase_if(uids, [&](Uid uid) {
+    const TargetEntry entry = strangers.entry(*strangers.place(uid));
+    if (!entry.date) return false;
+    const auto at = looks.find({entry.size_bytes, entry.date->seconds});
+    if (at == looks.end()) return false;
+    looks.erase(at);
+    return true;
+  });
 }
 
 }  // namespace postferry

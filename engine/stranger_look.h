@@ -24,4 +24,9 @@ Task<void> speak_for_others(Journal& journal, const FolderRecord& folder, Strang
                             const std::map<std::size_t, MessageRow>& unplaced,
                             const std::vector<MessageRow>& orphans);
 
+/// Of these strangers those that another folder's row, whose UID became void as well, may name, one
+/// for each such row, are left out: that folder will say whose they are.
+Task<void> leave_out_others(Journal& journal, const FolderRecord& folder,
+                            const Strangers& strangers, std::vector<Uid>& uids);
+
 }  // namespace postferry

@@ -152,9 +152,9 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
       // its own does not leave none.
       if (!at || uid >= suspect.entry.uid) return true;
       const Catalogue::Entry copy = there[*at];
-      const bool as_sent = std::ranges::any_of(suspect.sent, [&](const Flags& sent) {
-        return equal_in_flags(sent, suspect.entry.flags);
-      });
+      const bool as_sent = dated && std::ranges::any_of(suspect.sent, [&](const Flags& sent) {
+                             return equal_in_flags(sent, suspect.entry.flags);
+                           });
       return (dated && copy.date != suspect.entry.date) ||
              !(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));
     });

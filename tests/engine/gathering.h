@@ -30,6 +30,7 @@ struct Gathering {
                                {name, "source of " + name, "target"}, options, stop);
     CHECK(ledger.outcome == Outcome::complete);
     copied += ledger.messages().copied;
+    twins += ledger.messages().twins;
   }
   void both_at_once() {
     const auto run = [this]() -> Task<void> {
@@ -50,7 +51,7 @@ struct Gathering {
   FolderTurns turns;
   CrossingOptions options;
   StopRequest stop;
-  std::uint64_t copied = 0;
+  std::uint64_t copied = 0, twins = 0;
 };
 
 }  // namespace postferry
