@@ -102,6 +102,7 @@ class Schedule {
     if (dice_.one_in(5) && !source_reuses_names(world_))
       options.remove_after = std::chrono::days(dice_.one_in(3) ? 1 : 0);
     options.mirror_deletions = !pop3 && !options.remove_after && dice_.one_in(6);
+    options.force_deletions = true;  // folders are small, and what goes is soon the greater part
     LineHabits& habits = world_.network.habits;
     if (dice_.one_in(6)) habits.chunk = 1 + dice_.below(200);
     if (dice_.one_in(40)) habits.chunk = 1 + dice_.below(4);
