@@ -247,12 +247,18 @@ class Settler {
 
   /// Such a row is kept, under a name that no server gives: so it is hereafter, too. While late
   /// copies may still come, all are, so that those are known for what they are.
-  void keep_what_has_gone() {
+  Task<void> keep_what_has_gone() {
     const bool late = std::ranges::any_of(
         r_.batches, [this](const OpenBatch& batch) { return batch.folder == r_.folder.id; });
-    for (auto& [uid, row] : r_.former) {
+    std::vector<Uid> kept;
+    for (const auto& [uid, row] : r_.former)
+      if ((was_removed(uid) || late) && strangers_.find(uid)) kept.push_back(uid);
+    if (kept.empty()) co_return;
+    // A copy that its user has removed meanwhile would claim the one which its message gets anew.
+    for (const TargetEntry& entry : co_await r_.target.look_at(std::move(kept))) {
+      const Uid uid = entry.uid;
       const bool removed = was_removed(uid);
-      if (!(removed || late) || !strangers_.find(uid)) continue;
+      MessageRow& row = r_.former.at(uid);
       if (row.key.is_uid())
         row.key = MessageKey((removed ? "removed-" : "gone-") +
                              std::to_string(r_.target_folder.uid_validity.value_or(0)) + "-" +
@@ -508,7 +514,7 @@ class Settler {
     record.source_uid_validity = r_.source_uid_validity;
     for (auto& [uid, row] : claims_)
       if (strangers_.find(uid)) rows_.push_back(std::move(row));
-    if (r_.void_keys) keep_what_has_gone();
+    if (r_.void_keys) co_await keep_what_has_gone();
     record.rows = std::move(rows_);
     record.run = r_.run;
     // What was not found again is there no more and comes anew: what was known of its copy is void.

@@ -314,6 +314,35 @@ MemoryOptions distant() {
 
 }  // namespace
 
+TEST_CASE("a copy that its user removed while it was looked for lays claim to no other") {
+  MemoryOptions plain;
+  plain.traits.batch_messages = 1;
+  Pair pair({}, plain);
+  const auto alarm = [](const char* text) {
+    return std::string("From: a@example.org\r\nSubject: alarm\r\n\r\n") + text + "\r\n";
+  };
+  for (const char* text : {"one", "two"})
+    pair.source.folder("INBOX").add(alarm(text), {}, InternalDate{1000, 0});
+  pair.options.retries = 0;
+  MemoryStop lost;
+  lost.after = 1;
+  lost.fate = MemoryStop::Fate::none;
+  pair.target.faults.append_stops.push_back(lost);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 1);
+  ++pair.source.folder("INBOX").uid_validity;
+  pair.target.faults.on_call = [&pair](MemoryServer& server, std::string_view call) {
+    if (call != "uid_next") return;
+    server.folder("INBOX").remove(Uid{1});
+    pair.target.faults.on_call = nullptr;
+  };
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 2);
+  ++pair.target.folder("INBOX").uid_validity;
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
 TEST_CASE("two journals that both lost a line leave one copy of each message, and not none") {
   TwoJournals pair(distant());
   pair.fill("INBOX", 8);
