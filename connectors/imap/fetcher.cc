@@ -385,7 +385,9 @@ class Fetcher {
     alone_ = true;
     for (const Leftover& asked : left) {
       const MessageKey key = wanted_[asked.index].key;
+      if (!pending_.contains(uid(asked.index))) continue;  // it came when another was asked for
       if (!std::ranges::binary_search(alive, key.uid())) {
+        take_off(asked.index);
         co_await sink_.missing(key, true, "");
         continue;
       }
@@ -394,6 +396,7 @@ class Fetcher {
       co_await pump();
       if (leftovers_.empty()) continue;
       const std::vector<Leftover> refused = std::exchange(leftovers_, {});
+      take_off(asked.index);
       co_await sink_.missing(key, false, why(asked, refused.front()));
     }
   }

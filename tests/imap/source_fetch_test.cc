@@ -171,6 +171,20 @@ TEST_CASE(
         "gives no bytes for it' 3 gone '' 4 unreadable 'Message is corrupt' ");
 }
 
+TEST_CASE("what comes when another one is asked for alone is no second word of any message") {
+  Dialogue d;
+  d.c(std::string("A1 UID FETCH 1:4") + kItems).s("A1 OK");
+  d.c("A2 NOOP").s("A2 OK").c("A3 UID FETCH 1:4 (UID)");
+  d.s("* 2 FETCH (UID 2)").s("* 3 FETCH (UID 3)").s("* 4 FETCH (UID 4)").s("A3 OK");
+  d.c(std::string("A4 UID FETCH 2") + kItems);
+  d.raw(whole(1, 1, "one")).raw(whole(3, 3, "three")).s("A4 NO gone bad");
+  d.c(std::string("A5 UID FETCH 4") + kItems);
+  d.raw(whole(2, 2, "two")).raw(whole(3, 3, "three")).raw(whole(4, 4, "four")).s("A5 OK");
+  const Fetched fetched = fetch_by(d, {{1, 3}, {2, 3}, {3, 5}, {4, 4}});
+  CHECK(fetched.told == "1 gone '' 3()@1000000000 2 unreadable 'gone bad' 4()@1000000000 ");
+  CHECK(fetched.bodies == "3='three' 4='four' ");
+}
+
 TEST_CASE("Exchange's stub text is not the message") {
   const std::string stub =
       "Subject: Retrieval using the IMAP4 protocol failed for the following message: 12\r\n\r\n";
