@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <filesystem>
 #include <functional>
 
 #include "connectors/header_fields.h"
@@ -124,6 +126,36 @@ void journal() {
   });
 }
 
+/// What a large mailbox's journal takes, and how soon it is there.
+void large_journal() {
+  constexpr std::uint32_t kRows = 1'000'000, kAtOnce = 1000;
+  tests::TempDirectory directory;
+  tests::Runner run;
+  const auto path = directory / "journal";
+  TargetFolderId folder{};
+  {
+    const std::unique_ptr<Journal> journal = open_journal(path);
+    const tests::Crossing crossing = tests::begin_crossing(run, *journal);
+    folder = crossing.folder.target_folder;
+    for (std::uint32_t uid = 0; uid < kRows;) {
+      std::vector<MessageRow> rows;
+      while (rows.size() < kAtOnce) {
+        ++uid;
+        rows.push_back(tests::row(tests::key(uid), uid));
+      }
+      run(journal->record(tests::record_of(crossing, std::move(rows))));
+    }
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  const std::unique_ptr<Journal> journal = open_journal(path);
+  run(journal->target_folder(folder));
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
+  std::printf(
+      "{\"part\": \"journal of 1,000,000 rows, opened\", \"milliseconds\": %.1f, "
+      "\"bytes_a_row\": %.0f}\n",
+      took.count(), static_cast<double>(std::filesystem::file_size(path)) / kRows);
+}
+
 }  // namespace
 }  // namespace postferry
 
@@ -131,4 +163,5 @@ int main() {
   postferry::codecs(3 << 10, "3 KiB");
   postferry::codecs(64 << 10, "64 KiB");
   postferry::journal();
+  postferry::large_journal();
 }
