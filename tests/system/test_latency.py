@@ -54,12 +54,15 @@ def compressed(world):
 @test("compress=auto compresses on a slow line, and not on a fast one")
 def by_the_line(world):
     source, target = world.dovecot(extra=ZLIB), world.target(extra=ZLIB)
-    results = {}
-    for name, speed in (("fast", 0), ("slow", 1.5)):
+    results, seconds = {}, []
+    for name, speed, query in (("fast", 0, {}), ("slow", 1.5, {}), ("plain", 1.5, {"compress": "off"}),
+                               ("fast plain", 0, {"compress": "off"}), ("fast deflated", 0, {"compress": "on"})):
         user = world.user(source, target)
         fill(source, user, mailboxes.small(250, seed="line", sizes=(20_000, 60_000)))
-        results[name] = crossed_bytes(world, source, target, user, mb_per_second=speed)
+        results[name] = crossed_bytes(world, source, target, user, mb_per_second=speed, **query)
         expect_equal(Endpoint.of(source, user), Endpoint.of(target, user))
+        seconds.append(f"{name} {results[name][2].seconds:.1f} s")
     (fast_down, fast_up, _), (slow_down, slow_up, run) = results["fast"], results["slow"]
+    told = ", ".join(seconds)
     expect(slow_down < 0.95 * fast_down, f"{slow_down} bytes came on the slow line, {fast_down} on the fast one:", run)
-    return f"down {slow_down / fast_down:.0%}, up {slow_up / fast_up:.0%} of the bytes"
+    return f"down {slow_down / fast_down:.0%}, up {slow_up / fast_up:.0%} of the bytes; {told}"
