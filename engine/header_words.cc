@@ -138,8 +138,10 @@ class Field {
     if (kind_ == Kind::addresses)
       return quoted ? at + 1 == tokens_.size() || !tokens_[at + 1].text.starts_with('@')
                     : !tokens_[at].text.contains('@');
+    // What a value stands before is no parameter.
     return at > 1 && is_special(at - 1, "=") && is_word(at - 2) &&
-           !has_8bit(tokens_[at - 2].text) && !tokens_[at - 2].text.ends_with('*');
+           !(at > 2 && is_special(at - 3, "=")) && !has_8bit(tokens_[at - 2].text) &&
+           !tokens_[at - 2].text.ends_with('*');
   }
 
   bool is_encoded_word(std::size_t at) const {
