@@ -195,7 +195,7 @@ RULES = [
     ("More than half of a folder", "unforced", [
         ("engine/deletion_guard.cc", "return gone > kFloor && gone * 2 > there_were;", "return gone > kFloor && gone > there_were;")]),
     ("More than half of a folder", "though it was only moved", [
-        ("engine/deletion_guard.cc", "lost_[at->second].elsewhere = true;", "(void)at;")]),
+        ("engine/deletion_guard.cc", "lost_[at->second].elsewhere = true;", "lost_[at->second].elsewhere = false;")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [
         (IMAP_TARGET, "return expunge_all(party_, std::move(uids), traits_.uidplus);",
          "return expunge_all(party_, std::move(uids), true);")]),
