@@ -66,7 +66,7 @@ RULES = [
          "(whole ? record.close_batches : record.close_batches).push_back(batch.id);")]),
     ("It stays open for late arrivals", "flags do not matter", [
         ("engine/twins.cc", "!(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));",
-         "!equal_in_flags(*copy.flags, *copy.flags);")]),
+         "!(as_sent || equal_in_flags(*copy.flags, *copy.flags));")]),
     ("It stays open for late arrivals", "the earlier of two goes as well", [
         ("engine/twins.cc", "uid >= suspect.entry.uid) return true;",
          "uid == suspect.entry.uid) return true;")]),
