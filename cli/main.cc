@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
   // Lists of a large folder are given back to the system when they are done with. Left to itself,
   // glibc raises this as it goes, and keeps them.
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  // So would it grow this; as it is, each chunk of a large message would be new pages.
+  // Setting that one fixes the threshold for trimming, too, at 128 KiB: each chunk of a large
+  // message would be given back, and its pages got anew.
   ::mallopt(M_TRIM_THRESHOLD, 2 << 20);
 #endif
   return static_cast<int>(

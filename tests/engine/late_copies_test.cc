@@ -14,6 +14,13 @@ MemoryStop late_stop(std::uint64_t after, std::chrono::seconds by) {
   return stop;
 }
 
+/// Four messages cross; the copies of a batch that was given up have yet to arrive.
+void cross_with_a_late_batch(Pair& pair) {
+  pair.fill("INBOX", 4);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.run();
+}
+
 }  // namespace
 
 TEST_CASE("a late copy does not pass for another message with the same bytes") {
@@ -88,9 +95,7 @@ TEST_CASE("of two equal messages the copy of the one that has another name now i
 
 TEST_CASE("late copies whose removal was cut short behind the mark are removed all the same") {
   Pair pair;
-  pair.fill("INBOX", 4);
-  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
-  pair.run();
+  cross_with_a_late_batch(pair);
   pair.target.arrive_all();
   MemoryFolder& inbox = pair.target.folder("INBOX");
   REQUIRE(inbox.messages.size() > 4);
@@ -102,9 +107,7 @@ TEST_CASE("late copies whose removal was cut short behind the mark are removed a
 
 TEST_CASE("late copies are told though the source was put back to before its mail came") {
   Pair pair;
-  pair.fill("INBOX", 4);
-  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
-  pair.run();
+  cross_with_a_late_batch(pair);
   pair.source.folder("INBOX").messages.clear();
   pair.source.renumber(FolderName::parse("INBOX"), 77);
   pair.run();
@@ -119,9 +122,7 @@ TEST_CASE("late copies are known on a server that rewrites the Message-ID's doma
   MemoryOptions domino;
   domino.traits.rewrites_message_id = true;
   Pair pair({}, domino);
-  pair.fill("INBOX", 4);
-  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
-  pair.run();
+  cross_with_a_late_batch(pair);
   pair.target.arrive_all();
   CHECK(pair.on_target("INBOX") > 4);
   pair.run();
@@ -143,9 +144,7 @@ TEST_CASE("late copies are known on a server that loses \\Flagged at APPEND, too
 
 TEST_CASE("late copies are known as ours also when the source has the message no longer") {
   Pair pair;
-  pair.fill("INBOX", 4);
-  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
-  pair.run();
+  cross_with_a_late_batch(pair);
   for (std::uint32_t uid : {1u, 2u}) pair.source.folder("INBOX").remove(Uid{uid});
   pair.target.arrive_all();
   CHECK(pair.on_target("INBOX") > 4);
@@ -156,9 +155,7 @@ TEST_CASE("late copies are known as ours also when the source has the message no
 TEST_CASE(
     "a late arrival that differs in flags or in date from what was copied is not ours to remove") {
   Pair pair;
-  pair.fill("INBOX", 4);
-  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
-  pair.run();
+  cross_with_a_late_batch(pair);
   pair.target.arrive_all();
   std::vector<MemoryMessage>& there = pair.target.folder("INBOX").messages;
   REQUIRE(there.size() > 5);  // late copies, two of them at the least
@@ -178,9 +175,7 @@ TEST_CASE(
 
 TEST_CASE("a late copy that has the flags it was sent with is ours, whatever its first has now") {
   Pair pair;
-  pair.fill("INBOX", 4);
-  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
-  pair.run();
+  cross_with_a_late_batch(pair);
   for (MemoryMessage& message : pair.target.folder("INBOX").messages)
     message.flags.add("\\Answered");
   pair.target.arrive_all();
