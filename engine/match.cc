@@ -158,13 +158,14 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     targets.erase(at);
     return true;
   });
+  // What has left the source meanwhile has no digest, and may have been another message.
+  const auto has_left = [&](const Likeness& s) { return !source_digests.contains(s.index); };
+  std::erase_if(sources, has_left);
   if (sources.empty() || !sources[0].identified) return pairs;
-  const auto first = source_digests.find(group.source[0].index);
-  const bool interchangeable =
-      first != source_digests.end() && std::ranges::all_of(group.source, [&](const Likeness& s) {
-        const auto at = source_digests.find(s.index);
-        return at != source_digests.end() && at->second == first->second;
-      });
+  const Sha256& first = source_digests.at(sources[0].index);
+  const bool interchangeable = std::ranges::all_of(group.source, [&](const Likeness& s) {
+    return has_left(s) || source_digests.at(s.index) == first;
+  });
   if (!interchangeable) return pairs;
   // Sizes that a server changed tell equal messages not apart; their dates do.
   std::erase_if(sources, [&](const Likeness& source) {
@@ -176,6 +177,7 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     targets.erase(at);
     return true;
   });
+  if (std::ranges::any_of(group.source, has_left)) return pairs;
   for (const Likeness& source : sources)
     if (const auto taken = take_likest(source, targets, false))
       pairs.emplace_back(source.index, taken->index);

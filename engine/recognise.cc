@@ -264,15 +264,27 @@ class Recogniser {
       if (const auto look = looks_.find(index); look != looks_.end())
         fresh_[look->second.hash].push_back(index);
     co_await move_rows(std::exchange(displaced_, {}));
+    if (missing_ == 0) co_return;
+    // What had left before comes after what was there when last listed, and what we removed is back
+    // under no other name.
+    co_await move_missing([](const MessageRow& row) { return was_listed(row); });
+    co_await move_missing([](const MessageRow& row) {
+      return was_away(row) && row.state != MessageState::removed;
+    });
+  }
+
+  /// Looks for those of the recorded messages that are listed no more.
+  template <class Is>
+  Task<void> move_missing(Is is) {
     MessageKey after;
-    while (missing_ > 0) {
+    while (std::ranges::any_of(fresh_, [](const auto& group) { return !group.second.empty(); })) {
       std::vector<MessageRow> rows = co_await r_.journal.rows(r_.folder.id, after, kRowsAtOnce);
       if (rows.empty()) break;
       after = rows.back().key;
-      std::erase_if(rows, [this](const MessageRow& row) {
-        return row.state == MessageState::removed || r_.catalogue.find(row.key).has_value();
+      std::erase_if(rows, [&](const MessageRow& row) {
+        return !is(row) || r_.catalogue.find(row.key).has_value();
       });
-      co_await move_rows(std::move(rows));
+      if (!rows.empty()) co_await move_rows(std::move(rows));
     }
   }
 

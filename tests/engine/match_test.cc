@@ -124,6 +124,13 @@ TEST_CASE("of equal copies that a server altered each stands for the one of its 
                               {{10, sha256("b")}, {11, sha256("c")}});
   std::ranges::sort(pairs);
   CHECK(pairs == Pairs{{0, 11}, {1, 10}});
+  // Whose bytes are not to be had any more may have been another; the date still tells.
+  pairs = match_by_bytes(result.ambiguous[0], {{1, sha256("a")}},
+                         {{10, sha256("b")}, {11, sha256("c")}});
+  CHECK(pairs == Pairs{{1, 10}});
+  Ambiguous other = result.ambiguous[0];
+  other.target.erase(other.target.begin());
+  CHECK(match_by_bytes(other, {{1, sha256("a")}}, {{11, sha256("c")}}).empty());
 }
 
 TEST_CASE(

@@ -258,6 +258,21 @@ TEST_CASE("true duplicates stay duplicates when names change") {
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE("of two equal messages the one that had not left has the new name") {
+  Pair pair(pop3());
+  for (int i = 0; i < 2; ++i) pair.add("INBOX", letter("same"));
+  pair.run();
+  const auto leave = [](MemoryFolder& folder) { folder.remove(folder.messages.at(0).uid); };
+  leave(pair.source.folder("INBOX"));
+  CHECK(pair.run().messages().present == 1);
+  leave(pair.target.folder("INBOX"));
+  pair.source.folder("INBOX").messages.at(0).uidl = "new";
+  CHECK(pair.run().messages().copied == 0);
+  pair.target.renumber(FolderName::parse("INBOX"), 9);
+  CHECK(pair.run().messages().copied == 0);
+  CHECK(pair.on_target("INBOX") == 1);
+}
+
 TEST_CASE("a new delivery is not taken for an old message that is gone") {
   Crossed pair(3);
   MemoryFolder& inbox = pair.inbox();

@@ -12,6 +12,7 @@ namespace {
 /// All letters of one folder that are the same, byte for byte.
 struct Copies {
   std::size_t source = 0;            // to be on the target
+  std::size_t removed = 0;           // of those, by the program from the source
   std::size_t earlier = 0;           // on the target, but perhaps the same ones
   std::size_t gone = 0;              // perhaps on the target
   std::size_t taken = 0;             // perhaps no longer
@@ -66,6 +67,10 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
       std::max(copies.source + copies.earlier + copies.gone, copies.owners + copies.taken);
   if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
   least -= std::min(least, copies.taken);
+  // Where bytes and size are changed on the way nothing tells that a copy, its UID void, is that of
+  // what has left. It may pass for one that is at the source still, and then that one stays there.
+  if (world.target->profile.rewrites_message_id && renamed.target_ever)
+    least -= std::min({least, copies.removed, copies.source - copies.removed});
   // A late copy is only proved to be ours while the first one is as it was sent, and has its row,
   // and that a name by which to find it. What is not proved stays; but it is told, each of them.
   const bool unproved =
@@ -78,7 +83,10 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   // Without a name of its own nor noted bytes it is nobody's, each time both ends are renamed.
   const bool anew = renamed.too_much && world.from_pop3() && found <= (1 + renamed.times) * most &&
                     bytes.find("Message-ID:") == std::string::npos;
-  const bool more_allowed = late || anew || (world.pop3 && world.pop3->profile.no_identity());
+  // The same once, when its owner has taken its copy, and a backup brings that back.
+  const bool back = renamed.source_ever && renamed.target_ever && world.from_pop3() &&
+                    found <= most + copies.taken && bytes.find("Message-ID:") == std::string::npos;
+  const bool more_allowed = late || anew || back || (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
     return fmt::format("{} copies instead of {}{} ({} late, {} told) of: {}", found, least,
                        most > least ? fmt::format(" to {}", most) : "", copies.late, copies.told,
@@ -114,6 +122,7 @@ std::string check_folder(World& world, const std::string& name) {
   for (const std::string& bytes : world.crossed[name]) {
     Copies& copies = all[world.stored(bytes)];
     ++copies.source;
+    ++copies.removed;
     copies.comparable = false;
   }
   for (const std::string& bytes : world.earlier[name]) {

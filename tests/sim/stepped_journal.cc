@@ -109,6 +109,7 @@ class SteppedJournal final : public Journal {
     return step("open_batch", inner_.open_batch(folder, std::move(batch)));
   }
   Task<void> record(Record record) override {
+    if (trace_.loud()) show(record);
     std::set<std::string> rows;
     for (const MessageRow& row : record.rows)
       rows.insert(Unsynced::name(unsynced_.folders[record.folder.value], row.key));
@@ -141,6 +142,17 @@ class SteppedJournal final : public Journal {
   Task<void> make_durable() override { return settle(step("make_durable", inner_.make_durable())); }
 
  private:
+  void show(const Record& record) {
+    for (const MessageKey& key : record.forget) trace_.say("    forget {}", key.to_string());
+    for (const MessageRow& row : record.rows)
+      trace_.say("    {}: UID {}, {} bytes, listed {}, state {}, {}{}", row.key.to_string(),
+                 row.target_uid.value, row.size_bytes,
+                 row.listed_bytes ? std::to_string(*row.listed_bytes) : "-",
+                 static_cast<int>(row.state),
+                 row.origin == Origin::appended ? "appended" : "adopted",
+                 row.sha256 ? ", hashed" : "");
+    if (record.watermark) trace_.say("    watermark {}", record.watermark->value);
+  }
   Task<FolderRecord> know(Task<FolderRecord> call) {
     FolderRecord record = co_await std::move(call);
     unsynced_.folders[record.id.value] = record.source.to_string();

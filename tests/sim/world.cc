@@ -148,6 +148,7 @@ void World::rename(const std::string& name, bool at_source) {
   trace.say("-- {} is rebuilt or restored at the {}", name, at_source ? "source" : "target");
   Renamed& state = renamed[name];
   (at_source ? state.source : state.target) = true;
+  (at_source ? state.source_ever : state.target_ever) = true;
   state.late = !complete;
   const bool under_way = !complete || target->at_work_alone > 0;
   if ((state.source && state.target) || (at_source && under_way)) {
