@@ -47,7 +47,7 @@ RULES = [
         ("connectors/imap/look.cc", "if (!fetch || !fetch->uid || *fetch->uid < from_) return;",
          "if (!fetch || !fetch->uid) return;")]),
     ("Other sessions' mail", "as it was when it was opened", [
-        ("connectors/imap/party.cc", "if (anew && line_->open_for == this)", "if (false && line_->open_for == this)")]),
+        ("connectors/imap/party.cc", "if (anew && line_->open_for == this)", "if (anew && !line_->open_for)")]),
     ("Watermark and batches belong", "one folder at a time", [
         (CROSSING, "    const Permit turn = co_await r_.ends.turns->take(record_.target_folder);\n", "")]),
     ("Settle comes before anything is sent", "it is left out", SIMULATED["settle is skipped"]),

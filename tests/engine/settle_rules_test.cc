@@ -38,6 +38,27 @@ TEST_CASE("a lost journal of two accounts in one folder is found again for both"
   CHECK(gathering.there() == 100);
 }
 
+TEST_CASE("what is there once stands for a message of one account, and not of each") {
+  MemoryOptions slow;
+  slow.round_trip = std::chrono::milliseconds(10);
+  Gathering gathering(slow);
+  Gathering::add(gathering.target, "both0", 0);
+  gathering.both_at_once();
+  CHECK(gathering.there() == 100);
+}
+
+TEST_CASE("what options leave out and the target has is found all the same, and never copied") {
+  Pair pair;
+  pair.fill("INBOX", 6);
+  for (const MemoryMessage& message : pair.source.folder("INBOX").messages)
+    pair.target.folder("INBOX").add(message.bytes, message.flags, message.date);
+  pair.options.since = 1'000'003;
+  CHECK(pair.run().messages().present == 6);
+  pair.options.since.reset();
+  CHECK(pair.run().messages().present == 6);
+  CHECK(pair.equal());
+}
+
 TEST_CASE("two source folders into one target folder: nothing is lost or doubled") {
   Pair pair;
   pair.options.sessions = 4;
