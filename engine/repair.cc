@@ -11,7 +11,8 @@ namespace {
 constexpr std::array kSteps = {RepairStep::line_ends,      RepairStep::nuls,
                                RepairStep::final_line_end, RepairStep::from_lines,
                                RepairStep::header_end,     RepairStep::bare_returns,
-                               RepairStep::header_words,   RepairStep::long_lines};
+                               RepairStep::header_words,   RepairStep::long_lines,
+                               RepairStep::date,           RepairStep::flags};
 constexpr std::size_t kLongestLine = 998;
 
 /// The line that begins at `at`, its end included.
@@ -138,6 +139,9 @@ std::string after(RepairStep step, std::string text) {
       return with_ascii_header(text);
     case RepairStep::long_lines:
       return long_lines(text);
+    case RepairStep::date:
+    case RepairStep::flags:
+      return text;  // are not in it
   }
   return text;
 }
@@ -162,6 +166,10 @@ const char* to_string(RepairStep step) {
       return "header_words";
     case RepairStep::long_lines:
       return "long_lines";
+    case RepairStep::date:
+      return "date";
+    case RepairStep::flags:
+      return "flags";
   }
   return "unknown";
 }
@@ -184,6 +192,10 @@ const char* in_words(RepairStep step) {
       return "8-bit words in the header were encoded";
     case RepairStep::long_lines:
       return "lines above 998 bytes were parted";
+    case RepairStep::date:
+      return "its date was left out";
+    case RepairStep::flags:
+      return "its flags were left out";
   }
   return "unknown";
 }
@@ -208,10 +220,14 @@ std::string repaired(std::string message, Repairs repairs) {
   return message;
 }
 
-std::optional<RepairStep> next_repair(std::string_view message, Repairs done) {
+std::optional<RepairStep> next_repair(std::string_view message,
+                                      const std::optional<InternalDate>& date, const Flags& flags,
+                                      Repairs done) {
   const std::string so_far = repaired(std::string(message), done);
   for (const RepairStep step : kSteps)
     if (!done.has(step) && repaired(std::string(message), done.with(step)) != so_far) return step;
+  if (date && !done.has(RepairStep::date)) return RepairStep::date;
+  if (!flags.empty() && !done.has(RepairStep::flags)) return RepairStep::flags;
   return std::nullopt;
 }
 

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/model.h"
+
 namespace postferry {
 
 /// In the order in which they are tried. The numbers are bits in the journal.
@@ -20,6 +22,8 @@ enum class RepairStep : std::uint32_t {
   bare_returns = 32,   // a bare CR becomes CRLF
   header_words = 128,  // 8-bit words in the header are encoded (RFC 2047, RFC 2231)
   long_lines = 64,     // lines above 998 bytes are parted (RFC 5322 section 2.1.1)
+  date = 256,          // INTERNALDATE is left to the target: the message is of today there
+  flags = 512,         // it is sent without flags, and gets none later
 };
 const char* to_string(RepairStep step);
 /// "bare LFs became CRLFs".
@@ -37,11 +41,13 @@ std::vector<RepairStep> steps_of(Repairs repairs);
 /// The steps' words, joined by commas.
 std::string in_words(Repairs repairs);
 
-/// The message as it is sent after these steps; the same bytes always give the same.
+/// Its bytes as they are sent after these steps; the same always give the same.
 std::string repaired(std::string message, Repairs repairs);
 
-/// The next step that would change anything in what `done` made of the message; none: nothing more
-/// can be done.
-std::optional<RepairStep> next_repair(std::string_view message, Repairs done);
+/// The next step that would change anything in what `done` made of the message's bytes, which have
+/// this date and these flags; none: nothing more can be done.
+std::optional<RepairStep> next_repair(std::string_view message,
+                                      const std::optional<InternalDate>& date, const Flags& flags,
+                                      Repairs done);
 
 }  // namespace postferry

@@ -76,12 +76,13 @@ class Repairer {
     }
     const WholeMessage whole = co_await fetch_whole(r_.source, entry);
     if (!whole.message) co_return Repairs{};
-    const auto step = next_repair(whole.message->body.bytes(), before);
+    const Message& message = *whole.message;
+    const auto step = next_repair(message.body.bytes(), message.date, message.flags, before);
     if (!step) {
       if (!before) tell(index, "has nothing that a repair could change");
       co_return Repairs{};
     }
-    if (!before) co_await r_.originals.keep(r_.folder.source, entry.key, whole.message->body);
+    if (!before) co_await r_.originals.keep(r_.folder.source, entry.key, message.body);
     tell(index, std::string("is sent again, repaired: ") + in_words(before.with(*step)));
     co_return before.with(*step);
   }

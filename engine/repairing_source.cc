@@ -74,7 +74,10 @@ Task<void> RepairingSession::fetch(std::vector<Catalogue::Entry> wanted, Message
     Message message = std::move(*whole.message);
     std::string bytes(message.body.bytes());
     message.body = Body();  // no third copy
-    message.body = Body(repaired(std::move(bytes), repairs_.at(entry.key)));
+    const Repairs repairs = repairs_.at(entry.key);
+    message.body = Body(repaired(std::move(bytes), repairs));
+    if (repairs.has(RepairStep::date)) message.date.reset();
+    if (repairs.has(RepairStep::flags)) message.flags = {};
     co_await sink.message(std::move(message));
   }
 }

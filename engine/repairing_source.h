@@ -20,7 +20,7 @@ struct WholeMessage {
 Task<WholeMessage> fetch_whole(SourceSession& session, Catalogue::Entry entry);
 
 /// Messages with repairs come last, and are held in memory one at a time. Header fields, sizes and
-/// all else are the source's.
+/// whatever else no repair touches are the source's.
 class RepairingSession final : public SourceSession {
  public:
   /// Both outlive it; the map may change between two calls.

@@ -329,13 +329,14 @@ class Settler {
     MessageRow row;
     row.key = source.key;
     row.size_bytes = target.size_bytes;
-    row.flags = ours ? arrived(sent->flags, target.flags) : *source.flags;
+    row.repairs = repairs_of(row.key);
+    const bool bare = row.repairs.has(RepairStep::flags);  // sent without, and so it stays
+    row.flags = ours && !bare ? arrived(sent->flags, target.flags) : *source.flags;
     if (is_marked(target.flags) && !is_marked(*source.flags)) marked_.push_back(target.uid);
     row.run = ours ? sent->run : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
     row.listed_bytes = source.size_bytes;
-    row.repairs = repairs_of(row.key);
     row.header = r_.memory.likenesses.header(index);
     return row;
   }

@@ -205,6 +205,9 @@ Task<MessageRow> Transfer::row_for(const Message& message, Uid uid) {
   row.repairs = repairs_of(message.key);
   const auto listed = r_.catalogue.find(message.key);
   if (listed) row.listed_bytes = r_.catalogue.size_bytes(*listed);
+  // Flags that it was sent without are not to follow.
+  if (listed && row.repairs.has(RepairStep::flags) && r_.catalogue.by_uid())
+    row.flags = *r_.catalogue[*listed].flags;
   if (message.body.held()) {
     row.sha256 = sha256(message.body.bytes());
   } else if (message.body.streamed()) {

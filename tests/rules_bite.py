@@ -101,6 +101,7 @@ RULES = [
     ("A new UIDVALIDITY at either end", "UIDNEXT", SIMULATED["UIDNEXT that went back is ignored"]),
     ("A new UIDVALIDITY at either end", "another message under a source's UID", [
         (STANDINGS, "moved = moved || is_another(row, entry);", "moved = moved || (is_another(row, entry) && false);"),
+        (STANDINGS, "    if (may_be_another(row, entry)) in_question = row;\n", ""),
         (STANDINGS, "    moved = moved || never_given;\n", "    static_cast<void>(never_given);\n")]),
     ("A folder that is opened again", "any will do", [
         ("connectors/imap/party.cc", "  if (folder_.numbers.uid_validity != validity)\n", "  if (false)\n")]),
@@ -119,7 +120,7 @@ RULES = [
         (CROSSING, "    if (belt.appended() == 0) co_return;\n", "    co_return;\n")]),
     ("Without UIDPLUS the UIDs", "what is not found is sent again", [
         (CROSSING, "co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});\n",
-                   "(void)folds;\n")]),
+                   "static_cast<void>(folds), static_cast<void>(key);\n")]),
     ("A source folder that was renamed", "it is another", [
         ("engine/crossing.cc", "    if (!options_.dry_run) co_await follow_renamed(listed);\n",
          "    if (false) co_await follow_renamed(listed);\n")]),

@@ -83,14 +83,14 @@ TEST_CASE("repairs come one at a time, in their order, and only those that chang
   const std::string message = bytes("A: b\n\nx\0y\r\n", 11);
   std::vector<RepairStep> steps;
   Repairs done;
-  while (const auto step = next_repair(message, done)) {
+  while (const auto step = next_repair(message, {}, {}, done)) {
     steps.push_back(*step);
     done = done.with(*step);
   }
   CHECK(steps == std::vector{RepairStep::line_ends, RepairStep::nuls});
   CHECK(repaired(message, done) == "A: b\r\n\r\nxy\r\n");
-  CHECK_FALSE(next_repair("A: b\r\n\r\ntext\r\n", {}));
-  CHECK_FALSE(next_repair("", Repairs{}.with(RepairStep::final_line_end)));
+  CHECK_FALSE(next_repair("A: b\r\n\r\ntext\r\n", {}, {}, {}));
+  CHECK_FALSE(next_repair("", {}, {}, Repairs{}.with(RepairStep::final_line_end)));
 }
 
 namespace {
@@ -232,6 +232,39 @@ TEST_CASE("what no repair helps stays refused, and is sent as it is the next tim
   picky.target.faults.refuse = nullptr;
   CHECK(picky.run().outcome == Outcome::complete);
   CHECK(picky.stored(1) == with_nul("odd"));
+}
+
+TEST_CASE("what is refused for its date or its flags is sent without them, after all else") {
+  Picky picky;
+  picky.target.faults.refuse = [](const MemoryMessage& message) -> std::optional<std::string> {
+    if (message.date && message.date->seconds < 1'000'002) return "no such date";
+    if (message.flags.system & Flags::flagged) return "no such flag";
+    return std::nullopt;
+  };
+  picky.fill("INBOX", 2);
+  picky.add("INBOX", with_nul("odd"), "\\Flagged");
+  picky.add("INBOX", letter("fine"), "\\Answered");
+  CHECK(picky.run().messages().rejected == 3);
+  CHECK(picky.retry(true).messages().copied == 3);
+  CHECK(picky.shelf.told ==
+        Lines{"UID 1: its date was left out", "UID 2: its date was left out",
+              "UID 3: bare LFs became CRLFs, NULs were left out, its date was left out, its flags "
+              "were left out"});
+  CHECK_FALSE(same_instant(picky.there().messages.at(1).date, InternalDate{1'000'000, 60}));
+  CHECK(picky.there().messages.at(1).flags.to_string() == "\\Seen");
+  CHECK(picky.there().messages.at(3).flags.empty());
+  SECTION("and these do not follow") {
+    MemoryFolder& inbox = picky.source.folder("INBOX");
+    inbox.set_flags(inbox.messages.back(), Flags::parse("\\Seen"));
+    CHECK(picky.run().outcome == Outcome::complete);
+    CHECK(picky.there().messages.at(3).flags.empty());
+  }
+  SECTION("nor when it is found again") {
+    picky.target.renumber(FolderName::parse("INBOX"), 77);
+    CHECK(picky.run().outcome == Outcome::complete);
+    CHECK(picky.there().messages.at(3).flags.empty());
+  }
+  CHECK(picky.on_target("INBOX") == 4);
 }
 
 TEST_CASE("an original that cannot be kept is not repaired") {

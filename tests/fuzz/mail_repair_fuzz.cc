@@ -32,7 +32,7 @@ void check_repairs(std::string_view message) {
   std::string before(message);
   for (std::size_t steps = 0;; ++steps) {
     require(steps <= kMostSteps);
-    const std::optional<RepairStep> next = next_repair(message, done);
+    const std::optional<RepairStep> next = next_repair(message, {}, {}, done);
     if (!next) break;
     require(!done.has(*next));
     done = done.with(*next);
