@@ -179,7 +179,8 @@ RULES = [
     ("Deletions are mirrored only", "also adopted ones", SIMULATED["mirror removes what was adopted"]),
     ("Deletions are mirrored only", "also unasked", [
         (STANDINGS, "if (options_.mirror_deletions && left_alone) gone.push_back(row);",
-         "if (left_alone) gone.push_back(row);")]),
+         "if (left_alone) gone.push_back(row);"),
+        ("engine/crossing.cc", "mirrors_ = options_.mirror_deletions;", "mirrors_ = true;")]),
     ("Deletions are mirrored only", "also changed ones", [
         (FOLLOW, "if (still_there && !is_copy_of(row, *at)) {", "if (false) {")]),
     ("Deletions are mirrored only", "missing once is enough", [
