@@ -14,6 +14,7 @@
 #include "engine/async/manual_executor.h"
 #include "engine/error.h"
 #include "engine/journal.h"
+#include "state/sqlite_journal.h"
 
 namespace postferry::tests {
 
@@ -125,5 +126,15 @@ inline std::vector<std::uint32_t> numbers(const std::vector<Uid>& uids) {
   for (const Uid uid : uids) numbers.push_back(uid.value);
   return numbers;
 }
+
+/// Both kinds of journal must behave alike.
+struct AnyJournal {
+  TempDirectory directory;
+  std::unique_ptr<Journal> journal;
+  explicit AnyJournal(bool in_file) {
+    journal = in_file ? open_journal(directory / "journal.db") : open_journal_in_memory();
+  }
+  Journal* operator->() { return journal.get(); }
+};
 
 }  // namespace postferry::tests
