@@ -11,6 +11,7 @@
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
 #include "engine/one_ahead.h"
+#include "engine/proved_copies.h"
 
 namespace postferry {
 
@@ -91,16 +92,29 @@ class Remover {
       std::ranges::sort(unseen_, {}, &MessageRow::target_uid);
       const std::vector<TargetEntry> there = co_await r_.target.look(unseen_.front().target_uid);
       std::vector<MessageRow> seen;
+      std::vector<DoubtedCopy> doubted;
       for (MessageRow& row : unseen_) {
         const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
-        if (at == there.end() || at->uid != row.target_uid || !may_be_copy(row, *at)) {
+        const bool is_there = at != there.end() && at->uid == row.target_uid;
+        const bool ours = row.origin == Origin::appended;
+        if (is_there && ours && !may_be_copy(row, *at)) {
+          doubted.push_back({std::move(row), *at});
+        } else if (!is_there || !may_be_copy(row, *at)) {
           missing.push_back(row.key);
-        } else if (row.origin == Origin::appended) {
+        } else if (ours) {
           seen.push_back(std::move(row));
         } else if (may_have_bytes(*at, listed_bytes(row))) {
           found_there_.push_back(std::move(row));
         } else {
           ++others_;
+        }
+      }
+      const std::set<Uid> proved = co_await proved_copies(r_.target, doubted);
+      for (DoubtedCopy& copy : doubted) {
+        if (proved.contains(copy.there.uid)) {
+          seen.push_back(std::move(copy.row));
+        } else {
+          missing.push_back(copy.row.key);
         }
       }
       co_await saw(std::move(seen));

@@ -14,6 +14,7 @@
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
 #include "engine/former_rows.h"
+#include "engine/proved_copies.h"
 #include "engine/recognise.h"
 #include "engine/repairing_source.h"
 #include "engine/skip.h"
@@ -543,6 +544,7 @@ class FolderCrosser {
     unseen_ = result_.stopped;
     if (unseen_) co_return;
     co_await settle_folder({});
+    co_await note_headers(r_.target, r_.ends.journal, record_, wanted);
     const bool folds = r_.target.traits().folds_duplicates;
     for (const MessageKey& key : belt.unnamed())
       co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});
@@ -639,6 +641,7 @@ class FolderCrosser {
     bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_ &&
                  !flags_refused_;
     record_.options_hash = noted_under(r_.options.selection_hash(), lacks_subscription());
+    co_await s_.place_gone(record_.id);
     if (tell_missing(whole)) whole = false;  // until that has been mirrored
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,
                                       record_.options_hash, tally.present + tally.copied);

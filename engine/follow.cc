@@ -6,6 +6,7 @@
 
 #include "engine/both_ends.h"
 #include "engine/error.h"
+#include "engine/proved_copies.h"
 
 namespace postferry {
 
@@ -31,6 +32,12 @@ Task<std::set<Uid>> still_named(Journal& journal, TargetFolderId folder,
   for (const auto& [uid, count] : names)
     if (count > going[uid]) out.insert(uid);
   co_return out;
+}
+
+/// What is at a row's UID; null: nothing.
+const TargetEntry* entry_at(const std::vector<TargetEntry>& there, Uid uid) {
+  const auto at = std::ranges::lower_bound(there, uid, {}, &TargetEntry::uid);
+  return at != there.end() && at->uid == uid ? &*at : nullptr;
 }
 
 /// Each for itself, those with keywords at last without. What is refused even so keeps its base:
@@ -134,17 +141,22 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   if (r.gone.empty()) co_return 0;
   const std::set<Uid> shared =
       co_await still_named(r.journal, r.folder.target_folder, std::move(all));
+  std::vector<DoubtedCopy> doubted;
+  for (const MessageRow& row : r.gone)
+    if (const TargetEntry* entry = entry_at(there, row.target_uid);
+        entry && !is_copy_of(row, *entry))
+      doubted.push_back({row, *entry});
+  const std::set<Uid> proved = co_await proved_copies(r.target, std::move(doubted));
   std::vector<Uid> uids;
   std::vector<MessageKey> keys;
   std::uint64_t changed = 0;
   for (const MessageRow& row : r.gone) {
-    const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
-    const bool still_there = at != there.end() && at->uid == row.target_uid;
-    if (still_there && !is_copy_of(row, *at)) {
+    const TargetEntry* entry = entry_at(there, row.target_uid);
+    if (entry && !is_copy_of(row, *entry) && !proved.contains(row.target_uid)) {
       ++changed;
       continue;
     }
-    if (still_there && !shared.contains(row.target_uid)) uids.push_back(row.target_uid);
+    if (entry && !shared.contains(row.target_uid)) uids.push_back(row.target_uid);
     keys.push_back(row.key);
   }
   if (changed > 0)

@@ -195,6 +195,17 @@ void Standings::filter() {
   }
 }
 
+Task<void> Standings::place_gone(FolderId folder) {
+  const auto lost =
+      std::ranges::partition(gone, [](const MessageRow& row) { return bool{row.target_uid}; });
+  std::vector<MessageKey> keys;
+  for (const MessageRow& row : lost) keys.push_back(row.key);
+  if (keys.empty()) co_return;
+  gone.erase(lost.begin(), lost.end());
+  for (MessageRow& row : co_await journal_.rows_for(folder, std::move(keys)))
+    gone.push_back(std::move(row));
+}
+
 void Standings::lose_places() {
   for (Standing& one : standing)
     if (one == Standing::present || one == Standing::copied) one = Standing::due;

@@ -53,6 +53,9 @@ class Standings {
   /// What the user's options leave out.
   void filter();
 
+  /// The target was looked at since: the UIDs of copies of what is gone, which had become void.
+  Task<void> place_gone(FolderId folder);
+
   /// For a dry run: the target was replaced, and what has crossed must be found there again.
   void lose_places();
 

@@ -1,6 +1,7 @@
 #include "engine/witnesses.h"
 
-#include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include "engine/body_digests.h"
 #include "engine/fingerprint.h"
@@ -10,14 +11,14 @@ namespace postferry {
 namespace {
 
 bool tells_bytes(const MessageRow& row, const TargetTraits& traits) {
-  return row.sha256 && !traits.munges_8bit && !traits.adds_received;
+  return row.sha256 && !traits.munges_8bit && !traits.adds_received && !traits.regenerates;
 }
 
 bool tells_header(const MessageRow& row, const TargetTraits& traits) {
   return row.header && !traits.rewrites_message_id && !traits.adds_received;
 }
 
-/// One that is there, and has one of the two.
+/// One that is there, and can tell by one of the two.
 Task<bool> is_another(TargetSession& target, const MessageRow& row) {
   if (tells_bytes(row, target.traits())) {
     const auto digests = co_await target_digests(target, {row.target_uid},
@@ -34,6 +35,7 @@ Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& 
                           const Catalogue& listed) {
   const TargetTraits& traits = target.traits();
   const MessageRow* doubtful = nullptr;
+  std::pair<bool, std::uint64_t> least;  // the small are read, but rather one that has neither
   for (const MessageRow& row : witnesses) {
     const auto at = listed.find(MessageKey(row.target_uid));
     if (!at) continue;
@@ -42,9 +44,16 @@ Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& 
     // What was sent without a date got one there, and has its size alone.
     const bool dated = row.date && entry.date;
     if (dated ? same_instant(row.date, entry.date) : same_size) continue;
-    if (dated && !same_size) co_return true;
-    const bool smaller = !doubtful || row.size_bytes < doubtful->size_bytes;
-    if (smaller && (tells_bytes(row, traits) || tells_header(row, traits))) doubtful = &row;
+    const bool has_neither = dated && !same_size;
+    if (!tells_bytes(row, traits) && !tells_header(row, traits)) {
+      if (has_neither) co_return true;
+      continue;
+    }
+    const std::pair doubt(!has_neither, row.size_bytes);
+    if (!doubtful || doubt < least) {
+      doubtful = &row;
+      least = doubt;
+    }
   }
   if (!doubtful) co_return false;
   const bool another = co_await is_another(target, *doubtful);

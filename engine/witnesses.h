@@ -10,9 +10,10 @@
 
 namespace postferry {
 
-/// Whether one of `witnesses` names a message among those listed that is not its copy. Another size
-/// and another date than recorded: another message. Size or date alone some servers tell as they
-/// please: then bytes decide, or the header where the target changes bytes on the way.
+/// Whether one of `witnesses` names a message among those listed that is not its copy. Some servers
+/// tell size or date, or both, as they please: where the date is another than recorded bytes
+/// decide, or the header where the target changes bytes on the way. Where neither is known, another
+/// size and another date are another message.
 Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& witnesses,
                           const Catalogue& listed);
 

@@ -128,8 +128,8 @@ RULES = [
         (TRANSFER, "if (folded) row.origin = Origin::folded;", "static_cast<void>(folded);")]),
     ("A source message is removed only", "the row may be lost", SIMULATED["DELE before the row is durable"]),
     ("A source message is removed only", "its copy need not be seen", [
-        ("engine/after_copy.cc", "if (at == there.end() || at->uid != row.target_uid || !may_be_copy(row, *at)) {",
-         "if (false && !may_be_copy(row, *at)) {")]),
+        ("engine/after_copy.cc", "} else if (!is_there || !may_be_copy(row, *at)) {",
+         "} else if (false && !may_be_copy(row, *at)) {")]),
     ("Without a journal what users removed", "it is not said", [
         (CROSSING, "if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {", "if (false) {")]),
     ("What a server refuses for all of a folder", "as if the line were lost", [
@@ -182,7 +182,7 @@ RULES = [
          "if (left_alone) gone.push_back(row);"),
         ("engine/crossing.cc", "mirrors_ = options_.mirror_deletions;", "mirrors_ = true;")]),
     ("Deletions are mirrored only", "also changed ones", [
-        (FOLLOW, "if (still_there && !is_copy_of(row, *at)) {", "if (false) {")]),
+        (FOLLOW, "if (entry && !is_copy_of(row, *entry) && !proved.contains(row.target_uid)) {", "if (false) {")]),
     ("Deletions are mirrored only", "missing once is enough", [
         (FOLLOW, "return holds(again, row.key.uid()); });", "return holds(again, row.key.uid()) && false; });")]),
     ("Never where we removed", "what we removed", [

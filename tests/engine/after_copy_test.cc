@@ -207,12 +207,13 @@ TEST_CASE("a message whose copy is not on the target stays at the source, and th
   pair.fill("INBOX", 4);
   pair.run();
   MemoryFolder& there = pair.target.folder("INBOX");
-  there.remove(there.messages.at(0).uid);                               // a user deleted it
-  there.messages.at(0).bytes += "changed";                              // another size
-  if (there.messages.at(1).date) ++there.messages.at(1).date->seconds;  // another date
+  there.remove(there.messages.at(0).uid);   // a user deleted it
+  there.messages.at(0).bytes += "changed";  // another size
+  if (there.messages.at(1).date)
+    ++there.messages.at(1).date->seconds;  // another date, as of servers that keep none
   pair.options.remove_after = kAtOnce;
-  CHECK(pair.run().removed() == 1);
-  CHECK(at_source(pair) == 3);
+  CHECK(pair.run().removed() == 2);
+  CHECK(at_source(pair) == 2);
   CHECK(pair.observer.said("their copies are not on the target"));
 }
 

@@ -150,3 +150,23 @@ TEST_CASE(
   pair.options.force_deletions = true;
   CHECK(pair.run().deleted() == 24);
 }
+
+TEST_CASE("a deletion that came while the target was put back to before is mirrored later") {
+  MemoryOptions options;
+  options.condstore = true;
+  Gone pair(options);
+  MemoryFolder& there = pair.target.folder("Two");
+  if (GENERATE(false, true)) {
+    pair.target.renumber(there.name, 9);
+  } else {  // the newest message is lost with its UID
+    there.uid_next = there.messages.back().uid;
+    there.messages.pop_back();
+  }
+  CHECK(pair.run().deleted() == 0);
+  CHECK(pair.held());
+  CHECK(pair.run().deleted() == 2);
+  CHECK(pair.equal());
+  pair.source.calls.clear();
+  pair.run();
+  CHECK(pair.source.calls["select"] == 0);
+}
