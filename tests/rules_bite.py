@@ -165,7 +165,9 @@ RULES = [
         (STANDINGS, "  if (old == 0 && still_there > 0) co_return false;  // no recorded one vouches for the UIDs\n", "")]),
     ("Where CONDSTORE is offered", "a HIGHESTMODSEQ that went back", [
         (STANDINGS, "                       begun.highest_modseq >= then.highest_modseq;",
-         "                       true;")]),
+         "                       true;"),
+        (SKIP, "            now.highest_modseq.value_or(UINT64_MAX) < then.highest_modseq.value_or(0));",
+         "            false);")]),
     ("Where CONDSTORE is offered", "one that stands still", [
         (STANDINGS, "  if (fresh > 0 && begun.highest_modseq == then.highest_modseq) co_return false;\n", "")]),
     ("What the source gained is added", "flags are replaced", SIMULATED["flags are replaced"]),
@@ -191,7 +193,10 @@ RULES = [
     ("Never where we removed", "a folder was missing", [
         ("engine/deletions.cc", "if (doubted_) missing_.clear();", "doubted_ = false;")]),
     ("Never where we removed", "POP3", [
-        (FOLLOW, " && row.key.is_uid();", ";")]),
+        (FOLLOW, " && row.key.is_uid();", ";"),
+        (FOLLOW, "return holds(again, row.key.uid()); });",
+         "return row.key.is_uid() && holds(again, row.key.uid()); });"),
+        (CROSSING, "if (begun_.uid_validity.value_or(0) == 0 || there == 0) {", "if (there == 0) {")]),
     ("More than a tenth of a folder", "unforced", [
         ("engine/deletion_guard.cc", "return gone > kFloor && gone * kShare > there_were;", "return gone > kFloor && kShare > there_were;")]),
     ("More than half of a folder", "unforced", [
@@ -222,7 +227,7 @@ RULES = [
          "if (look.strong && same_size) co_return index;")]),
     ("LIST sizes that lie", "another size is another message", [
         (RECOGNISE, "if (equal && proves) {",
-         "if (equal && listed_bytes(row) == listed_bytes(index)) {"),
+         "static_cast<void>(proves);\n      if (equal && listed_bytes(row) == listed_bytes(index)) {"),
         (RECOGNISE, "} else if (!equal && row.header && listed_bytes(row) != listed_bytes(index)) {",
          "} else if (listed_bytes(row) != listed_bytes(index)) {"),
         (RECOGNISE, "    co_await find_moved();\n", "")]),
