@@ -311,8 +311,14 @@ class Remover {
     const MessageRow row = *one;
     co_await r_.journal.set_state(r_.folder.id, {row.key}, MessageState::leaving);
     co_await r_.journal.make_durable();
-    co_await take(co_await send_one_ahead({r_.source, r_.target, entry_of(row), row.target_uid}),
-                  {row.key});
+    OneAhead tried = co_await send_one_ahead({r_.source, r_.target, r_.journal, r_.folder, r_.run,
+                                              entry_of(row), row.target_uid});
+    if (!tried.removal) {
+      co_await r_.journal.set_state(r_.folder.id, {row.key}, MessageState::seen);
+      const std::size_t left = std::erase_if(due_, was_there);
+      co_return leave(left, "it cannot be tried whether they are others (" + tried.why + ")");
+    }
+    co_await take(std::move(*tried.removal), {row.key});
     std::erase_if(due_, [&](const MessageRow& other) { return other.key == row.key; });
     result_.two_mailboxes = result_.removed > 0;
     result_.more = result_.session_over && !due_.empty();

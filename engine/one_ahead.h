@@ -2,6 +2,9 @@
 // then every message is "on the target already", and to remove it from the source is to lose it.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "engine/async/task.h"
 #include "engine/catalogue.h"
 #include "engine/journal.h"
@@ -11,15 +14,24 @@
 namespace postferry {
 
 struct OneAheadRequest {
-  SourceSession& source;      // with the folder selected
-  TargetSession& target;      // with the target folder selected
+  SourceSession& source;  // with the folder selected
+  TargetSession& target;  // with the target folder selected
+  Journal& journal;
+  FolderRecord folder;
+  RunId run;
   Catalogue::Entry original;  // a message that is held, not streamed
   Uid copy;                   // which we did not append
 };
 
-/// Removes one message from the source, and looks whether the target still has its copy. If that
-/// went, too, it is appended to the target again, with its flags and date, and Error{rejected} is
-/// thrown; it says so where that could not be done. Removal as the source tells it.
-Task<Removal> send_one_ahead(OneAheadRequest request);
+struct OneAhead {
+  std::optional<Removal> removal;  // as the source tells it; none: it could not be tried,
+  std::string why;                 // and this is why
+};
+
+/// Removes one message from the source, and looks whether the target still has its copy. Before, a
+/// second copy is appended to the target, with the flags and the date of the first, as a batch of
+/// the journal: it goes again if the first one stays, and a run that dies between leaves it to
+/// settle. If the first one went, too, the second takes its place, and Error{rejected} is thrown.
+Task<OneAhead> send_one_ahead(OneAheadRequest request);
 
 }  // namespace postferry

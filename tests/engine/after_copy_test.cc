@@ -494,7 +494,55 @@ TEST_CASE(
   CHECK(pair.source.calls["connect"] == 2);
 }
 
+TEST_CASE("a line that is lost while one message goes ahead costs no message and doubles none") {
+  const bool one_mailbox = GENERATE(true, false), removed = GENERATE(true, false);
+  Pair pair(pop3(), modern());
+  pair.fill("INBOX", 12);
+  const std::vector<MemoryMessage>& here = pair.source.folder("INBOX").messages;
+  std::vector<MemoryMessage>& there = pair.target.folder("INBOX").messages;
+  for (const MemoryMessage& message : here)
+    pair.target.folder("INBOX").add(message.bytes, message.flags, message.date);
+  pair.options.remove_after = kAtOnce;
+  pair.options.retries = 0;
+  bool lost = !removed;
+  if (!removed) {  // the answer to the second copy's APPEND
+    MemoryStop stop;
+    stop.fate = MemoryStop::Fate::whole;
+    stop.after = 0;
+    pair.target.faults.append_stops.push_back(stop);
+  }
+  pair.target.faults.on_call = [&](MemoryServer&, std::string_view) {
+    if (one_mailbox)
+      std::erase_if(there, [&](const MemoryMessage& copy) {
+        return copy.uid <= Uid{12} &&
+               std::ranges::find(here, copy.bytes, &MemoryMessage::bytes) == here.end();
+      });
+    if (here.size() == 11 && !std::exchange(lost, true))
+      throw Error(ErrorKind::transient, "the line was lost");
+  };
+  CHECK(pair.run().outcome == Outcome::interrupted);
+  REQUIRE(lost);
+  CHECK(there.size() >= 12);
+  pair.options.remove_after.reset();
+  pair.run();
+  CHECK(there.size() == 12);
+  CHECK(here.size() == (removed ? 11 : 12));
+}
+
 TEST_CASE("where it cannot be tried whether source and target are one mailbox nothing leaves") {
+  SECTION("no UIDPLUS") {
+    MemoryOptions plain = modern();
+    plain.traits.uidplus = false;
+    Pair pair(pop3(), plain);
+    pair.fill("INBOX", 3);
+    for (const MemoryMessage& message : pair.source.folder("INBOX").messages)
+      pair.target.folder("INBOX").add(message.bytes, message.flags, message.date);
+    pair.options.remove_after = kAtOnce;
+    CHECK(pair.run().removed() == 0);
+    CHECK(pair.observer.said("3 messages stay at the source"));
+    CHECK(pair.on_target("INBOX") == 3);
+    return;
+  }
   Pair pair(pop3(), modern());
   const std::string large(600 << 10, 'x');
   for (int i = 0; i < 3; ++i) pair.add("INBOX", letter("m" + std::to_string(i), large));

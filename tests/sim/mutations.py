@@ -96,8 +96,8 @@ MUTATIONS = {
     "DELE before the row is durable": [
         ("engine/after_copy.cc", "leaving);\n    co_await r_.journal.make_durable();\n    Removal removal = co_await r_",
          "leaving);\n    Removal removal = co_await r_"),
-        ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n    co_await take(co_await send_one_ahead(",
-         "    co_await take(co_await send_one_ahead(")],
+        ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n    OneAhead tried = co_await send_one_ahead(",
+         "    OneAhead tried = co_await send_one_ahead(")],
     "no share for the head of the line": [
         ("engine/room.cc", "return admitted_ == 0 || (room_.has(bytes) && admitted_ + bytes <= room_.most_of_one());",
          "return room_.has(bytes) && admitted_ + bytes <= room_.most_of_one();")],
