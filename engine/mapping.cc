@@ -62,18 +62,6 @@ bool is_plain(char c) {
   return letter || (c >= '0' && c <= '9') || c == ' ' || c == '-' || c == '_';
 }
 
-/// The same level gets the same mark in each name that it is a part of.
-std::string mark_of(const std::string& level) {
-  const char* const digits = "0123456789abcdef";
-  const Sha256 hash = sha256(level);
-  std::string mark = "_";
-  for (const std::size_t i : {0u, 1u, 2u}) {
-    mark += digits[hash[i] >> 4];
-    mark += digits[hash[i] & 15];
-  }
-  return mark;
-}
-
 std::string plainer_level(const std::string& level) {
   constexpr std::size_t kMostBytes = 60;
   const bool ascii_is_plain =
@@ -268,6 +256,17 @@ void leave_out_what_is_gone(std::map<FolderName, FolderName>& decided,
   std::erase_if(decided, [&listed](const auto& one) {
     return std::ranges::find(listed, one.first, &FolderInfo::name) == listed.end();
   });
+}
+
+std::string mark_of(std::string_view text) {
+  const char* const digits = "0123456789abcdef";
+  const Sha256 hash = sha256(text);
+  std::string mark = "_";
+  for (const std::size_t i : {0u, 1u, 2u}) {
+    mark += digits[hash[i] >> 4];
+    mark += digits[hash[i] & 15];
+  }
+  return mark;
 }
 
 std::optional<FolderName> plainer_name(const FolderName& name) {

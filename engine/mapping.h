@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,9 @@ void leave_out_what_is_gone(std::map<FolderName, FolderName>& decided,
 /// level that is changed for that gets a mark of its own, so that no two become one. Nothing where
 /// there is nothing to change.
 std::optional<FolderName> plainer_name(const FolderName& name);
+
+/// A suffix for a name that would else be another's as well: a text has the same one everywhere.
+std::string mark_of(std::string_view text);
 
 /// The source folders, for Source::carried().
 std::vector<FolderInfo> sources_of(const std::vector<MappedFolder>& folders);

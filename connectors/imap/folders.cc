@@ -70,10 +70,12 @@ class Lister::Listing {
   const std::deque<ListData>& entries() const { return entries_; }
 
   std::vector<FolderInfo> finish(FolderNames& names, const Capabilities& offered) {
+    std::vector<ListedName> listing;
+    for (const ListData& data : entries_) listing.push_back({name_in(data), data.delimiter});
+    names.learn(std::move(listing));
     std::vector<FolderInfo> folders;
     for (const ListData& data : entries_) {
-      const std::string wire = data.has("\\Inbox") ? "INBOX" : data.name;
-      const auto name = names.learn(wire, data.delimiter);
+      const auto name = names.find(name_in(data));
       if (!name) continue;
       FolderInfo folder;
       folder.name = *name;
@@ -94,6 +96,10 @@ class Lister::Listing {
   // INBOX may be spelled one way in LIST and another in STATUS.
   static std::string key(const std::string& wire) {
     return same_ascii(wire, "INBOX") ? "INBOX" : wire;
+  }
+
+  static std::string name_in(const ListData& data) {
+    return data.has("\\Inbox") ? "INBOX" : data.name;
   }
 
   static Role role_of(const ListData& data, const FolderName& name) {

@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "connectors/imap/codec/lexer.h"
 #include "connectors/mail/mod_utf7.h"
 #include "engine/error.h"
+#include "engine/mapping.h"
 
 namespace postferry::imap {
 namespace {
@@ -69,33 +72,53 @@ FolderName FolderNames::decode(std::string_view wire, std::optional<char> delimi
   return FolderName(std::move(levels));
 }
 
-std::optional<FolderName> FolderNames::learn(std::string_view wire, std::optional<char> delimiter) {
-  if (auto known = find(wire)) return known;
-  FolderName name;
-  if (same_ascii(wire, "INBOX")) {
-    name = FolderName({"INBOX"});
-  } else {
-    if (!personal(wire)) return std::nullopt;
-    name = decode(wire, delimiter);
-    if (name.empty()) return std::nullopt;
-    // Below the prefix `INBOX.` another INBOX may lie: the real one keeps the name.
-    const std::vector<std::string> plain = name.levels();
-    for (int copy = 2; name.is_inbox() || wire_of_.contains(name); ++copy) {
-      std::vector<std::string> levels = plain;
-      levels.back() += fmt::format(" ({})", copy);
-      name = FolderName(std::move(levels));
-    }
+bool FolderNames::spelled_as_ours(std::string_view wire, const FolderName& name) const {
+  std::string ours = prefix_;
+  for (std::size_t i = 0; i < name.levels().size(); ++i) {
+    const auto encoded = mail::encode_mod_utf7(name.levels()[i]);
+    if (!encoded) return false;
+    if (i > 0) ours += delimiter();
+    ours += *encoded;
   }
-  wire_of_.emplace(name, std::string(wire));
-  name_of_.emplace(std::string(wire), name);
-  return name;
+  return ours == wire;
 }
 
-void FolderNames::created(const FolderName& name) {
-  std::string spelled = wire(name);
-  name_of_.emplace(spelled, name);
-  wire_of_.emplace(name, std::move(spelled));
+void FolderNames::learn(std::vector<ListedName> listing) {
+  struct Fresh {
+    bool odd;
+    std::string wire;
+    FolderName name;
+  };
+  std::vector<Fresh> fresh;
+  for (ListedName& listed : listing) {
+    if (find(listed.wire)) continue;
+    if (same_ascii(listed.wire, "INBOX")) {
+      keep(FolderName({"INBOX"}), std::move(listed.wire));
+    } else if (personal(listed.wire)) {
+      FolderName name = decode(listed.wire, listed.delimiter);
+      if (name.empty()) continue;
+      const bool odd = !spelled_as_ours(listed.wire, name);
+      fresh.push_back({odd, std::move(listed.wire), std::move(name)});
+    }
+  }
+  std::ranges::sort(fresh, {}, [](const Fresh& one) { return std::tie(one.odd, one.wire); });
+  for (Fresh& one : fresh) {
+    // Below the prefix `INBOX.` another INBOX may lie: the real one keeps the name.
+    while (one.name.is_inbox() || wire_of_.contains(one.name)) {
+      std::vector<std::string> levels = one.name.levels();
+      levels.back() += mark_of(one.wire);
+      one.name = FolderName(std::move(levels));
+    }
+    keep(std::move(one.name), std::move(one.wire));
+  }
 }
+
+void FolderNames::keep(FolderName name, std::string wire) {
+  name_of_.emplace(wire, name);
+  wire_of_.emplace(std::move(name), std::move(wire));
+}
+
+void FolderNames::created(const FolderName& name) { keep(name, wire(name)); }
 
 std::optional<FolderName> FolderNames::find(std::string_view wire) const {
   const auto known = name_of_.find(wire);

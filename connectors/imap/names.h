@@ -8,11 +8,18 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "connectors/imap/codec/response.h"
 #include "engine/model.h"
 
 namespace postferry::imap {
+
+/// A folder as LIST tells of it.
+struct ListedName {
+  std::string wire;
+  std::optional<char> delimiter;
+};
 
 /// One account's names, shared by all its sessions (one loop: no lock).
 class FolderNames {
@@ -27,10 +34,11 @@ class FolderNames {
   char delimiter() const { return delimiter_.value_or('\0'); }
   const std::string& prefix() const { return prefix_; }
 
-  /// The name of a listed folder; nothing if it is not the user's own (other users', shared), or
-  /// is the bare root of the namespace. The same wire name gives the same name again; two wire
-  /// names never share one: the later gets a suffix.
-  std::optional<FolderName> learn(std::string_view wire, std::optional<char> delimiter);
+  /// A whole listing, in any order. What is not the user's own (other users', shared) has no name
+  /// here, nor has the bare root of the namespace. Two wire names never share one: what we would
+  /// write so ourselves has it, or the first in byte order, and others get a suffix that is made of
+  /// how they are spelled. What had a name keeps it.
+  void learn(std::vector<ListedName> listing);
   /// As listed, else as it would be created. Throws Error{rejected} when it has no spelling here.
   std::string wire(const FolderName& name) const;
   /// The folder exists now under wire(name).
@@ -41,6 +49,8 @@ class FolderNames {
  private:
   bool personal(std::string_view wire) const;
   FolderName decode(std::string_view wire, std::optional<char> delimiter) const;
+  bool spelled_as_ours(std::string_view wire, const FolderName& name) const;
+  void keep(FolderName name, std::string wire);
 
   NamespaceData namespaces_;
   std::string prefix_;
