@@ -1,4 +1,5 @@
 // A server that was put back from a backup: UIDNEXT goes back, and UIDs are given once more.
+#include "engine/skip.h"
 #include "tests/engine/gathering.h"
 
 using namespace postferry;
@@ -193,6 +194,44 @@ TEST_CASE("a batch that a killed run began tells that the target's UIDNEXT went 
   restore(pair.target.folder("INBOX"), 1);
   CHECK(pair.run().outcome == Outcome::complete);
   CHECK(pair.on_target("INBOX") == 4);
+}
+
+namespace {
+
+/// Of a journal with a row for this UID, a batch begun at this UIDNEXT, and this watermark.
+std::uint32_t least_uid_next_of(std::uint32_t uid, std::uint32_t batch_begun,
+                                std::uint32_t watermark) {
+  const auto ask = [=]() -> Task<Uid> {
+    const std::unique_ptr<Journal> journal = open_journal_in_memory();
+    const AccountId ann = co_await journal->account("ann", "source", "target");
+    const FolderName inbox = FolderName::parse("INBOX");
+    const FolderRecord folder = co_await journal->folder(ann, inbox, inbox);
+    Record record;
+    record.folder = folder.id;
+    record.target_folder = folder.target_folder;
+    record.watermark = Uid{watermark};
+    MessageRow row;
+    row.key = MessageKey(Uid{1});
+    row.target_uid = Uid{uid};
+    record.rows.push_back(std::move(row));
+    co_await journal->record(std::move(record));
+    OpenBatch batch;
+    batch.folder = folder.id;
+    batch.uid_next = Uid{batch_begun};
+    co_await journal->open_batch(folder.target_folder, std::move(batch));
+    TargetFolderRecord there = co_await journal->target_folder(folder.target_folder);
+    co_return co_await least_uid_next(*journal, std::move(there));
+  };
+  ManualExecutor executor;
+  return block_on(executor, ask()).value;
+}
+
+}  // namespace
+
+TEST_CASE("the least that UIDNEXT can be is told by rows, by batches and by the watermark") {
+  CHECK(least_uid_next_of(5, 2, 3) == 6);
+  CHECK(least_uid_next_of(1, 8, 3) == 8);
+  CHECK(least_uid_next_of(1, 2, 3) == 3);
 }
 
 TEST_CASE("what turns out to be missing while a folder is filled is copied in the same run") {
