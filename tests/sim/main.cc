@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,8 @@ using namespace postferry::sim;
 
 namespace {
 
+volatile std::sig_atomic_t over = 0;  // somebody has asked a sweep to end
+
 constexpr const char* kUsage =
     "usage: postferry-sim [--seed S] [--count N] [--for SECONDS] [--profile P]\n"
     "                     [--loud | --hashes]\n"
@@ -28,7 +32,7 @@ constexpr const char* kUsage =
     "       postferry-sim --relay [--seed S] [--count N]\n"
     "       postferry-sim [--relay] --exhaustive [--every N] [--only NAME]\n"
     "Plays schedules S, S+1, ... (or those listed in FILE) and prints each that went wrong.\n"
-    "S may be `today`: then they are others each day.\n"
+    "S may be `today`: then they are others each day. Ctrl-C ends a sweep, and says how far it is.\n"
     "--loud shows every byte, --hashes a number for each schedule that stands for all of them.\n"
     "--exhaustive plays small scenarios with a crash or a cut at each moment, or one in N of\n"
     "them.\n";
@@ -199,7 +203,7 @@ int exhaust_all(Disk& disk, const Disk::Files& image, const Arguments& arguments
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const Arguments arguments = parse(argc, argv);
   // One thread, and nobody asks what it needs: a tenth of the time.
   if (!give_sqlite_the_pool() || sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK ||
@@ -215,9 +219,13 @@ int main(int argc, char** argv) {
   }
   Orders orders = arguments.orders;
   fmt::print("from seed {} on\n", orders.seed);
-  for (;
-       arguments.seconds ? swarm.seconds() < *arguments.seconds : swarm.played() < arguments.count;
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { over = 1; });
+  for (; !over && (arguments.seconds ? swarm.seconds() < *arguments.seconds
+                                     : swarm.played() < arguments.count);
        ++orders.seed)
     swarm.play(orders);
   return swarm.conclude();
+} catch (const std::invalid_argument& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 64;
 }
