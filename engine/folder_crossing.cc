@@ -14,6 +14,7 @@
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
 #include "engine/former_rows.h"
+#include "engine/open_target.h"
 #include "engine/proved_copies.h"
 #include "engine/recognise.h"
 #include "engine/repairing_source.h"
@@ -56,7 +57,7 @@ class FolderCrosser {
     const Permit turn = co_await r_.ends.turns->take(record_.target_folder);
     if (r_.deletions) r_.deletions->begin(record_);
     record_ = co_await r_.ends.journal.folder(r_.account, r_.folder.source.name, r_.folder.target);
-    co_await at_both_ends(read_source(), open_target());
+    co_await at_both_ends(read_source(), open_target_folder());
     Permit second_turn;
     if (record_.target != r_.folder.target && !r_.options.dry_run) {  // it has another name now
       record_ =
@@ -173,27 +174,12 @@ class FolderCrosser {
     list(co_await r_.source.catalogue());
   }
 
-  Task<void> open_target() {
+  Task<void> open_target_folder() {
     made_ = !r_.folder.exists;
     if (r_.options.dry_run) co_return read_target_from_listing();
-    // What was refused is asked for again by retry alone: a run with nothing to do stays quiet.
-    const bool in_vain =
-        r_.folder.exists && subscription_refused(record_) && !r_.options.only_failed;
-    const bool subscribe = lacks_subscription() && !in_vain;
-    std::optional<Error> not_subscribed;
-    if (!r_.folder.exists) {
-      MadeFolder made = co_await make_target(subscribe);
-      target_numbers_ = made.numbers;
-      not_subscribed = std::move(made.not_subscribed);
-    } else {
-      if (subscribe) not_subscribed = co_await refusal_of(r_.target.subscribe(r_.folder.target));
-      target_numbers_ = co_await r_.target.select(r_.folder.target);
-    }
-    r_.folder.exists = true;
-    r_.folder.target_subscribed = r_.folder.target_subscribed || (subscribe && !not_subscribed);
-    if (not_subscribed)
-      note(Level::warning,
-           std::string("it is not subscribed on the target: ") + not_subscribed->message());
+    target_numbers_ = co_await open_target(
+        {r_.target, r_.ends.observer, r_.folder, record_, r_.options.only_failed});
+    r_.tally.target = r_.folder.target;
   }
 
   /// A dry run opens no target.
@@ -201,36 +187,6 @@ class FolderCrosser {
     if (made_) return;
     target_numbers_ = r_.folder.target_numbers;
     if (!target_numbers_.uid_validity) target_numbers_.uid_validity = record_.target_uid_validity;
-  }
-
-  bool lacks_subscription() const {
-    return r_.folder.source.subscribed && !r_.folder.target_subscribed;
-  }
-
-  /// Under a second, plainer name, where the target refuses the first.
-  Task<MadeFolder> make_target(bool subscribe) {
-    const std::optional<FolderName> plainer = plainer_name(r_.folder.target);
-    std::optional<Error> refused;
-    for (const FolderName& name : {r_.folder.target, plainer.value_or(r_.folder.target)}) {
-      try {
-        MadeFolder made = co_await r_.target.make_and_select(name, r_.folder.role, subscribe);
-        if (refused) {
-          note(Level::warning, "it goes to " + name.to_string() + ", because the target refuses " +
-                                   r_.folder.target.to_string() + ": " + refused->message());
-          r_.folder.target = r_.tally.target = name;
-        }
-        co_return made;
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::rejected) throw;
-        if (!refused) refused = error;
-      }
-      if (!plainer) break;
-    }
-    throw Error(refused->kind(),
-                refused->message() + "; if it is for its name, --map \"" +
-                    r_.folder.source.name.to_string() +
-                    "=ANOTHER\" gives it one that the server takes",
-                refused->context());
   }
 
   /// Keys and UIDs that no longer mean what they meant are void before anything is joined.
@@ -640,7 +596,7 @@ class FolderCrosser {
     // was before would look like the one that was left.
     bool whole = tally.pending == 0 && tally.rejected == tally.accepted && !open && !unseen_ &&
                  !flags_refused_;
-    record_.options_hash = noted_under(r_.options.selection_hash(), lacks_subscription());
+    record_.options_hash = noted_under(r_.options.selection_hash(), lacks_subscription(r_.folder));
     co_await s_.place_gone(record_.id);
     if (tell_missing(whole)) whole = false;  // until that has been mirrored
     co_await r_.ends.journal.complete(record_.id, whole ? std::optional(begun_) : std::nullopt,

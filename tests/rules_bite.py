@@ -117,10 +117,10 @@ RULES = [
         ("engine/crossing.cc",
          "      if (record.target_uid_validity) request.decided.emplace(record.source, record.target);\n", "")]),
     ("The mapping of a folder stays", "no plainer name is tried", [
-        (CROSSING, "      if (!plainer) break;\n", "      break;\n")]),
+        ("engine/open_target.cc", "    if (!plainer) break;\n", "    break;\n")]),
     ("A subscription that is refused", "it keeps the folder back", [
-        (CROSSING, "if (subscribe) not_subscribed = co_await refusal_of(r_.target.subscribe(r_.folder.target));",
-         "if (subscribe) co_await r_.target.subscribe(r_.folder.target);")]),
+        ("engine/open_target.cc", "if (subscribe) not_subscribed = co_await refusal_of(r.target.subscribe(r.folder.target));",
+         "if (subscribe) co_await r.target.subscribe(r.folder.target);")]),
     ("A folder that is opened again", "any will do", [
         ("connectors/imap/party.cc", "  if (folder_.numbers.uid_validity != validity)\n", "  if (false)\n")]),
     ("A folder that is opened again", "nobody asks a STATUS", [
