@@ -50,15 +50,6 @@ std::size_t columns_of(char32_t c) {
 
 }  // namespace
 
-std::string with_commas(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t i = text.size(); i > 3;) {
-    i -= 3;
-    text.insert(i, 1, ',');
-  }
-  return text;
-}
-
 std::string human_bytes(std::uint64_t bytes) {
   if (bytes < 1000) return fmt::format("{} B", bytes);
   static constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
@@ -83,10 +74,6 @@ std::string human_duration(std::chrono::seconds duration) {
 std::string human_seconds(double seconds) {
   if (seconds < 59.95) return fmt::format("{:.1f} s", seconds < 0 ? 0.0 : seconds);
   return human_duration(std::chrono::seconds(static_cast<std::int64_t>(seconds + 0.5)));
-}
-
-std::string counted(std::uint64_t number, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", with_commas(number), number == 1 ? one : many);
 }
 
 std::size_t columns(std::string_view text) {

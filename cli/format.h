@@ -6,13 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "engine/counted.h"  // with_commas, counted
 #include "engine/error.h"
 #include "engine/model.h"
 
 namespace postferry::cli {
-
-/// "1,234,567".
-std::string with_commas(std::uint64_t number);
 
 /// "999 B", "1.2 kB", "35 MB", "2.1 GB": powers of 1000, two significant digits below 10.
 std::string human_bytes(std::uint64_t bytes);
@@ -22,9 +20,6 @@ std::string human_duration(std::chrono::seconds duration);
 
 /// "0.9 s" below a minute, else as human_duration.
 std::string human_seconds(double seconds);
-
-/// "1 message", "2,000 messages".
-std::string counted(std::uint64_t number, std::string_view one, std::string_view many);
 
 /// How many terminal columns the UTF-8 text takes: wide characters are two, combining ones none.
 std::size_t columns(std::string_view text);

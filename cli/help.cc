@@ -33,12 +33,15 @@ constexpr const char* kVerifyIs =
     "Give it the options that chose what was copied. Writes nothing anywhere.";
 
 constexpr const char* kFailedIs =
-    "Lists the messages that could not be copied, and why, in the server's words. Exit status 65 "
-    "means that there are some that have not been accepted. With --export and --accept together "
+    "Lists the messages that could not be copied, and why, in the server's words, and those that "
+    "--after-copy left at the source for want of a copy. Of these --accept says that the copies "
+    "are where they should be: the next run removes them. Exit status 65 means that there are some "
+    "that have not been accepted. With --export and --accept together "
     "they are accepted only if all of them could be written.";
 constexpr const char* kRetryIs =
     "Tries those messages again that could not be copied, and no others. A copy does so as well, "
-    "unless they have been accepted. Exit status 65 also where whole folders failed, which only "
+    "unless they have been accepted. What --after-copy left at the source is sent once more. Exit "
+    "status 65 also where whole folders failed, which only "
     "copy tries again.";
 constexpr const char* kUndoIs =
     "Removes from TARGET exactly what a run appended and nobody changed since, and forgets it, so "

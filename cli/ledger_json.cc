@@ -24,6 +24,7 @@ void write_counts(JsonWriter& json, const Ledger& ledger) {
   json.number("flags_updated", ledger.flags_updated());
   json.number("deleted", ledger.deleted());
   json.number("removed_from_source", ledger.removed());
+  json.number("left_at_source", ledger.left_at_source());
   json.number("bytes_copied", ledger.bytes_copied());
   json.number("seconds", ledger.seconds);
 }
@@ -61,9 +62,11 @@ std::string key_text(const MessageKey& key) {
   return key.is_uid() ? std::to_string(key.uid().value) : key.uidl();
 }
 
-void write_refusals(JsonWriter& json, const std::vector<Refusal>& refusals) {
-  json.begin_array("refused");
+void write_refusals(JsonWriter& json, const char* name, const std::vector<Refusal>& refusals,
+                    bool left_behind) {
+  json.begin_array(name);
   for (const Refusal& refusal : refusals) {
+    if (refusal.left_behind != left_behind) continue;
     json.begin_object();
     json.string("folder", refusal.folder.to_string());
     json.string("key", key_text(refusal.key));
@@ -330,7 +333,8 @@ void write_account(JsonWriter& json, const Report& report) {
   }
   write_counts(json, ledger);
   write_failed_folders(json, ledger);
-  write_refusals(json, report.refusals);
+  write_refusals(json, "refused", report.refusals, false);
+  write_refusals(json, "left_messages", report.refusals, true);
   if (!report.repaired.empty()) write_repaired(json, report.repaired);
   if (report.check) write_check(json, *report.check);
   if (report.verify) write_verify(json, *report.verify);

@@ -40,6 +40,7 @@ std::string other_counts(const FolderTally& folder, bool dry_run) {
   add(folder.flags_updated, dry_run ? "flags to update" : "flags updated");
   add(folder.deleted, dry_run ? "to delete" : "deleted");
   add(folder.removed, dry_run ? "to remove" : "removed");
+  add(folder.left_at_source, "left at the source");
   return text;
 }
 
@@ -101,11 +102,14 @@ std::string failures_text(const Report& report) {
   std::size_t shown = 0;
   for (const Refusal& refusal : report.refusals) {
     if (shown++ == kMostLines) break;
-    text += fmt::format("Refused: {}, {}: {}\n", printable(refusal.folder.to_string()),
-                        printable(refusal.key.to_string()), printable(refusal.text));
+    text +=
+        fmt::format("{}{}, {}: {}\n",
+                    refusal.left_behind ? "" : "Refused: ", printable(refusal.folder.to_string()),
+                    printable(refusal.key.to_string()), printable(refusal.text));
   }
   if (report.refusals.size() > kMostLines) {
-    text += fmt::format("and {} more refused\n", with_commas(report.refusals.size() - kMostLines));
+    text += fmt::format("and {} more, see `postferry failed`\n",
+                        with_commas(report.refusals.size() - kMostLines));
   }
   return text;
 }
@@ -139,6 +143,10 @@ std::string sum_text(const Report& report) {
     text += fmt::format("{} {}removed from the source\n",
                         counted(ledger.removed(), "message", "messages"), would_be);
   }
+  if (ledger.left_at_source() > 0) {
+    text += fmt::format("{} left at the source, see `postferry failed`\n",
+                        counted(ledger.left_at_source(), "message", "messages"));
+  }
   std::uint64_t dropped = 0;
   for (const FolderTally& folder : ledger.folders) dropped += folder.flags_dropped;
   if (dropped > 0) {
@@ -155,6 +163,12 @@ std::string sum_text(const Report& report) {
 
 namespace {
 
+/// It has crossed, and what becomes of it is for the user to say.
+constexpr const char* kLeftAtSource =
+    "What was left at the source has no copy on the target for all one can tell: `postferry retry` "
+    "sends it once more; `postferry failed --accept` says that the copy is where it should be, and "
+    "the next run removes the message.";
+
 /// What may have been delivered does not go out again by itself.
 std::string advice_on_rest(const Report& report) {
   const Ledger& ledger = report.ledger;
@@ -162,10 +176,13 @@ std::string advice_on_rest(const Report& report) {
   if (report.held_back)
     return "What holds whole folders back is not for retry: when it is mended, copy goes on with "
            "them.";
-  if (tally.unknown == 0)
-    return "Done, but not everything could be copied. The next run tries it again.";
   const bool more =
       tally.rejected > tally.accepted || tally.pending > 0 || ledger.folders_failed() > 0;
+  if (tally.unknown == 0) {
+    const std::string rest =
+        more ? "Done, but not everything could be copied. The next run tries it again." : "Done.";
+    return ledger.left_at_source() > 0 ? rest + " " + kLeftAtSource : rest;
+  }
   return std::string(more ? "Done, but not everything could be copied. The next run tries it "
                             "again, but for what is unknown: that "
                           : "Done. What is unknown ") +

@@ -7,6 +7,7 @@
 
 #include "cli/format.h"
 #include "engine/error.h"
+#include "engine/left_behind.h"
 
 namespace postferry::cli {
 namespace {
@@ -35,6 +36,7 @@ std::string run_line(const RunRecord& run, const RunHistory& history, bool newes
   add(tally.vanished, "vanished");
   add(tally.unknown, "unknown");
   add(tally.pending, "pending");
+  add(run.ledger.left_at_source(), "left at the source");
   add(run.ledger.folders_failed(), "folders failed");
   if (run.ledger.error) line += "  " + printable(run.ledger.error->what(), 120);
   return line + "\n";
@@ -51,9 +53,10 @@ std::string utc_text(std::int64_t seconds) {
 
 std::string failed_text(const std::vector<FailedMessage>& failed, const Ledger& held, bool brief) {
   std::string text;
-  std::uint64_t open = 0;
+  std::uint64_t open = 0, left = 0;
   for (const FailedMessage& message : failed) {
     open += !message.row.accepted;
+    left += !message.row.accepted && is_left_behind(message.row);
     if (brief && message.row.accepted) continue;
     text += fmt::format("{}, {}, {}, run {}: {}{}\n", printable(message.folder.to_string()),
                         printable(message.row.key.to_string()), human_bytes(message.row.size_bytes),
@@ -76,6 +79,11 @@ std::string failed_text(const std::vector<FailedMessage>& failed, const Ledger& 
   if (held.folders_failed() > 0 || held.error)
     text += "What this holds back is on no list; when it is mended, copy goes on with it.\n";
   if (failed.empty()) return text.empty() ? "Nothing has failed.\n" : text;
+  if (left > 0)
+    text +=
+        "What was left at the source is sent once more by retry; --accept says that its copy is "
+        "where it should be, and the next run removes it. What cannot be proved to have been "
+        "copied stays then.\n";
   return text + fmt::format("{} failed, {} accepted\n",
                             counted(failed.size(), "message", "messages"),
                             with_commas(failed.size() - open));

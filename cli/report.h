@@ -20,14 +20,15 @@
 
 namespace postferry::cli {
 
-/// A message that could not be copied, and why.
+/// A message that could not be copied, or was left behind at the source, and why.
 struct Refusal {
   FolderName folder;  // of the source
   MessageKey key;
   std::string text;  // the server's words
+  bool left_behind = false;
 };
 
-/// A message that could not be copied, as `failed` shows it.
+/// The same, as `failed` shows it.
 struct FailedMessage {
   FolderName folder;  // of the source
   FailureRow row;

@@ -11,7 +11,7 @@ std::string numbers(const FolderTally& folder) {
   for (const std::uint64_t number :
        {tally.seen, tally.copied, tally.present, tally.filtered, tally.rejected, tally.accepted,
         tally.vanished, tally.unknown, tally.pending, tally.twins, folder.flags_updated,
-        folder.deleted, folder.removed, folder.bytes_copied})
+        folder.deleted, folder.removed, folder.bytes_copied, folder.left_at_source})
     text += "," + std::to_string(number);
   return text;
 }
@@ -37,7 +37,7 @@ namespace {
 
 constexpr const char* kHeader =
     "kind,run,account,folder,target,key,text,seen,copied,present,filtered,rejected,accepted,"
-    "vanished,unknown,pending,twins,flags_updated,deleted,removed,bytes_copied\r\n";
+    "vanished,unknown,pending,twins,flags_updated,deleted,removed,bytes_copied,left_at_source\r\n";
 
 std::string rows_of(const Report& report) {
   const std::string account = csv_field(report.ledger.account);
@@ -49,9 +49,10 @@ std::string rows_of(const Report& report) {
             csv_field(folder.error ? folder.error->what() : "") + numbers(folder) + "\r\n";
   }
   for (const Refusal& refusal : report.refusals) {
-    text += "refused," + run + "," + account + "," + csv_field(refusal.folder.to_string()) + ",," +
+    const std::string kind = refusal.left_behind ? "left_at_source," : "refused,";
+    text += kind + run + "," + account + "," + csv_field(refusal.folder.to_string()) + ",," +
             csv_field(refusal.key.to_string()) + "," + csv_field(printable(refusal.text)) +
-            std::string(14, ',') + "\r\n";
+            std::string(15, ',') + "\r\n";
   }
   return text;
 }
@@ -64,7 +65,7 @@ std::string account_row(const Report& report) {
       report.ledger.error ? report.ledger.error->what() : "has not ended, or not in good order";
   const std::uint64_t copied = ended ? report.ledger.messages().copied : report.past->copied_so_far;
   return "account," + std::to_string(report.ledger.run) + "," + csv_field(report.ledger.account) +
-         ",,,," + csv_field(words) + ",," + std::to_string(copied) + std::string(12, ',') + "\r\n";
+         ",,,," + csv_field(words) + ",," + std::to_string(copied) + std::string(13, ',') + "\r\n";
 }
 
 }  // namespace

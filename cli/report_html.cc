@@ -175,6 +175,22 @@ std::string ends_line(const Report& report) {
   return text + "</p>\n";
 }
 
+/// Those that were refused, or those that were left behind.
+std::string refusals(const Report& report, bool left_behind, const char* heading, const char* why) {
+  std::string rows;
+  for (const Refusal& refusal : report.refusals)
+    if (refusal.left_behind == left_behind)
+      rows += "<tr><td>" + html_escaped(refusal.folder.to_string()) + "</td><td class=\"t\">" +
+              html_escaped(refusal.key.to_string()) + "</td><td class=\"t\">" +
+              html_escaped(refusal.text) + "</td></tr>\n";
+  if (rows.empty()) return rows;
+  return fmt::format(
+             "<h3>{}</h3>\n<table><thead><tr><th>Folder</th><th class=\"t\">message</th>"
+             "<th class=\"t\">{}</th></tr></thead><tbody>\n",
+             heading, why) +
+         rows + "</tbody></table>\n";
+}
+
 /// One run of one account, below its heading.
 std::string body(const Report& report, bool small) {
   const Ledger& ledger = report.ledger;
@@ -193,15 +209,8 @@ std::string body(const Report& report, bool small) {
     for (const FolderTally& folder : ledger.folders) text += folder_row(folder);
     text += "</tbody></table>\n";
   }
-  if (report.refusals.empty()) return text;
-  text +=
-      "<h3>Refused</h3>\n<table><thead><tr><th>Folder</th><th class=\"t\">message</th>"
-      "<th class=\"t\">in the server&#39;s words</th></tr></thead><tbody>\n";
-  for (const Refusal& refusal : report.refusals)
-    text += "<tr><td>" + html_escaped(refusal.folder.to_string()) + "</td><td class=\"t\">" +
-            html_escaped(refusal.key.to_string()) + "</td><td class=\"t\">" +
-            html_escaped(refusal.text) + "</td></tr>\n";
-  return text + "</tbody></table>\n";
+  return text + refusals(report, false, "Refused", "in the server&#39;s words") +
+         refusals(report, true, "Left at the source", "why");
 }
 
 std::string account_row(const Report& report, std::size_t number) {

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "engine/body_digests.h"
+#include "engine/counted.h"
 #include "engine/error.h"
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
+#include "engine/left_behind.h"
 #include "engine/one_ahead.h"
 #include "engine/proved_copies.h"
 
@@ -47,6 +49,7 @@ class Remover {
     co_await check_names();
     co_await hold_back_equals();
     leave_what_is_itself();
+    co_await note_left();
     co_await send_one();
     if (result_.session_over) co_return result_;
     co_await remove();
@@ -83,47 +86,55 @@ class Remover {
   }
 
   Task<void> look_for_copies() {
-    std::vector<MessageKey> missing;
-    std::erase_if(unseen_, [&missing](const MessageRow& row) {
-      if (!row.target_uid) missing.push_back(row.key);
-      return !row.target_uid;
-    });
-    if (!unseen_.empty()) {
-      std::ranges::sort(unseen_, {}, &MessageRow::target_uid);
-      const std::vector<TargetEntry> there = co_await r_.target.look(unseen_.front().target_uid);
-      std::vector<MessageRow> seen;
-      std::vector<DoubtedCopy> doubted;
-      for (MessageRow& row : unseen_) {
-        const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
-        const bool is_there = at != there.end() && at->uid == row.target_uid;
-        const bool ours = row.origin == Origin::appended;
-        if (is_there && ours && !may_be_copy(row, *at)) {
-          doubted.push_back({std::move(row), *at});
-        } else if (!is_there || !may_be_copy(row, *at)) {
-          missing.push_back(row.key);
-        } else if (ours) {
+    leave(unseen_, LeftBecause::copy_gone, [](const MessageRow& row) { return !row.target_uid; });
+    if (unseen_.empty()) co_return;
+    std::ranges::sort(unseen_, {}, &MessageRow::target_uid);
+    const std::vector<TargetEntry> there = co_await r_.target.look(unseen_.front().target_uid);
+    std::vector<MessageRow> seen;
+    std::vector<DoubtedCopy> doubted;
+    for (MessageRow& row : unseen_) {
+      const auto at = std::ranges::lower_bound(there, row.target_uid, {}, &TargetEntry::uid);
+      if (at == there.end() || at->uid != row.target_uid) {
+        left_.emplace(row.key, LeftBecause::copy_gone);
+      } else if (row.origin == Origin::appended) {
+        if (may_be_copy(row, *at)) {
           seen.push_back(std::move(row));
-        } else if (may_have_bytes(*at, listed_bytes(row))) {
-          found_there_.push_back(std::move(row));
         } else {
-          ++others_;
+          doubted.push_back({std::move(row), *at});
         }
+      } else if (may_have_bytes(*at, listed_bytes(row))) {
+        found_there_.push_back(std::move(row));
+      } else {
+        left_.emplace(row.key, LeftBecause::copy_differs);
       }
-      const std::set<Uid> proved = co_await proved_copies(r_.target, doubted);
-      for (DoubtedCopy& copy : doubted) {
-        if (proved.contains(copy.there.uid)) {
-          seen.push_back(std::move(copy.row));
-        } else {
-          missing.push_back(copy.row.key);
-        }
-      }
-      co_await saw(std::move(seen));
     }
-    if (!missing.empty())
-      note(Level::warning, std::to_string(missing.size()) +
-                               " messages stay at the source: their copies are not on the target "
-                               "as they were copied (" +
-                               some_of(missing) + ")");
+    const std::set<Uid> proved = co_await proved_copies(r_.target, doubted);
+    for (DoubtedCopy& copy : doubted) {
+      if (proved.contains(copy.there.uid)) {
+        seen.push_back(std::move(copy.row));
+      } else {
+        left_.emplace(copy.row.key, LeftBecause::copy_gone);
+      }
+    }
+    co_await saw(std::move(seen));
+  }
+
+  /// Those of `rows` that may not leave.
+  template <class Stays>
+  void leave(std::vector<MessageRow>& rows, LeftBecause why, Stays stays) {
+    std::erase_if(rows, [&](const MessageRow& row) {
+      if (!stays(row)) return false;
+      left_.emplace(row.key, why);
+      return true;
+    });
+  }
+
+  /// Before anything is removed, as far as it was looked at.
+  Task<void> note_left() {
+    std::set<MessageKey> leaving;
+    for (const MessageRow& row : due_) leaving.insert(row.key);
+    co_await note_left_behind(
+        {r_.journal, r_.observer, r_.folder, r_.run, std::move(left_), std::move(leaving)});
   }
 
   /// What this run appended bears the UID that the target gave it just now, whatever size and date
@@ -133,21 +144,9 @@ class Remover {
     return ours || is_copy_of(row, there);
   }
 
-  static std::string some_of(const std::vector<MessageKey>& keys) {
-    constexpr std::size_t kNamed = 10;
-    std::string out;
-    for (std::size_t i = 0; i < std::min(keys.size(), kNamed); ++i)
-      out += (i > 0 ? ", " : "") + keys[i].to_string();
-    return out + (keys.size() > kNamed ? ", ..." : "");
-  }
-
   void leave_unproved() {
-    const std::size_t unproved = std::erase_if(
-        due_, [this](const MessageRow& row) { return r_.unproved.contains(row.key); });
-    if (unproved > 0)
-      note(Level::warning, std::to_string(unproved) +
-                               " messages stay at the source: it does not give their headers, so "
-                               "that they cannot be proved to be those that were copied");
+    leave(due_, LeftBecause::no_header,
+          [this](const MessageRow& row) { return r_.unproved.contains(row.key); });
   }
 
   /// But for a final CRLF and mbsync's line, no copy that passes for equal has another size.
@@ -159,32 +158,41 @@ class Remover {
   /// A copy that we did not append was recognised by its header, or so the server says: only its
   /// bytes prove that the original is not the last of them.
   Task<void> compare_what_was_there() {
-    const Comparison comparison{
-        .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
     for (std::size_t at = 0; at < found_there_.size() && !r_.stop(); at += kBodiesAtOnce) {
-      const auto begin = found_there_.begin() + static_cast<std::ptrdiff_t>(at);
-      const std::size_t count = std::min(kBodiesAtOnce, found_there_.size() - at);
-      std::vector<MessageRow> part(begin, begin + static_cast<std::ptrdiff_t>(count));
-      std::vector<Catalogue::Entry> wanted;
-      std::vector<Uid> copies;
-      for (const MessageRow& row : part) {
-        wanted.push_back(entry_of(row));
-        if (copies.empty() || copies.back() != row.target_uid) copies.push_back(row.target_uid);
-      }
-      const auto here = co_await source_digests(r_.source, std::move(wanted), comparison);
-      const auto there = co_await target_digests(r_.target, std::move(copies), comparison);
-      others_ += std::erase_if(part, [&](const MessageRow& row) {
-        const auto original = here.find(row.key);
-        const auto copy = there.find(row.target_uid);
-        return original == here.end() || copy == there.end() || original->second != copy->second;
-      });
-      for (const MessageRow& row : part) compared_.insert(row.key);
+      std::vector<MessageRow> part = part_of(found_there_, at);
+      co_await compare(part);
+      leave(part, LeftBecause::copy_differs,
+            [this](const MessageRow& row) { return !compared_.contains(row.key); });
       co_await saw(std::move(part));
     }
-    if (others_ > 0)
-      note(Level::warning, std::to_string(others_) +
-                               " messages stay at the source: what the target had in their place "
-                               "has the same header, but is not the same byte for byte");
+  }
+
+  static std::vector<MessageRow> part_of(const std::vector<MessageRow>& rows, std::size_t at) {
+    const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::size_t count = std::min(kBodiesAtOnce, rows.size() - at);
+    return {begin, begin + static_cast<std::ptrdiff_t>(count)};
+  }
+
+  /// Notes in compared_ those whose copies have their bytes.
+  Task<void> compare(const std::vector<MessageRow>& rows) {
+    const Comparison comparison{
+        .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
+    std::vector<Catalogue::Entry> wanted;
+    std::vector<Uid> copies;
+    for (const MessageRow& row : rows) {
+      wanted.push_back(entry_of(row));
+      copies.push_back(row.target_uid);
+    }
+    std::ranges::sort(copies);
+    copies.erase(std::ranges::unique(copies).begin(), copies.end());
+    const auto here = co_await source_digests(r_.source, std::move(wanted), comparison);
+    const auto there = co_await target_digests(r_.target, std::move(copies), comparison);
+    for (const MessageRow& row : rows) {
+      const auto original = here.find(row.key);
+      const auto copy = there.find(row.target_uid);
+      if (original != here.end() && copy != there.end() && original->second == copy->second)
+        compared_.insert(row.key);
+    }
   }
 
   /// Their copies are there.
@@ -200,18 +208,21 @@ class Remover {
 
   /// What bears the row's name now may be another message: a name that the server did not give
   /// belongs to any with the same header, a UID is given again after a backup was put back. By size
-  /// and date together a UID is known, all else by its bytes, or by its header where nobody noted
-  /// these.
+  /// and date together a UID is known, all else by its bytes; where nobody noted these, by its
+  /// header or, if the name is made of that, by the bytes of the copy.
   Task<void> check_names() {
     std::vector<Catalogue::Entry> by_bytes;
     std::vector<MessageKey> by_header;
+    std::vector<MessageRow> by_copy;
     std::set<MessageKey> doubtful;
     for (const MessageRow& row : due_) {
       if (!may_be_another(row)) continue;
       doubtful.insert(row.key);
       if (row.sha256) {
         by_bytes.push_back(entry_of(row));
-      } else if (!row.key.is_made_up() && row.header) {
+      } else if (row.key.is_made_up()) {
+        by_copy.push_back(row);
+      } else if (row.header) {
         by_header.push_back(row.key);
       }
     }
@@ -222,8 +233,10 @@ class Remover {
                                         {.forgiving = false, .munged_header = false});
     std::map<MessageKey, std::uint64_t> headers;
     if (!by_header.empty()) headers = co_await read_headers(std::move(by_header));
-    const std::size_t other = std::erase_if(due_, [&](const MessageRow& row) {
-      if (!doubtful.contains(row.key)) return false;
+    for (std::size_t at = 0; at < by_copy.size(); at += kBodiesAtOnce)
+      co_await compare(part_of(by_copy, at));
+    leave(due_, LeftBecause::not_proved, [&](const MessageRow& row) {
+      if (!doubtful.contains(row.key) || compared_.contains(row.key)) return false;
       const auto digest = digests.find(row.key);
       const auto header = headers.find(row.key);
       const bool same_bytes = digest != digests.end() && row.sha256 == digest->second;
@@ -231,10 +244,6 @@ class Remover {
                                row.listed_bytes == listed_bytes(row);
       return !same_bytes && !same_header;
     });
-    if (other > 0)
-      note(Level::warning, std::to_string(other) +
-                               " messages stay at the source: they cannot be proved to be those "
-                               "that were copied under their names");
   }
 
   bool may_be_another(const MessageRow& row) const {
@@ -276,47 +285,56 @@ class Remover {
     const std::size_t held = std::erase_if(
         due_, [&](const MessageRow& row) { return row.header && looks.contains(*row.header); });
     if (held > 0)
-      note(Level::info, std::to_string(held) +
-                            " messages stay at the source until others there that look the same "
-                            "have crossed, too");
+      note(Level::info, counted(held, "message stays", "messages stay") +
+                            " at the source until others there that look the same have crossed, "
+                            "too");
   }
 
   void leave_what_is_itself() {
     if (!r_.one_validity) return;
     const std::size_t left = std::erase_if(due_, may_be_itself);
-    if (left > 0) leave(left, "have their UIDs and UIDVALIDITY");
+    if (left > 0) tell_one_mailbox(left, "what is there has the same UID and UIDVALIDITY");
   }
 
-  void leave(std::size_t count, const std::string& why) const {
-    note(Level::warning, std::to_string(count) +
-                             " messages stay at the source: their copies were not made by "
-                             "postferry and " +
-                             why + ", so that source and target may be one mailbox");
+  void tell_one_mailbox(std::size_t count, const std::string& why) const {
+    note(Level::warning, counted(count, "message stays", "messages stay") +
+                             " at the source: postferry did not make the copy, and " + why +
+                             ", so that source and target may be one mailbox");
   }
 
   /// Where there are no UIDs to tell that, one such message leaves first, and the others when its
   /// copy has stayed.
   Task<void> send_one() {
     if (r_.two_mailboxes) co_return;
+    std::vector<Uid> copies;
+    for (const MessageRow& row : due_)
+      if (was_there(row) && !row.key.is_uid()) copies.push_back(row.target_uid);
+    if (copies.empty()) co_return;
+    std::ranges::sort(copies);
+    // One that was seen, and has been filed away since, tells nothing.
+    const std::vector<TargetEntry> there = co_await r_.target.look_at(std::move(copies));
     const MessageRow* one = nullptr;
     for (const MessageRow& row : due_) {
-      if (!was_there(row) || row.key.is_uid()) continue;
+      if (!was_there(row) || row.key.is_uid() ||
+          !std::ranges::binary_search(there, row.target_uid, {}, &TargetEntry::uid))
+        continue;
       if (one == nullptr || listed_bytes(row) < listed_bytes(*one)) one = &row;
     }
     if (one == nullptr) co_return;
     if (listed_bytes(*one) > kHoldLimit / 2) {  // LIST may tell less than comes
       const std::size_t left = std::erase_if(due_, was_there);
-      co_return leave(left, "are large");
+      co_return tell_one_mailbox(left, "is too large to be tried alone");
     }
     const MessageRow row = *one;
     co_await r_.journal.set_state(r_.folder.id, {row.key}, MessageState::leaving);
     co_await r_.journal.make_durable();
-    OneAhead tried = co_await send_one_ahead({r_.source, r_.target, r_.journal, r_.folder, r_.run,
-                                              entry_of(row), row.target_uid});
+    OneAhead tried = co_await send_one_ahead(
+        {r_.source, r_.target, r_.journal, r_.folder, r_.run, entry_of(row), row.target_uid});
     if (!tried.removal) {
       co_await r_.journal.set_state(r_.folder.id, {row.key}, MessageState::seen);
       const std::size_t left = std::erase_if(due_, was_there);
-      co_return leave(left, "it cannot be tried whether they are others (" + tried.why + ")");
+      co_return tell_one_mailbox(left,
+                                 "it cannot be tried whether it is another (" + tried.why + ")");
     }
     co_await take(std::move(*tried.removal), {row.key});
     std::erase_if(due_, [&](const MessageRow& other) { return other.key == row.key; });
@@ -354,8 +372,8 @@ class Remover {
         return std::ranges::binary_search(removal.keys, key);
       });
       co_await r_.journal.set_state(r_.folder.id, std::move(keys), MessageState::seen);
-      note(Level::warning, std::to_string(refused) + " messages stay at the source, which said: " +
-                               printable(removal.words));
+      note(Level::warning, counted(refused, "message stays", "messages stay") +
+                               " at the source, which said: " + printable(removal.words));
     }
     const bool marked = removal.how == Removal::How::marked;
     co_await r_.journal.set_state(r_.folder.id, std::move(removal.keys),
@@ -372,9 +390,9 @@ class Remover {
   RemovalRequest r_;
   RemovalResult result_;
   std::vector<MessageRow> unseen_, due_;
-  std::vector<MessageRow> found_there_;  // their copies are not ours
-  std::set<MessageKey> compared_;        // with such copies, byte for byte, just now
-  std::uint64_t others_ = 0;             // of these, that have other bytes
+  std::vector<MessageRow> found_there_;     // their copies are not ours
+  std::set<MessageKey> compared_;           // with such copies, byte for byte, just now
+  std::map<MessageKey, LeftBecause> left_;  // what stays for the user to decide
 };
 
 }  // namespace
@@ -385,6 +403,9 @@ Task<RemovalResult> remove_what_crossed(RemovalRequest request) {
 }
 
 Task<std::uint64_t> count_removable(RemovableRequest r) {
+  std::set<MessageKey> left;
+  for (FailureRow& failure : co_await r.journal.failures(r.folder))
+    if (is_left_behind(failure)) left.insert(std::move(failure.key));
   std::uint64_t count = 0;
   MessageKey after;
   for (;;) {
@@ -394,7 +415,7 @@ Task<std::uint64_t> count_removable(RemovableRequest r) {
     after = rows.back().key;
     for (const MessageRow& row : rows) {
       const auto index = r.catalogue.find(row.key);
-      const bool stays = !index || !has_crossed(r.standing[*index]) ||
+      const bool stays = !index || !has_crossed(r.standing[*index]) || left.contains(row.key) ||
                          r.unproved.contains(row.key) || (r.one_validity && may_be_itself(row));
       if (!stays) ++count;
     }

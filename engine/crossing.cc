@@ -239,7 +239,7 @@ class Crossing {
       ledger_.outcome = Outcome::interrupted;
       ledger_.error = stop_.reason();
     } else if (ledger_.folders_failed() > 0 || tally.rejected > tally.accepted ||
-               (tally.pending > 0 && !options_.dry_run)) {
+               ledger_.left_at_source() > 0 || (tally.pending > 0 && !options_.dry_run)) {
       ledger_.outcome = Outcome::partial;
     }
   }

@@ -7,6 +7,7 @@
 
 #include "engine/async/scope.h"
 #include "engine/follow.h"
+#include "engine/left_behind.h"
 #include "engine/skip.h"
 #include "engine/standings.h"
 
@@ -61,6 +62,8 @@ class Looker {
     }
     FolderTally& tally = r_.tallies[index];
     tally.messages = unchanged(record);
+    if (r_.options.remove_after)
+      tally.left_at_source = co_await count_left_behind(r_.journal, record.id);
     co_await tell_accepted(record.id, tally.messages);
     if (r_.folders[index].source.holds_rest && !filters()) {
       // Its numbers count the mail of other folders, too: none of that is its own.
@@ -88,8 +91,8 @@ class Looker {
   Task<void> tell_accepted(FolderId folder, Tally& tally) {
     if (tally.filtered == 0) co_return;
     const std::vector<FailureRow> failures = co_await r_.journal.failures(folder);
-    const auto accepted = static_cast<std::uint64_t>(
-        std::ranges::count_if(failures, [](const FailureRow& row) { return row.accepted; }));
+    const auto accepted = static_cast<std::uint64_t>(std::ranges::count_if(
+        failures, [](const FailureRow& row) { return row.accepted && !is_left_behind(row); }));
     tally.accepted = std::min(accepted, tally.filtered);
     tally.rejected = tally.accepted;
     tally.filtered -= tally.accepted;

@@ -14,6 +14,7 @@
 #include "engine/fingerprint.h"
 #include "engine/follow.h"
 #include "engine/former_rows.h"
+#include "engine/left_behind.h"
 #include "engine/open_target.h"
 #include "engine/proved_copies.h"
 #include "engine/recognise.h"
@@ -655,6 +656,7 @@ class FolderCrosser {
     r_.windows.two_mailboxes = r_.windows.two_mailboxes || removal.two_mailboxes;
     more_to_remove_ = removal.more;
     r_.tally.removed += removal.removed;
+    r_.tally.left_at_source = co_await count_left_behind(r_.ends.journal, record_.id);
     result_.source_over = removal.session_over;
   }
 

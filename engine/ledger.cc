@@ -60,6 +60,12 @@ std::uint64_t Ledger::removed() const {
   return sum;
 }
 
+std::uint64_t Ledger::left_at_source() const {
+  std::uint64_t sum = 0;
+  for (const FolderTally& folder : folders) sum += folder.left_at_source;
+  return sum;
+}
+
 std::uint64_t Ledger::bytes_copied() const {
   std::uint64_t sum = 0;
   for (const FolderTally& folder : folders) sum += folder.bytes_copied;

@@ -26,8 +26,9 @@ struct FolderTally {
   FolderName source, target;
   Tally messages;
   std::uint64_t flags_updated = 0, deleted = 0, bytes_copied = 0, flags_dropped = 0;
-  std::uint64_t removed = 0;   // from the source, or marked there
-  std::optional<Error> error;  // why the folder did not complete
+  std::uint64_t removed = 0;         // from the source, or marked there
+  std::uint64_t left_at_source = 0;  // not removed there until the user decides; left_behind.h
+  std::optional<Error> error;        // why the folder did not complete
 };
 
 enum class Outcome { complete, partial, interrupted, failed };
@@ -47,6 +48,7 @@ struct Ledger {
   std::uint64_t flags_updated() const;
   std::uint64_t deleted() const;
   std::uint64_t removed() const;
+  std::uint64_t left_at_source() const;
   std::uint64_t bytes_copied() const;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/left_behind.h"
 #include "engine/transfer.h"
 
 namespace postferry {
@@ -150,13 +151,17 @@ Task<bool> Standings::find_gone(const FolderRecord& record, const std::vector<Ui
 }
 
 Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_hold) {
-  std::vector<MessageKey> over;
+  std::vector<MessageKey> over, left_over, left_behind;
   std::vector<FailureRow> failures;
   if (keys_hold) failures = co_await journal_.failures(folder);
   for (FailureRow& row : failures) {
     const auto index = catalogue.find(row.key);
+    const bool left = is_left_behind(row);
     if (!index) {
-      if (!windowed) over.push_back(std::move(row.key));
+      if (!windowed) (left ? left_over : over).push_back(std::move(row.key));
+    } else if (left) {
+      if (options_.only_failed && !row.accepted && row.run != run_)
+        left_behind.push_back(std::move(row.key));
     } else if (standing[*index] != Standing::due) {
       continue;
     } else if (row.accepted) {
@@ -172,10 +177,25 @@ Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_ho
     }
   }
   if (!over.empty() && !options_.dry_run) co_await journal_.forget(folder, std::move(over));
+  if (!options_.dry_run) co_await end_left_behind(journal_, folder, std::move(left_over));
   if (!options_.only_failed) co_return;
+  co_await send_left_behind(folder, std::move(left_behind));
   for (std::size_t i = 0; i < standing.size(); ++i)
     if (standing[i] == Standing::due && !failed_before_.contains(i))
       standing[i] = Standing::filtered;
+}
+
+/// As if they had not crossed; what became of the copies is their owner's business.
+Task<void> Standings::send_left_behind(FolderId folder, std::vector<MessageKey> keys) {
+  for (const MessageKey& key : keys) {
+    const std::size_t index = *catalogue.find(key);
+    if (standing[index] == Standing::present || standing[index] == Standing::copied) --known;
+    standing[index] = Standing::due;
+    unplaced.erase(index);
+    failed_before_.insert(index);
+    std::erase_if(flag_changes, [&key](const FlagChange& change) { return change.key == key; });
+  }
+  if (!options_.dry_run) co_await journal_.forget(folder, std::move(keys));
 }
 
 void Standings::hold_back() {

@@ -43,7 +43,8 @@ class Standings {
   /// What the user settled is not tried again, nor in this run what failed in it, however often the
   /// line is lost; what failed in an earlier one is. What is no longer at the source failed
   /// nowhere; a source that is `windowed` may only not show it. Without `keys_hold` no failure is
-  /// known.
+  /// known. What crossed and was left behind at the source counts as it stands, but is due again
+  /// where what failed is asked for.
   Task<void> join_failures(FolderId folder, bool windowed, bool keys_hold);
   /// For when the target has been looked at. Nothing that is still due was taken, repaired or not:
   /// it comes as it is. But what this run has sent repaired, before the line was lost, is refused:
@@ -86,6 +87,7 @@ class Standings {
 
  private:
   void join(const MessageRow& row, std::optional<std::size_t> index);
+  Task<void> send_left_behind(FolderId folder, std::vector<MessageKey> keys);
   Task<bool> find_gone(const FolderRecord& record, const std::vector<UidRange>& there);
 
   Journal& journal_;

@@ -308,9 +308,15 @@ CREATE VIEW messages AS
     JOIN flags ON flags.id = message.flags;
 )sql";
 
+// What --after-copy left at the source for the user to decide. Such a message has a row, and why it
+// was left is told by its failure.
+constexpr const char* kVersion10 = R"sql(
+ALTER TABLE run_folder ADD COLUMN left_at_source INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                                    kVersion6, kVersion7, kVersion8, kVersion9};
+                                    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

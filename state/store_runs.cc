@@ -64,8 +64,8 @@ void Store::end_run(RunId run, std::int64_t ended_at, const Ledger& ledger) {
   Query insert = database_.query(
       "INSERT INTO run_folder (run, position, source, target, seen, copied, present, filtered,"
       " rejected, accepted, vanished, unknown, pending, twins, flags_updated, flags_dropped,"
-      " deleted, removed, bytes_copied, error_kind, error, error_context)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      " deleted, removed, left_at_source, bytes_copied, error_kind, error, error_context)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   std::int64_t position = 0;
   for (const FolderTally& folder : ledger.folders) {
     const Tally& tally = folder.messages;
@@ -89,6 +89,7 @@ void Store::end_run(RunId run, std::int64_t ended_at, const Ledger& ledger) {
                folder.flags_dropped,
                folder.deleted,
                folder.removed,
+               folder.left_at_source,
                folder.bytes_copied,
                why.kind,
                why.message,
@@ -121,19 +122,20 @@ void Store::read_ledger(RunRecord& run) {
   }
   Query query = database_.query(
       "SELECT source, target, seen, copied, present, filtered, rejected, accepted, vanished,"
-      " unknown, pending, twins, flags_updated, flags_dropped, deleted, removed, bytes_copied,"
-      " error_kind, error, error_context FROM run_folder WHERE run = ? ORDER BY position");
+      " unknown, pending, twins, flags_updated, flags_dropped, deleted, removed, left_at_source,"
+      " bytes_copied, error_kind, error, error_context FROM run_folder WHERE run = ? ORDER BY "
+      "position");
   query.bind({run.id.value});
   while (query.step()) {
     FolderTally& folder = run.ledger.folders.emplace_back();
     folder.source = FolderName::parse(query.text(0));
     folder.target = FolderName::parse(query.text(1));
     Tally& tally = folder.messages;
-    std::uint64_t* const counts[] = {&tally.seen,     &tally.copied,         &tally.present,
-                                     &tally.filtered, &tally.rejected,       &tally.accepted,
-                                     &tally.vanished, &tally.unknown,        &tally.pending,
-                                     &tally.twins,    &folder.flags_updated, &folder.flags_dropped,
-                                     &folder.deleted, &folder.removed,       &folder.bytes_copied};
+    std::uint64_t* const counts[] = {
+        &tally.seen,     &tally.copied,   &tally.present,         &tally.filtered,
+        &tally.rejected, &tally.accepted, &tally.vanished,        &tally.unknown,
+        &tally.pending,  &tally.twins,    &folder.flags_updated,  &folder.flags_dropped,
+        &folder.deleted, &folder.removed, &folder.left_at_source, &folder.bytes_copied};
     int column = 2;
     for (std::uint64_t* const into : counts) *into = count(query, column++);
     folder.error = read_error(query, column);

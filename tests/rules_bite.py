@@ -150,8 +150,13 @@ RULES = [
     ("What this run appended is known", "by its size and date", [
         ("engine/after_copy.cc", "    const bool ours = row.origin == Origin::appended && row.run == r_.run;\n", "    const bool ours = false;\n")]),
     ("A source message is removed only", "its copy need not be seen", [
-        ("engine/after_copy.cc", "} else if (!is_there || !may_be_copy(row, *at)) {",
-         "} else if (false && !may_be_copy(row, *at)) {")]),
+        ("engine/after_copy.cc",
+         "at->uid != row.target_uid) {\n        left_.emplace(row.key, LeftBecause::copy_gone);",
+         "at->uid != row.target_uid) {\n        seen.push_back(std::move(row));")]),
+    ("What stays at the source for want of a copy", "a name that may be another's is let go", [
+        ("engine/left_behind.cc", "if (may_be_let_go(failure)) keys.push_back(key);", "keys.push_back(key);")]),
+    ("What stays at the source for want of a copy", "retry does not send it", [
+        ("engine/standings.cc", "if (options_.only_failed && !row.accepted && row.run != run_)", "if (false)")]),
     ("Without a journal what users removed", "it is not said", [
         (CROSSING, "if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {", "if (false) {")]),
     ("What a server refuses for all of a folder", "as if the line were lost", [

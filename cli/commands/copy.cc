@@ -47,7 +47,7 @@ Report run_copy(const PairOptions& options, Terminal& terminal, Observer& log) {
   report.ledger = block_on(executor, carry_alone(carry, options.wait, waits, stop));
   report.repaired = originals.repaired();
   if (!options.dry_run) block_on(executor, add_held_back(*journal, options, report.ledger, report));
-  if (report.ledger.messages().rejected > 0) {
+  if (report.ledger.messages().rejected > 0 || report.ledger.left_at_source() > 0) {
     report.refusals = block_on(executor, refusals(*journal, identity_of(options)));
   }
   report.ledger.account = account_name(options);

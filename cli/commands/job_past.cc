@@ -7,6 +7,7 @@
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
 #include "engine/error.h"
+#include "engine/left_behind.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {
@@ -67,7 +68,9 @@ JobReport run_job_past(const Job& job) {
                add_rates(*journal, identity_of(options), past[i].last->id, *account.rates));
     }
     for (const FailedMessage& one : block_on(executor, failed_messages(*journal, options)))
-      if (!one.row.accepted) account.refusals.push_back({one.folder, one.row.key, one.row.text});
+      if (!one.row.accepted)
+        account.refusals.push_back(
+            {one.folder, one.row.key, one.row.text, is_left_behind(one.row)});
   }
   if (job.whole.format == ReportFormat::html) report.rates = rates_together(report.accounts);
   return report;

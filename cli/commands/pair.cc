@@ -10,6 +10,7 @@
 #include "cli/journal_path.h"
 #include "cli/ledger_json.h"
 #include "cli/output.h"
+#include "engine/left_behind.h"
 #include "engine/relay_crossing.h"
 #include "engine/same_account.h"
 #include "state/sqlite_journal.h"
@@ -135,7 +136,10 @@ Task<void> accept_all(Journal& journal, PairOptions options) {
   const AccountId account = co_await known_account(journal, identity);
   const std::vector<FolderRecord> folders = co_await journal.folders(account);
   for (const FolderRecord& folder : folders)
-    if (selection.wants(folder.source)) co_await journal.accept_failures(folder.id);
+    if (selection.wants(folder.source)) {
+      co_await let_go(journal, folder.id);
+      co_await journal.accept_failures(folder.id);
+    }
   if (!options.target.relays()) co_return;
   // Of what may have been delivered the user says that it was.
   const std::vector<FailedMessage> failed = co_await failed_messages(journal, options);
@@ -163,7 +167,7 @@ Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) 
     for (const FailureRow& row : rows) {
       if (row.accepted || row.due_at) continue;
       if (found.size() == kMost) co_return found;
-      found.push_back({folder.source, row.key, row.text});
+      found.push_back({folder.source, row.key, row.text, is_left_behind(row)});
     }
   }
   co_return found;

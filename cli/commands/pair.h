@@ -41,7 +41,8 @@ Task<AccountId> known_account(Journal& journal, AccountIdentity identity);
 /// What could not be copied, in the folders that the options choose.
 Task<std::vector<FailedMessage>> failed_messages(Journal& journal, PairOptions options);
 
-/// Settles for good what could not be copied, in the folders that the options choose.
+/// Settles for good what could not be copied, and lets go what was left at the source for want of a
+/// copy, in the folders that the options choose.
 Task<void> accept_all(Journal& journal, PairOptions options);
 
 struct ExportRun {
@@ -110,7 +111,7 @@ std::optional<Pace> pace_of_messages(const PairOptions& options);
 /// The journal for a crossing. A dry run looks into a copy, and leaves none behind.
 std::unique_ptr<Journal> open_journal_to_carry(const PairOptions& options);
 
-/// Why messages were refused, as the journal remembers it.
+/// Why messages were refused, or left at the source, as the journal remembers it.
 Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity);
 
 /// Remembers how much there is to copy.

@@ -74,7 +74,8 @@ Task<Ledger> carry(Voyage& voyage, const PairOptions& options, std::optional<Ber
                              {voyage.journal, observers, &voyage.turns,
                               voyage.pace ? &*voyage.pace : nullptr, voyage.stop, &originals});
   report.repaired = originals.repaired();
-  if (ledger.messages().rejected > 0) report.refusals = co_await refusals(voyage.journal, identity);
+  if (ledger.messages().rejected > 0 || ledger.left_at_source() > 0)
+    report.refusals = co_await refusals(voyage.journal, identity);
   if (!options.dry_run) co_await add_held_back(voyage.journal, options, ledger, report);
   co_return ledger;
 }

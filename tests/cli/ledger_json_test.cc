@@ -92,7 +92,7 @@ TEST_CASE("the object has every key of the contract, and totals that sum the fol
   CHECK(text.find("{\"format\":1,\"run\":7,\"outcome\":\"complete\",") == 0);
   const std::string counts =
       R"("folders":2,"folders_failed":0,"messages":{"seen":15,"copied":6,"present":4,"filtered":0,)"
-      R"("rejected":1,"vanished":0,"unknown":0,"pending":4,"twins":0,"accepted":0},"flags_updated":6,"deleted":0,"removed_from_source":0,)"
+      R"("rejected":1,"vanished":0,"unknown":0,"pending":4,"twins":0,"accepted":0},"flags_updated":6,"deleted":0,"removed_from_source":0,"left_at_source":0,)"
       R"("bytes_copied":2000,"seconds":1.500)";
   CHECK(contains(text, R"("accounts":[{"name":"imaps://ann@old.example","outcome":"complete",)"
                        R"("error":null,)" +

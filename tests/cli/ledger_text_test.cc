@@ -72,6 +72,21 @@ TEST_CASE("what was refused is told with folder, message and the server's words"
   CHECK_THAT(text, Contains("The next run tries it again"));
 }
 
+TEST_CASE("what was left at the source is told with both ways out, also where all else is quiet") {
+  Report report = sample();
+  report.ledger.outcome = Outcome::partial;
+  report.ledger.folders[0].left_at_source = 1;
+  report.refusals = {{FolderName::parse("INBOX"), MessageKey(std::string("uidl-7")),
+                      "left at the source: why", true}};
+  const std::string quiet = ledger_text(report, ExitCode::partial, true);
+  CHECK_THAT(quiet, Contains("INBOX, UIDL uidl-7: left at the source: why"));
+  CHECK_THAT(quiet, !Contains("Refused"));
+  const std::string text = ledger_text(report, ExitCode::partial, false);
+  CHECK_THAT(text, Contains("1 message left at the source"));
+  CHECK_THAT(text, Contains("`postferry retry`") && Contains("`postferry failed --accept`"));
+  CHECK_THAT(text, !Contains("could not be copied"));
+}
+
 TEST_CASE("what may have been delivered is not said to go out again by itself") {
   Report report = sample();
   report.ledger.outcome = Outcome::partial;

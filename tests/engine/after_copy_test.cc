@@ -214,7 +214,7 @@ TEST_CASE("a message whose copy is not on the target stays at the source, and th
   pair.options.remove_after = kAtOnce;
   CHECK(pair.run().removed() == 2);
   CHECK(at_source(pair) == 2);
-  CHECK(pair.observer.said("their copies are not on the target"));
+  CHECK(pair.observer.said("is not on the target as it was copied"));
 }
 
 TEST_CASE("an original leaves only when what was there before has its bytes") {
@@ -233,7 +233,7 @@ TEST_CASE("an original leaves only when what was there before has its bytes") {
   CHECK(ledger.messages().present == 3);
   CHECK(ledger.removed() == 1);
   CHECK(at_source(pair) == 2);
-  CHECK(pair.observer.said("2 messages stay at the source: what the target had in their place"));
+  CHECK(pair.observer.said("2 messages stay at the source: what the target had before"));
   CHECK(pair.run().removed() == 0);
   CHECK(pair.on_target("INBOX") == 3);
 }
@@ -275,7 +275,7 @@ TEST_CASE("a copy that was lost and found again must be seen before its original
   later(pair, std::chrono::hours(24 * 8));
   CHECK(pair.run().removed() == 1);
   CHECK(at_source(pair) == 1);
-  CHECK(pair.observer.said("their copies are not on the target"));
+  CHECK(pair.observer.said("is not on the target as it was copied"));
 }
 
 TEST_CASE("a copy that was seen once may be filed away before its message is due") {

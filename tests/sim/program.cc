@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/async/block_on.h"
+#include "engine/left_behind.h"
 #include "engine/relay_crossing.h"
 #include "engine/transfer.h"
 #include "state/sqlite_journal.h"
@@ -80,11 +81,23 @@ struct Process {
     }
   }
 
-  Task<Ledger> carry(const CrossingOptions& options) {
+  Task<Ledger> carry(const Start& start) {
     const AccountIdentity account{"ann", "source", "target"};
+    if (start.accept) co_await accept();
     if (relay)
-      return relay_account({*source, *relay, *stepped, notes, *spool}, account, options, stop);
-    return cross_account({*seen_source, *seen_target, *stepped, notes}, account, options, stop);
+      co_return co_await relay_account({*source, *relay, *stepped, notes, *spool}, account,
+                                       start.options, stop);
+    co_return co_await cross_account({*seen_source, *seen_target, *stepped, notes}, account,
+                                     start.options, stop);
+  }
+
+  Task<void> accept() {
+    const AccountId account = co_await stepped->account("ann", "source", "target");
+    const std::vector<FolderRecord> folders = co_await stepped->folders(account);
+    for (const FolderRecord& folder : folders) {
+      co_await let_go(*stepped, folder.id);
+      co_await stepped->accept_failures(folder.id);
+    }
   }
 
   EndSetup end_of(const std::string& url) {
@@ -137,7 +150,7 @@ End run_program(Outside& outside, const Start& start) {
     return end;
   }
   {
-    Task<Ledger> task = process->carry(start.options).in(process->root);
+    Task<Ledger> task = process->carry(start).in(process->root);
     const auto handle = task.handle();
     outside.executor.post(handle);
     bool overdue = false;

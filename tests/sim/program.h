@@ -41,6 +41,7 @@ struct Start {
   std::uint64_t stop_at = ~std::uint64_t{0};
   Death death = Death::killed;
   bool note_moments = false;
+  bool accept = false;  // first, what failed so far: `failed --accept`
 };
 
 struct End {

@@ -87,8 +87,8 @@ class Schedule {
       world_.open_source(perhaps_wrong(some_profile()));
     }
     Profile target = some_profile();
-    // What such a server had before us has neither the bytes nor the header of the source's, and from
-    // POP3 may lose its name as well: what is promised then has still to be said.
+    // What such a server had before us has neither the bytes nor the header of the source's, and
+    // from POP3 may lose its name as well: what is promised then has still to be said.
     if (pop3) target.rewrites_message_id = false;
     world_.open_target(std::move(target));
     CrossingOptions& options = world_.options;
@@ -257,10 +257,25 @@ class Schedule {
   Report report_;
 };
 
+/// Nothing is amiss but that messages stay at the source for want of a copy.
+bool only_left_behind(const End& end) {
+  if (!end.ledger || end.ledger->outcome != Outcome::partial) return false;
+  const Tally tally = end.ledger->messages();
+  return end.ledger->left_at_source() > 0 && !end.ledger->error &&
+         end.ledger->folders_failed() == 0 && tally.rejected == tally.accepted &&
+         tally.pending == 0;
+}
+
 /// What a target without UIDPLUS took and no longer has when it is looked at is held until the user
-/// says `retry`.
+/// says `retry`. What users removed there before it was seen, or a target made anew, stays at the
+/// source until they say that it may go.
 End calm_run(World& world, Report& report, const char* name) {
   End end = run_once(world, world.start(), report);
+  if (report.trouble.empty() && only_left_behind(end)) {
+    Start accepting = world.start();
+    accepting.accept = true;
+    end = run_once(world, accepting, report);
+  }
   const bool partial = end.ledger && end.ledger->outcome == Outcome::partial;
   if (report.trouble.empty() && partial && world.held) {
     Start retry = world.start();

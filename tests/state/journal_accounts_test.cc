@@ -148,7 +148,7 @@ TEST_CASE("A run is remembered with its whole ledger, the newest first") {
   folder.target = name("c");
   folder.messages = {9, 1, 2, 1, 2, 1, 1, 1, 3, 1};
   folder.flags_updated = 4, folder.deleted = 5, folder.bytes_copied = 6, folder.flags_dropped = 7;
-  folder.removed = 8;
+  folder.removed = 8, folder.left_at_source = 9;
   folder.error = Error(ErrorKind::rejected, "no", "folder a/b");
   ledger.folders = {FolderTally{}, folder};
   run(journal->end_run(ann.run, 1'700'000'050, ledger));
@@ -186,6 +186,7 @@ TEST_CASE("A run is remembered with its whole ledger, the newest first") {
   CHECK(got.bytes_copied == 6);
   CHECK(got.flags_dropped == 7);
   CHECK(got.removed == 8);
+  CHECK(got.left_at_source == 9);
   REQUIRE(got.error);
   CHECK(got.error->kind() == ErrorKind::rejected);
 

@@ -7,7 +7,7 @@ import time
 
 import mailbox as mailboxes
 from dovecot import hide
-from harness import Endpoint, expect, expect_appended_once, expect_equal, fill, logged_in, test, url
+from harness import Endpoint, change, expect, expect_appended_once, expect_equal, fill, logged_in, test, url
 from test_faults import KILLS, SEED, Quota, in_parallel
 from verify import Account
 
@@ -72,6 +72,57 @@ def one_mailbox(world):
         expect("one mailbox" in run.err, run.err)
         expect(run.account["removed_from_source"] == 0, "removed:", run.account)
         expect_equal(Endpoint.of(source, beside), Endpoint.of(source, user), content_only=scheme == "pop3")
+
+
+def filed_away(world, scheme):
+    """Six have crossed; of the first three the copies were moved to another folder before any was to leave."""
+    box = mailboxes.mixed(6, 1, seed=f"filed away {scheme}")
+    _, _, _, here, there, _, ends = accounts(world, box, scheme)
+    journal = world.journal()
+    world.copy(*ends, journal=journal).expect_code(0)
+    with logged_in(there) as imap:
+        imap.command("CREATE Away")
+    change(there, "UID MOVE 1:3 Away")
+    delete = "--after-copy", "delete"
+    for removed in (3, 0):
+        run = world.copy(*ends, *delete, journal=journal).expect_code(65).expect_balance()
+        expect(run.account["removed_from_source"] == removed, "removed:", run.account)
+        expect(run.account["left_at_source"] == 3 and len(run.account["left_messages"]) == 3, "told:", run.account)
+        expect(run.err.count("3 messages stay at the source") == 1, "not told once:", run.err)
+    named = [message["key"] for message in run.account["left_messages"]]
+    expect(all(key in run.err for key in named), named, "not all in", run.err)
+    quiet = world.copy(*ends, *delete, "--quiet", journal=journal, as_json=False).expect_code(65)
+    expect((quiet.out + quiet.err).count("left at the source: ") == 3, "quiet:", quiet.out, quiet.err)
+    failed = world.copy(*ends, journal=journal, command="failed").expect_code(65)
+    expect([one["key"] for one in failed.account["failed"]] == named, "failed lists", failed.account)
+    return ends, journal, delete, here, there
+
+
+def copies_in(there):
+    with contextlib.closing(Account(there)) as account:
+        return [len(account.messages((name,))) for name in ("INBOX", "Away")]
+
+
+@test("what has no copy where it was copied to is told by name, and leaves when its user accepts that")
+def accepted_leaves(world):
+    for scheme in ("imap", "pop3"):
+        ends, journal, delete, here, there = filed_away(world, scheme)
+        world.copy(*ends, "--accept", journal=journal, command="failed").expect_code(0)
+        expect(left(here)[0] == 3, "left before a run was to remove it")
+        run = world.copy(*ends, *delete, journal=journal).expect_code(0).expect_counts(copied=0)
+        expect(run.account["removed_from_source"] == 3 and left(here)[0] == 0, "removed:", run.account)
+        expect(copies_in(there) == [3, 3], "copies", copies_in(there))
+        world.copy(*ends, journal=journal, command="failed").expect_code(0)
+
+
+@test("what has no copy where it was copied to is sent once more by retry, and leaves then")
+def retried_leaves(world):
+    for scheme in ("imap", "pop3"):
+        ends, journal, delete, here, there = filed_away(world, scheme)
+        world.copy(*ends, journal=journal, command="retry").expect_code(0).expect_counts(copied=3)
+        run = world.copy(*ends, *delete, journal=journal).expect_code(0).expect_counts(copied=0)
+        expect(run.account["removed_from_source"] == 3 and left(here)[0] == 0, "removed:", run.account)
+        expect(copies_in(there) == [6, 3], "copies", copies_in(there))
 
 
 @test("--after-copy delete leaves what was too large, and what its users had marked before")
