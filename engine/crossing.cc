@@ -152,6 +152,11 @@ class Crossing {
     if (!options_.dry_run) co_await follow_renamed(listed);
     const bool source_back = source_went_back(folders_, records_);
     if (source_back || target_went_back(folders_, records_)) {
+      // Of a target each folder tells it by itself.
+      if (source_back)
+        ends_.observer.note(Level::warning,
+                            "the source went back to what it was before, as when a backup is put "
+                            "back; all its folders are looked at again");
       const std::string end = source_back ? "source" : "target";
       if (mirrors_) deletions_.doubt("the " + end + " went back to what it was before");
       if (!options_.dry_run) co_await ends_.journal.doubt_target(account_);

@@ -105,6 +105,14 @@ TEST_CASE("a source that went back in one folder is not believed about another")
   SECTION("by its HIGHESTMODSEQ") { --work.highest_modseq; }
   pair.run();
   CHECK(pair.on_target("INBOX") == 9);
+  const auto told = [&pair] {
+    return std::ranges::count_if(pair.observer.notes, [](const std::string& note) {
+      return note.find("the source went back to what it was before") != std::string::npos;
+    });
+  };
+  CHECK(told() == 1);
+  pair.run();
+  CHECK(told() == 1);  // and not again
 }
 
 TEST_CASE("a subscription that the target refuses is told once, and asked for again by retry") {
