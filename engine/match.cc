@@ -16,9 +16,15 @@ bool same_date(const Likeness& source, const Likeness& target) {
   return source.date && target.date && source.date->seconds == target.date->seconds;
 }
 
+/// What is spoken for has its message, which may only have come back.
+bool may_claim(const Likeness& source, const Likeness& target) {
+  return !target.spoken_for ||
+         (same_date(source, target) && source.size_bytes == target.size_bytes);
+}
+
 /// Where both have a Received line, the topmost must agree: another delivery is another message.
 bool may_be_same(const Likeness& source, const Likeness& target, bool target_adds_received) {
-  if (target.spoken_for && !same_date(source, target)) return false;
+  if (!may_claim(source, target)) return false;
   return target_adds_received || !source.delivery || !target.delivery ||
          source.delivery == target.delivery;
 }
@@ -54,6 +60,11 @@ bool recognisable(const Ambiguous& group) {
   if (group.source.size() != 1) return false;
   if (std::ranges::any_of(group.target, &Likeness::by_bytes)) return false;
   const Likeness& source = group.source[0];
+  // A target may tell a size of its own.
+  const auto may_be_back = [&source](const Likeness& target) {
+    return same_date(source, target) && !may_claim(source, target);
+  };
+  if (std::ranges::any_of(group.target, may_be_back)) return false;
   if (source.identified) return true;
   return source.print.fields >= kStrongFields && group.target.size() == 1 &&
          rank(source, group.target[0]) == kAlike;
@@ -145,14 +156,14 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
       return true;
     });
   }
+  if (group.known_look) return pairs;
   // Bytes that a server changed tell nothing; one delivery that is there once on each side does.
   std::erase_if(sources, [&](const Likeness& source) {
     if (!source.identified || !source.delivery) return false;
     const auto same = [&](const Likeness& other) { return other.delivery == source.delivery; };
     const auto at = std::ranges::find_if(targets, same);
     if (at == targets.end() || std::ranges::count_if(group.target, same) != 1 ||
-        std::ranges::count_if(group.source, same) != 1 ||
-        (at->spoken_for && !same_date(source, *at)))
+        std::ranges::count_if(group.source, same) != 1 || !may_claim(source, *at))
       return false;
     pairs.emplace_back(source.index, at->index);
     targets.erase(at);

@@ -24,8 +24,8 @@ struct Likeness {
   std::uint64_t size_bytes = 0;
   std::optional<InternalDate> date;
   std::size_t index = 0;    // the caller's own number for it
-  bool spoken_for = false;  // of a target message: it can only be one of its very date,
-  bool by_bytes = false;    // or, with this, one of its very bytes
+  bool spoken_for = false;  // of a target message: it can only be one of its very date, and size
+  bool by_bytes = false;    // or bytes; or, with this, one of its very bytes, whatever its date
 };
 
 /// `index` is the caller's own number for the message.
@@ -65,6 +65,7 @@ HeaderFields as_target_tells(HeaderFields fields, const TargetTraits& traits);
 /// Messages with one fingerprint on both sides, for which headers alone do not decide.
 struct Ambiguous {
   std::vector<Likeness> source, target;
+  bool known_look = false;  // others look the same, and have their copies: only bytes can tell
 };
 
 /// Whether the header of the group's one source message says enough, with its size where it has no
@@ -90,7 +91,7 @@ MatchResult match_by_header(const std::vector<Likeness>& source,
 /// Settles one ambiguous group, given a digest of every body in it (by the caller's index; absent
 /// where the body could not be had). Only equal bytes match; but where all source bodies are equal
 /// and have a Message-ID, they are interchangeable, and a target message that a
-/// server altered may still stand for one of them.
+/// server altered may still stand for one of them, unless theirs is a known look.
 std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     const Ambiguous& group, const std::map<std::size_t, Sha256>& source_digests,
     const std::map<std::size_t, Sha256>& target_digests);

@@ -7,6 +7,7 @@
 
 #include "engine/async/timeout.h"
 #include "engine/body_digests.h"
+#include "engine/known_looks.h"
 #include "engine/match.h"
 #include "engine/members.h"
 #include "engine/orphans.h"
@@ -60,7 +61,11 @@ class Settler {
     co_await wait_for_open_batches();
     // Twins first: a late copy of ours must not pass for another message with the same bytes.
     co_await find_twins(members_.left_its_name() ? all_due() : unplaced_due());
-    co_await match(everything_due());
+    KnownLooks known;
+    if (!r_.void_keys)  // else all rows are those of what is due
+      known = known_looks(r_.journal, r_.folder.id, r_.catalogue, r_.memory.likenesses,
+                          r_.target.traits());
+    co_await match(everything_due(), std::move(known));
     co_await report_equals();
     co_await record();
     co_return result_;
@@ -288,12 +293,12 @@ class Settler {
         .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
   }
 
-  Task<void> match(Indices indices) {
+  Task<void> match(Indices indices, KnownLooks known_looks = {}) {
     if (strangers_.empty()) co_return;
     const auto take = [this](std::size_t index, std::size_t place) { return pair(index, place); };
-    co_await match_strangers(
-        {r_.source, r_.target, r_.catalogue, r_.memory.likenesses, strangers_, comparison()},
-        std::move(indices), take);
+    co_await match_strangers({r_.source, r_.target, r_.catalogue, r_.memory.likenesses, strangers_,
+                              comparison(), std::move(known_looks)},
+                             std::move(indices), take);
   }
 
   /// Of the flags that a message was sent with those that its copy has: the line may have been cut

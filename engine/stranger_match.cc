@@ -15,6 +15,7 @@ constexpr std::size_t kDoubtsAtOnce = 2000;
 /// One that bytes must decide on, and where its group begins: the first stranger of its look.
 struct Doubt {
   std::uint32_t group, index;
+  bool known_look = false;
 };
 
 /// Groups are known by their first stranger. A stranger's number is 1 + the entry that it is, for
@@ -87,8 +88,10 @@ Task<std::vector<Ambiguous>> next_groups(const StrangerMatchRequest& r,
     const std::uint32_t group = doubts[at].group;
     Ambiguous both;
     std::vector<std::uint32_t> indices;
-    for (; at < doubts.size() && doubts[at].group == group; ++at)
+    for (; at < doubts.size() && doubts[at].group == group; ++at) {
+      both.known_look = doubts[at].known_look;
       indices.push_back(doubts[at].index);
+    }
     both.source = co_await r.likenesses.of(std::move(indices));
     for (const std::size_t place : r.strangers.alike(r.strangers.print(group)))
       both.target.push_back(r.strangers.likeness(place));
@@ -140,8 +143,21 @@ Task<void> match_strangers(StrangerMatchRequest request, Indices indices,
       co_await request.likenesses.each(std::move(part), take);
     doubts = meeting.doubts();
   }
+  std::vector<std::uint32_t> by_header;
   for (std::size_t at = 0; at < strangers.size(); ++at)
-    if (const std::uint32_t mate = strangers.number(at)) co_await pair(mate - 1, at);
+    if (const std::uint32_t mate = strangers.number(at)) by_header.push_back(mate - 1);
+  std::set<std::uint32_t> known_looks;
+  if (request.known_looks && !by_header.empty())
+    known_looks = co_await request.known_looks(std::move(by_header));
+  for (std::size_t at = 0; at < strangers.size(); ++at) {
+    const std::uint32_t mate = strangers.number(at);
+    if (mate == 0) continue;
+    if (known_looks.contains(mate - 1)) {
+      doubts.push_back({static_cast<std::uint32_t>(at), mate - 1, true});
+    } else {
+      co_await pair(mate - 1, at);
+    }
+  }
   for (std::size_t at = 0; at < doubts.size();) {
     const std::vector<Ambiguous> groups = co_await next_groups(request, doubts, at);
     for (const auto& [index, uid] : co_await match_groups(request, groups))

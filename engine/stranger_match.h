@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "engine/async/task.h"
@@ -16,6 +17,9 @@ namespace postferry {
 /// Catalogue entries a part at a time, in the order of preference; an empty part is the end.
 using Indices = std::function<std::vector<std::uint32_t>()>;
 
+/// Of these entries those that look like messages which have their copies.
+using KnownLooks = std::function<Task<std::set<std::uint32_t>>(std::vector<std::uint32_t>)>;
+
 struct StrangerMatchRequest {
   SourceSession& source;  // with the folder selected
   TargetSession& target;  // with the target folder selected
@@ -23,6 +27,7 @@ struct StrangerMatchRequest {
   SourceLikenesses& likenesses;
   Strangers& strangers;
   Comparison comparison;
+  KnownLooks known_looks;  // may be empty; asked for those whose headers would decide
 };
 
 /// The multiset match of match.h, all of `indices` against all strangers that are left. Each pair

@@ -93,6 +93,19 @@ RULES = [
         ("engine/fingerprint.cc", "if (blank) out += ' ';", "if (blank && false) out += ' ';")]),
     ("The fingerprint folds", "8-bit bytes count", [
         ("engine/fingerprint.cc", "static_cast<unsigned char>(c) >= 0x80 ? 'X' : c", "c")]),
+    ("The copy of what was removed from the source", "or of any that has its date", [
+        (MATCH, "(same_date(source, target) && source.size_bytes == target.size_bytes);",
+         "same_date(source, target);")]),
+    ("A header that another message of the folder has", "it is proof where bytes differ", [
+        (MATCH, "  if (group.known_look) return pairs;\n", "")]),
+    ("A header that another message of the folder has", "nobody looks at the rows", [
+        ("engine/known_looks.cc", "!= row.key) known.insert(at->second);", "!= row.key) continue;")]),
+    ("A deletion that falls into a run", "what was placed since is left out", [
+        (CROSSING, "    co_await s_.place_gone(record_.id);\n", "")]),
+    ("What this run appended is known", "no header is noted", [
+        ("engine/proved_copies.cc", "if (!target.traits().regenerates) co_return;", "co_return;")]),
+    ("What this run appended is known", "its bytes prove nothing", [
+        ("engine/proved_copies.cc", "row.sha256 == digest->second))", "false))")]),
     ("Where a server rewrites Message-IDs", "the domain counts", [
         (MATCH, "if (traits.rewrites_message_id && fields.message_id)", "if (traits.rewrites_message_id && false)")]),
     ("Size and date only rank", "any header is enough", [

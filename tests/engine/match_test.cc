@@ -39,6 +39,29 @@ TEST_CASE("one message on each side with a strong fingerprint is the same messag
   CHECK(result.ambiguous.empty());
 }
 
+TEST_CASE("what is spoken for is known by its date and size, or its bytes") {
+  const auto source = like(fields("<1>", "s"), 1, 100);
+  auto target = like(fields("<1>", "s"), 2, 100);
+  target.spoken_for = true;
+  CHECK(match_by_header({source}, {target}, false).pairs == Pairs{{1, 2}});
+  target.size_bytes = 140;
+  const auto result = match_by_header({source}, {target}, false);
+  CHECK(result.pairs.empty());
+  REQUIRE(result.ambiguous.size() == 1);
+  const Ambiguous& group = result.ambiguous[0];
+  CHECK(match_by_bytes(group, {{1, sha256("a")}}, {{2, sha256("b")}}).empty());
+  CHECK(match_by_bytes(group, {{1, sha256("a")}}, {{2, sha256("a")}}) == Pairs{{1, 2}});
+}
+
+TEST_CASE("of a known look only equal bytes are the same") {
+  const Likeness source = like(fields("<1>", "s"), 1), target = like(fields("<1>", "s"), 2);
+  for (const bool known : {true, false}) {
+    const Ambiguous group{{source}, {target}, known};
+    CHECK(match_by_bytes(group, {{1, sha256("a")}}, {{2, sha256("b")}}).empty() == known);
+    CHECK(match_by_bytes(group, {{1, sha256("a")}}, {{2, sha256("a")}}) == Pairs{{1, 2}});
+  }
+}
+
 TEST_CASE("another delivery is another message") {
   const auto source = like(fields("<1>", "s", "from a by b; Mon"), 1),
              target = like(fields("<1>", "s", "from a by b; Tue"), 2);

@@ -208,6 +208,22 @@ TEST_CASE("a copy of what was removed from the source stands for no other messag
   CHECK(pair.on_target("INBOX") == 2);
 }
 
+TEST_CASE("what has header and date of what was removed is known by its size, or its bytes") {
+  const bool back = GENERATE(true, false);
+  Pair pair;
+  pair.options.remove_after = std::chrono::days(0);
+  const std::string first = letter("a");
+  const Uid uid = pair.add("INBOX", first);
+  const auto date = pair.source.folder("INBOX").find(uid)->date;
+  pair.run();
+  pair.target.folder("INBOX").messages[0].listed_bytes = first.size() + 7;  // as it tells it
+  pair.source.renumber(FolderName::parse("INBOX"), 77);
+  pair.source.folder("INBOX").add(back ? first : letter("a", "text!"), {}, date);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == (back ? 1 : 2));
+  CHECK(pair.source.folder("INBOX").messages.empty());
+}
+
 TEST_CASE("a copy of what was removed stands for no other after several new UIDVALIDITYs") {
   const bool adopted = GENERATE(true, false);
   Pair pair;

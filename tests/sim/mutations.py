@@ -25,7 +25,7 @@ MUTATIONS = {
     "settle is skipped": [
         (CROSSING, "    co_await settle_folder(target_numbers_);\n", "")],
     "settle before the catalogue": [
-        (SETTLE, "co_await match(everything_due());", "co_await match(these(members_.awaited()));")],
+        (SETTLE, "co_await match(everything_due(), std::move(known));", "co_await match(these(members_.awaited()));")],
     "no wait for late commits": [
         (SETTLE, "    co_await wait_for_open_batches();\n", "")],
     "batch row after the send": [
