@@ -1,7 +1,7 @@
 #include "engine/known_looks.h"
 
+#include <algorithm>
 #include <cstdint>
-#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -16,23 +16,25 @@ Task<std::set<std::uint32_t>> with_known_looks(Journal& journal, FolderId folder
                                                const Catalogue& catalogue,
                                                const SourceLikenesses& likenesses,
                                                std::vector<std::uint32_t> indices) {
-  std::multimap<std::uint64_t, std::uint32_t> by_header;
-  for (const std::uint32_t index : indices)
-    if (const auto header = likenesses.header(index)) by_header.emplace(*header, index);
   std::set<std::uint32_t> known;
   MessageKey after;
-  while (!by_header.empty()) {
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> by_header;
+  for (bool first = true;; first = false) {
     const std::vector<MessageRow> rows = co_await journal.rows(folder, after, kRowsAtOnce);
-    if (rows.empty()) break;
+    if (rows.empty()) co_return known;
     after = rows.back().key;
+    if (first) {
+      for (const std::uint32_t index : indices)
+        if (const auto header = likenesses.header(index)) by_header.emplace_back(*header, index);
+      std::ranges::sort(by_header);
+    }
     for (const MessageRow& row : rows) {
       if (!row.header) continue;
-      const auto [first, last] = by_header.equal_range(*row.header);
-      for (auto at = first; at != last; ++at)
-        if (catalogue.key(at->second) != row.key) known.insert(at->second);
+      for (const auto& [header, index] : std::ranges::equal_range(
+               by_header, *row.header, {}, &std::pair<std::uint64_t, std::uint32_t>::first))
+        if (catalogue.key(index) != row.key) known.insert(index);
     }
   }
-  co_return known;
 }
 
 }  // namespace

@@ -67,8 +67,8 @@ class OneAheadTrial {
       co_return OneAhead{{}, "the target takes no second copy: " + feed.words};
     }
     Removal removal = co_await r_.source.remove({r_.original.key});
-    const bool gone = removal.how == Removal::How::removed && !removal.keys.empty();
-    if (gone && !co_await is_there(r_.copy)) {
+    const bool stayed = co_await is_there(r_.copy);
+    if (!stayed) {
       co_await close({});
       throw Error(ErrorKind::rejected,
                   "source and target are one mailbox under two names: message " +
@@ -94,7 +94,8 @@ class OneAheadTrial {
       throw Error(ErrorKind::transient, "the source does not give message " + key.to_string());
     const std::vector<TargetEntry> copy = co_await r_.target.look_at({r_.copy});
     if (copy.empty())
-      throw Error(ErrorKind::transient, "the copy of message " + key.to_string() + " has just gone");
+      throw Error(ErrorKind::transient,
+                  "the copy of message " + key.to_string() + " has just gone");
     Message message = std::move(*keeper.kept);
     message.flags = copy.front().flags;
     message.date = copy.front().date;
