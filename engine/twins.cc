@@ -145,6 +145,12 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
     if (target.traits().loses_flagged) kept.system &= static_cast<std::uint8_t>(~Flags::flagged);
     return late == copy || late == kept;
   };
+  // Keywords that the folder does not take were left out.
+  const auto sent_with = [&equal_in_flags](Flags sent, const Flags& late) {
+    if (!late.minus(sent).keywords.empty()) return false;
+    sent.keywords = late.keywords;
+    return equal_in_flags(sent, late);
+  };
   for (Suspect& suspect : suspects) {
     std::erase_if(suspect.copies, [&](Uid uid) {
       const auto at = there.find(MessageKey(uid));
@@ -152,10 +158,12 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
       // its own does not leave none.
       if (!at || uid >= suspect.entry.uid) return true;
       const Catalogue::Entry copy = there[*at];
-      const bool as_sent = dated && std::ranges::any_of(suspect.sent, [&](const Flags& sent) {
-                             return equal_in_flags(sent, suspect.entry.flags);
+      const bool same_date = copy.date == suspect.entry.date;
+      const bool as_sent = same_date && (dated || copy.date) &&
+                           std::ranges::any_of(suspect.sent, [&](const Flags& sent) {
+                             return sent_with(sent, suspect.entry.flags);
                            });
-      return (dated && copy.date != suspect.entry.date) ||
+      return (dated && !same_date) ||
              !(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));
     });
   }

@@ -49,8 +49,8 @@ Task<std::vector<Suspect>> suspects(
     std::function<bool(std::size_t place, const TargetEntry& entry)> passed_over);
 
 /// Of the suspects those that equal the copy a row names byte for byte, in flags and, if `dated`, in
-/// date (else each copy got the moment of its arrival), while that copy, which came before, is still
-/// there. With a date the flags may be those that they were sent with, too.
+/// date (else some got the moment of their arrival), while that copy, which came before, is still
+/// there. With its date the flags may be those that they were sent with, too.
 Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
                                    bool dated);
 

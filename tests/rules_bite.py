@@ -74,10 +74,10 @@ RULES = [
         ("engine/twins.cc", "uid >= suspect.entry.uid) return true;",
          "uid == suspect.entry.uid) return true;")]),
     ("It stays open for late arrivals", "nobody knows how they were sent", [
-        ("engine/twins.cc", "const bool as_sent = dated && std", "const bool as_sent = !dated && std")]),
+        ("engine/twins.cc", "const bool as_sent = same_date &&", "const bool as_sent = !same_date &&")]),
     ("It stays open for late arrivals", "dates do not matter", [
-        ("engine/twins.cc", "(dated && copy.date != suspect.entry.date) ||",
-         "(dated && false) ||")]),
+        ("engine/twins.cc", "return (dated && !same_date) ||",
+         "return (dated && false) ||")]),
     ("The copy of what was removed from the source", "sizes are what was sent", [
         ("engine/orphans.cc", "if (at || !sizes_may_differ) return at;",
          "if (at || !sizes_may_differ || !sizes_may_differ == false) return at;")]),
@@ -99,7 +99,7 @@ RULES = [
     ("A header that another message of the folder has", "it is proof where bytes differ", [
         (MATCH, "  if (group.known_look) return pairs;\n", "")]),
     ("A header that another message of the folder has", "nobody looks at the rows", [
-        ("engine/known_looks.cc", "!= row.key) known.insert(at->second);", "!= row.key) continue;")]),
+        ("engine/known_looks.cc", "!= row.key) known.insert(index);", "!= row.key) continue;")]),
     ("A deletion that falls into a run", "what was placed since is left out", [
         (CROSSING, "    co_await s_.place_gone(record_.id);\n", "")]),
     ("What this run appended is known", "no header is noted", [
@@ -256,8 +256,6 @@ RULES = [
         ("engine/deletion_guard.cc", "return gone > kFloor && gone * 2 > there_were;", "return gone > kFloor && gone > there_were;")]),
     ("More than half of a folder", "though it was only moved", [
         ("engine/deletion_guard.cc", "lost_[at->second].elsewhere = true;", "lost_[at->second].elsewhere = false;")]),
-    ("A deletion that falls into a run that doubts", "the folder counts as done", [
-        (CROSSING, "    co_await s_.place_gone(record_.id);\n", "")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [
         (IMAP_TARGET, "return expunge_all(party_, std::move(uids), traits_.uidplus);",
          "return expunge_all(party_, std::move(uids), true);")]),

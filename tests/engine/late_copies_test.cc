@@ -184,6 +184,21 @@ TEST_CASE("a late copy that has the flags it was sent with is ours, whatever its
   CHECK(pair.on_target("INBOX") == 4);
 }
 
+TEST_CASE("a late copy of POP3 mail that has its date and the flags it was sent with is ours") {
+  MemoryOptions pop3;
+  pop3.uidl_keys = true;
+  pop3.max_sessions = 1;
+  Pair pair(pop3);
+  cross_with_a_late_batch(pair);
+  for (MemoryMessage& message : pair.target.folder("INBOX").messages)
+    message.flags.add("\\Answered");
+  const std::size_t before = pair.on_target("INBOX");
+  pair.target.arrive_all();
+  CHECK(pair.on_target("INBOX") > before);
+  pair.run();
+  CHECK(pair.on_target("INBOX") == before);
+}
+
 TEST_CASE("a second copy that is not known to be ours is told as a twin, and stays") {
   Pair pair;
   pair.fill("INBOX", 3);
