@@ -5,6 +5,7 @@
 
 #include "engine/async/scope.h"
 #include "engine/async/task_group.h"
+#include "engine/counted.h"
 #include "engine/lane.h"
 #include "engine/mapping.h"
 
@@ -95,8 +96,8 @@ class Checker {
     }
     if (folder.too_big > 0)
       report_.problems.push_back("folder " + folder.source.to_string() + ": " +
-                                 std::to_string(folder.too_big) +
-                                 " messages are above the target's limit for one message");
+                                 counted(folder.too_big, "message is", "messages are") +
+                                 " above the target's limit for one message");
     const bool first = folder.present == 0;
     const bool filled = mapped.target_numbers.messages.value_or(0) > 0;
     target_holds_mail_ = target_holds_mail_ || (first && filled && folder.due > 0);
@@ -178,9 +179,10 @@ class Checker {
       const std::uint64_t wanted = of_bytes ? bytes : messages;
       const std::uint64_t room = quota.limit - std::min(quota.limit, quota.used);
       if (wanted <= room) continue;
-      const std::string words = "the target has room for " + std::to_string(room) +
-                                (of_bytes ? " bytes" : " messages") + " more (quota " + quota.root +
-                                "), and " + std::to_string(wanted) + " are to come";
+      const std::string words =
+          "the target has room for " +
+          (of_bytes ? std::to_string(room) + " bytes" : counted(room, "message", "messages")) +
+          " more (quota " + quota.root + "), and " + std::to_string(wanted) + " are to come";
       if (target_holds_mail_) {
         report_.notes.push_back(
             words + "; what its folders already hold of them is recognised and not sent again");

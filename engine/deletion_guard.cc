@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/counted.h"
 #include "engine/follow.h"
 
 namespace postferry {
@@ -108,8 +109,8 @@ class Guard {
   }
 
   static std::string counted(std::uint64_t gone, std::uint64_t were, const std::string& more) {
-    return std::to_string(gone) + " of " + std::to_string(were) +
-           " messages are gone from the source" + more;
+    return std::to_string(gone) + " of " + postferry::counted(were, "message", "messages") +
+           (gone == 1 ? " is" : " are") + " gone from the source" + more;
   }
 
   void refuse(const Missing& one, const std::string& what) {
@@ -124,8 +125,9 @@ class Guard {
   void refuse_all(std::uint64_t gone, const std::string& more) {
     for (const auto& [id, one] : missing_)
       refuse(one, std::to_string(gone) + " of the account's " + std::to_string(there_were_) +
-                      " messages are gone from the source, in " + std::to_string(missing_.size()) +
-                      " folders" + (more.empty() ? "" : "," + more));
+                      " messages are gone from the source, in " +
+                      postferry::counted(missing_.size(), "folder", "folders") +
+                      (more.empty() ? "" : "," + more));
   }
 
   Journal& journal_;

@@ -488,6 +488,7 @@ class FolderCrosser {
     belt.over();
     for (const MessageKey& key : belt.for_plain())
       if (const auto index = s_.catalogue.find(key)) s_.plain.insert(*index);
+    r_.windows.lost_dates.add(belt.lost_dates());
     result_.progressed = result_.progressed || belt.progressed();
     result_.slowest_batch = std::max(result_.slowest_batch, belt.slowest_batch());
     bytes_copied_ += belt.bytes_copied();
@@ -578,6 +579,7 @@ class FolderCrosser {
 
   Task<void> finish() {
     count();
+    r_.windows.lost_dates.tell(r_.ends.observer, r_.folder.source.name);
     const Tally& tally = r_.tally.messages;
     Record record;
     record.folder = record_.id;

@@ -161,9 +161,12 @@ Task<std::uint64_t> mirror_deletions(DeletionRequest r) {
   }
   if (changed > 0)
     r.observer.note(Level::warning,
-                    "folder " + r.folder.source.to_string() + ": " + std::to_string(changed) +
-                        " messages are gone from the source, but their copies are not what was "
-                        "copied; they are left alone");
+                    "folder " + r.folder.source.to_string() + ": " +
+                        (changed == 1 ? "1 message is gone from the source, but its copy is not "
+                                        "what was copied; it is left alone"
+                                      : std::to_string(changed) +
+                                            " messages are gone from the source, but their copies "
+                                            "are not what was copied; they are left alone"));
   if (!uids.empty()) co_await r.target.expunge(uids);
   if (!uids.empty() && r.target.traits().hides_deleted)
     r.observer.note(Level::warning,

@@ -272,7 +272,11 @@ std::string mark_of(std::string_view text) {
 std::optional<FolderName> plainer_name(const FolderName& name) {
   if (name.is_inbox()) return std::nullopt;
   std::vector<std::string> levels;
-  for (const std::string& level : name.levels()) levels.push_back(plainer_level(level));
+  for (const std::string& level : name.levels()) {
+    // Cyrus has one INBOX, whatever is above it.
+    const bool second = !levels.empty() && FolderName({level}).is_inbox();
+    levels.push_back(second ? level + mark_of(level) : plainer_level(level));
+  }
   FolderName plain(std::move(levels));
   return plain == name ? std::nullopt : std::optional(std::move(plain));
 }

@@ -49,8 +49,8 @@ void leave_out_what_is_gone(std::map<FolderName, FolderName>& decided,
 
 /// The name to try where a target refuses one: in each level what of ASCII is no letter, digit,
 /// blank, `-` or `_` is replaced, or, where nothing is, what is not ASCII; and it is cut short. A
-/// level that is changed for that gets a mark of its own, so that no two become one. Nothing where
-/// there is nothing to change.
+/// level that is changed for that, or is called INBOX below another, gets a mark of its own, so
+/// that no two become one. Nothing where there is nothing to change.
 std::optional<FolderName> plainer_name(const FolderName& name);
 
 /// A suffix for a name that would else be another's as well: a text has the same one everywhere.

@@ -268,9 +268,8 @@ class Recogniser {
     // What had left before comes after what was there when last listed, and what we removed is back
     // under no other name.
     co_await move_missing([](const MessageRow& row) { return was_listed(row); });
-    co_await move_missing([](const MessageRow& row) {
-      return was_away(row) && row.state != MessageState::removed;
-    });
+    co_await move_missing(
+        [](const MessageRow& row) { return was_away(row) && row.state != MessageState::removed; });
   }
 
   /// Looks for those of the recorded messages that are listed no more.
@@ -347,12 +346,16 @@ class Recogniser {
 
   Task<void> record() {
     if (moved_ > 0)
-      note(
-          std::to_string(moved_) +
-          " messages have new names at the source; they were recognised, and are not copied again");
+      note(moved_ == 1 ? "1 message has a new name at the source; it was recognised, and is not "
+                         "copied again"
+                       : std::to_string(moved_) +
+                             " messages have new names at the source; they were recognised, and "
+                             "are not copied again");
     if (!displaced_keys_.empty())
-      note("the source gave the names of " + std::to_string(displaced_keys_.size()) +
-           " messages to others");
+      note(displaced_keys_.size() == 1
+               ? "the source gave the name of 1 message to another"
+               : "the source gave the names of " + std::to_string(displaced_keys_.size()) +
+                     " messages to others");
     for (MessageKey& key : displaced_keys_) record_.forget.push_back(std::move(key));
     if (record_.rows.empty() && record_.forget.empty()) co_return;
     record_.folder = r_.folder.id;

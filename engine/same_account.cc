@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/body_digests.h"
+#include "engine/counted.h"
 
 namespace postferry {
 
@@ -145,8 +146,8 @@ Task<std::size_t> look_at(Session& session, Check check, const std::string& end,
                                       std::to_string(folders.size()) + " recorded folders");
   if (sample.looked_at > 0 && sample.found == 0)
     throw Error(ErrorKind::usage, end + " is another account than the journal's: none of the " +
-                                      std::to_string(sample.looked_at) +
-                                      " messages that were looked for is there");
+                                      counted(sample.looked_at, "message", "messages") +
+                                      " looked for is there");
   co_return sample.found;
 }
 

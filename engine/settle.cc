@@ -7,6 +7,7 @@
 
 #include "engine/async/timeout.h"
 #include "engine/body_digests.h"
+#include "engine/counted.h"
 #include "engine/known_looks.h"
 #include "engine/match.h"
 #include "engine/members.h"
@@ -454,8 +455,8 @@ class Settler {
     if (!removed) leave_out_what_was_told(twins);
     if (twins.empty()) co_return;
     result_.twins += twins.size();
-    note(std::to_string(twins.size()) +
-         " messages arrived twice from a connection that had been lost; " +
+    note(counted(twins.size(), "message", "messages") +
+         " arrived twice from a connection that had been lost; " +
          (removed ? "the later copies were removed"
                   : "the server has no UIDPLUS, so they stay" + listed(twins)));
     if (removed) co_await r_.target.expunge(std::move(twins));
@@ -483,10 +484,14 @@ class Settler {
     leave_out_what_was_told(equal);
     if (equal.empty()) co_return;
     result_.twins += equal.size();
-    note(std::to_string(equal.size()) +
-         " messages on the target equal others that have crossed, and may have come from somebody "
-         "else; they stay" +
-         listed(equal));
+    note(
+        (equal.size() == 1
+             ? "1 message on the target equals another that has crossed, and may have come from "
+               "somebody else; it stays"
+             : std::to_string(equal.size()) +
+                   " messages on the target equal others that have crossed, and may have come from "
+                   "somebody else; they stay") +
+        listed(equal));
   }
 
   static std::string listed(const std::vector<Uid>& uids) {
@@ -502,12 +507,12 @@ class Settler {
 
   /// Marked by an undo that was cut short, or before anybody knew whose copy it is: it is to stay.
   Task<void> unmark(std::vector<Uid> uids) {
-    const std::string count = std::to_string(uids.size());
+    const std::string count = counted(uids.size(), "message stays", "messages stay");
     try {
       co_await r_.target.store(std::move(uids), Flags{Flags::deleted, {}}, false);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::rejected) throw;
-      note(count + " messages stay marked \\Deleted on the target: " + error.message());
+      note(count + " marked \\Deleted on the target: " + error.message());
     }
   }
 

@@ -160,6 +160,9 @@ Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {
       continue;
     }
     ++copied;
+    // Where keys are no UIDs a listing has no dates, or those of files.
+    if (index && r_.catalogue.by_uid() && !repairs_of(message.key).has(RepairStep::date))
+      lost_dates_.note(r_.catalogue[*index], message);
     const Uid uid = std::get<Stored>(results.at(i)).uid;
     if (!uid) {
       uids_known = false;  // the batch stays open; settle will learn where its messages are

@@ -15,6 +15,7 @@
 #include "engine/async/semaphore.h"
 #include "engine/catalogue.h"
 #include "engine/journal.h"
+#include "engine/lost_dates.h"
 #include "engine/observer.h"
 #include "engine/pace.h"
 #include "engine/room.h"
@@ -95,6 +96,8 @@ class Transfer final : public MessageSink, public AppendFeed {
   const std::vector<std::pair<MessageKey, Uid>>& named() const { return named_; }
   /// Of what was refused those that may be taken in the plainest form. They are still due.
   const std::vector<MessageKey>& for_plain() const { return for_plain_; }
+  /// Of what was appended.
+  const LostDates& lost_dates() const { return lost_dates_; }
   bool progressed() const { return appended_ + rejected_ + missing_ > 0; }
   /// The longest that a batch took from its row to its answer.
   Duration slowest_batch() const { return slowest_; }
@@ -114,6 +117,7 @@ class Transfer final : public MessageSink, public AppendFeed {
   bool source_waits_ = false;
   std::map<std::int64_t, TimePoint> sent_at_;
   std::vector<MessageKey> unnamed_, for_plain_;
+  LostDates lost_dates_;
   std::vector<std::pair<MessageKey, Uid>> named_;
   Semaphore recording_{1};  // several sessions may be told at once
   Uid highest_;             // that may have been given before, as far as is known

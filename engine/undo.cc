@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/async/timeout.h"
+#include "engine/counted.h"
 #include "engine/fingerprint.h"
 #include "engine/folder_crossing.h"
 #include "engine/lane.h"
@@ -408,8 +409,8 @@ class Undo {
       if (error.kind() != ErrorKind::rejected) throw;
       ends_.observer.note(Level::warning,
                           "folder " + undone.target.to_string() + ": " +
-                              std::to_string(marked.size()) +
-                              " messages stay marked \\Deleted there: " + error.what());
+                              counted(marked.size(), "message stays", "messages stay") +
+                              " marked \\Deleted there: " + error.what());
     }
     // Last: after a lost line all this is done again, for what the journal has forgotten.
     co_await ends_.journal.record(std::move(record));

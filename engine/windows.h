@@ -9,6 +9,7 @@
 
 #include "engine/catalogue.h"
 #include "engine/ledger.h"
+#include "engine/lost_dates.h"
 #include "engine/model.h"
 
 namespace postferry {
@@ -40,6 +41,8 @@ class Windows {
   bool certain() const { return certain_; }
   /// Source and target are known not to be one mailbox.
   bool two_mailboxes = false;
+  /// Of what crossed; not told yet.
+  LostDates lost_dates;
 
  private:
   std::set<MessageKey> keys_;

@@ -10,6 +10,7 @@
 #include "cli/journal_path.h"
 #include "cli/ledger_json.h"
 #include "cli/output.h"
+#include "engine/counted.h"
 #include "engine/left_behind.h"
 #include "engine/relay_crossing.h"
 #include "engine/same_account.h"
@@ -189,9 +190,9 @@ Task<void> adopt_names(WiredAccount& ends, PairOptions options, Journal& journal
       renamed, journal, {account.name, former->source, former->target});
   co_await journal.rename_ends(*former, now);
   observer.note(Level::warning, "the journal's " + former->source + " and " + former->target +
-                                    " are " + now.source + " and " + now.target +
-                                    " from now on: " + std::to_string(found) +
-                                    " of its messages were looked for and are there");
+                                    " are " + now.source + " and " + now.target + " from now on: " +
+                                    counted(found, "message was", "messages were") +
+                                    " looked for there, and found");
 }
 
 Task<Ledger> carry_account(WiredAccount& ends, SpoolFactory& spool, PairOptions options,

@@ -65,7 +65,7 @@ TEST_CASE("check names messages above the target's limit") {
   pair.add("INBOX", letter("big", std::string(600, 'x')));
   const CheckReport report = pair.check();
   CHECK(report.folders.at(0).too_big == 1);
-  CHECK(told(report.problems, "1 messages are above the target's limit"));
+  CHECK(told(report.problems, "1 message is above the target's limit"));
 }
 
 TEST_CASE("check compares what is to come with the target's room") {

@@ -207,7 +207,7 @@ TEST_CASE("a second copy that is not known to be ours is told as a twin, and sta
   pair.target.folder("INBOX").add(letter("stranger"), {}, InternalDate{5, 0});
   const Ledger ledger = pair.run();
   CHECK(ledger.messages().twins == 1);
-  CHECK(pair.observer.said("equal others that have crossed"));
+  CHECK(pair.observer.said("1 message on the target equals another that has crossed"));
   CHECK(pair.on_target("INBOX") == 5);
   CHECK(ledger.messages().copied == 0);
 }

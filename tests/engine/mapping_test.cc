@@ -170,6 +170,9 @@ TEST_CASE("a plainer name replaces what a server may have against one, and stays
   };
   CHECK(plainer("Work/Old mail_1-2") == "(none)");
   CHECK(plainer("INBOX") == "(none)");
+  CHECK(plainer("INBOX/Work") == "(none)");
+  CHECK(plainer("INBOX/INBOX").substr(0, 12) == "INBOX/INBOX_");
+  CHECK(plainer("Old/Inbox/x").substr(0, 10) == "Old/Inbox_");
   CHECK(plainer("Work/a:b").substr(0, 9) == "Work/a_b_");
   CHECK(plainer("Work/a:b") != plainer("Work/a;b"));
   // Below the same folder, whatever its own name.

@@ -55,7 +55,7 @@ TEST_CASE("what a target makes anew is known by its header, and mirrored") {
   for (int i = 0; i < 3; ++i) inbox.remove(inbox.messages.front().uid);
   CHECK(pair.run().deleted() == 2);
   CHECK(there.messages.front().bytes == letter("other"));
-  CHECK(pair.observer.said("1 messages are gone from the source, but their copies are not"));
+  CHECK(pair.observer.said("1 message is gone from the source, but its copy is not"));
 }
 
 TEST_CASE(

@@ -104,10 +104,10 @@ MUTATIONS = {
     "message data without bound": [
         ("engine/room.cc", "return admitted_ == 0 || (room_.has(bytes) && admitted_ + bytes <= room_.most_of_one());", "return bytes > 0;")],
     "copies that stay without UIDPLUS are not told": [
-        (SETTLE, """    note(std::to_string(twins.size()) +
-         " messages arrived twice""", """    if (removed)
-      note(std::to_string(twins.size()) +
-         " messages arrived twice""")],
+        (SETTLE, """    note(counted(twins.size(), "message", "messages") +
+         " arrived twice""", """    if (removed)
+      note(counted(twins.size(), "message", "messages") +
+         " arrived twice""")],
     "without UIDPLUS no UID is learned": [
         (CROSSING, "    if (belt.appended() == 0) co_return;\n",
          "    if (belt.appended() == 0 || !r_.target.traits().uidplus) co_return;\n")],

@@ -35,15 +35,17 @@ class Notes final : public Observer {
     trace_.bytes(text);
     trace_.say("## {}", text);
     end_.held = end_.held || text.find(kNotFoundAgain) != std::string::npos;
-    if (outside_.told && text.find("they stay (UID ") != std::string::npos) pass_on(text);
+    for (const std::string_view words : {"they stay (UID ", "it stays (UID "})
+      if (const auto at = text.find(words); outside_.told && at != std::string::npos)
+        pass_on(text, at + words.size());
   }
 
  private:
   /// "folder NAME: 2 messages ...; they stay (UID 7, 9)"
-  void pass_on(const std::string& text) {
-    constexpr std::string_view kFolder = "folder ", kUids = "they stay (UID ";
+  void pass_on(const std::string& text, std::size_t from) {
+    constexpr std::string_view kFolder = "folder ";
     const std::string folder = text.substr(kFolder.size(), text.find(": ") - kFolder.size());
-    std::string_view uids = std::string_view(text).substr(text.find(kUids) + kUids.size());
+    std::string_view uids = std::string_view(text).substr(from);
     while (!uids.empty() && uids[0] >= '0' && uids[0] <= '9') {
       std::uint32_t uid = 0;
       const auto end = std::from_chars(uids.data(), uids.data() + uids.size(), uid).ptr;

@@ -309,6 +309,20 @@ def acl_cyrus(world):
     return forbidden(world, here, there, ends, lambda: set_rights("lrswipkxtecda"))
 
 
+@test("a folder INBOX below INBOX, which Cyrus refuses, gets a name of its own there, and keeps it")
+def inbox_below_inbox(world):
+    source, target = world.dovecot(), world.cyrus()
+    user, here, there, ends = pair(world, box(INBOX=some(3)), source, target)
+    with logged_in(here) as imap:
+        imap.command("CREATE INBOX/INBOX")
+        for message in some(2, "below"):
+            imap.append("INBOX/INBOX", message.data)
+    journal = world.journal()
+    run = world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=5)
+    expect("INBOX/INBOX_" in run.err, "not told:", run.err)
+    world.copy(*ends, journal=journal).expect_code(0).expect_counts(copied=0, present=5)
+
+
 @test("a folder that cannot be written on the target's disk costs only that folder")
 def read_only_folder(world):
     with world.private() as target:
