@@ -151,6 +151,7 @@ void World::rename(const std::string& name, bool at_source) {
   (at_source ? state.source_ever : state.target_ever) = true;
   state.late = !complete;
   const bool under_way = !complete || target->at_work_alone > 0;
+  state.target_meanwhile = state.target_meanwhile || (!at_source && under_way);
   if ((state.source && state.target) || (at_source && under_way)) {
     ++state.times;
     state.too_much = state.unsettled = true;

@@ -102,6 +102,7 @@ struct World {
   struct Renamed {
     bool source = false, target = false;
     bool source_ever = false, target_ever = false;
+    bool target_meanwhile = false;  // while a run was under way
     bool late = false;  // it came about while a run was under way, which need not have seen it
     /// More than the journal can see through: both ends at once, or the source while there was
     /// something under way, perhaps at the target alone. Then nothing says whose copy is whose; and
