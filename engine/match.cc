@@ -18,8 +18,8 @@ bool same_date(const Likeness& source, const Likeness& target) {
 
 /// What is spoken for has its message, which may only have come back.
 bool may_claim(const Likeness& source, const Likeness& target) {
-  return !target.spoken_for ||
-         (same_date(source, target) && source.size_bytes == target.size_bytes);
+  const bool may_have_size = target.altered || source.size_bytes == target.size_bytes;
+  return !target.spoken_for || (same_date(source, target) && may_have_size);
 }
 
 /// Where both have a Received line, the topmost must agree: another delivery is another message.

@@ -26,6 +26,7 @@ struct Likeness {
   std::size_t index = 0;    // the caller's own number for it
   bool spoken_for = false;  // of a target message: it can only be one of its very date, and size
   bool by_bytes = false;    // or bytes; or, with this, one of its very bytes, whatever its date
+  bool altered = false;     // of a target message: neither its size nor its bytes are those sent
 };
 
 /// `index` is the caller's own number for the message.

@@ -109,6 +109,7 @@ class OneAheadTrial {
     batch.opened_at = unix_time((co_await current_scope()).executor());
     batch.run = r_.run;
     batch_ = co_await r_.journal.open_batch(r_.folder.target_folder, std::move(batch));
+    co_await r_.journal.make_durable();
     co_return message;
   }
 

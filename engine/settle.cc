@@ -28,6 +28,10 @@ constexpr std::size_t kUidsTold = 20;
 constexpr std::size_t kRowsAtOnce = 2000;
 constexpr std::chrono::milliseconds kPoll{200};
 
+bool alters_mail(const TargetTraits& traits) {
+  return traits.regenerates || traits.adds_received || traits.rewrites_message_id;
+}
+
 bool is_marked(const Flags& flags) { return (flags.system & Flags::deleted) != 0; }
 
 /// Batches of this folder hold nobody that is known, where its names are void.
@@ -43,7 +47,8 @@ class Settler {
   explicit Settler(SettleRequest request)
       : r_(without_void_names(std::move(request))),
         members_(r_.catalogue, r_.standing, r_.folder.id, r_.batches),
-        orphans_(r_.orphans, r_.target.traits()) {}
+        orphans_(r_.orphans, r_.target.traits()),
+        strangers_(alters_mail(r_.target.traits())) {}
 
   Task<SettleResult> run() {
     result_.watermark = r_.target_folder.watermark;

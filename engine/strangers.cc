@@ -51,7 +51,9 @@ TargetEntry Strangers::entry(std::size_t at) const {
 }
 
 Likeness Strangers::likeness(std::size_t at) const {
-  return looks_[at].whole(there_[at], uid(at).value);
+  Likeness whole = looks_[at].whole(there_[at], uid(at).value);
+  whole.altered = altered_;
+  return whole;
 }
 
 void Strangers::set_likeness(std::size_t at, const Likeness& likeness) {

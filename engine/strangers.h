@@ -16,6 +16,8 @@ namespace postferry {
 /// somebody's keep theirs.
 class Strangers {
  public:
+  /// `altered`: by the target, so that their bytes and sizes prove nothing.
+  explicit Strangers(bool altered = false) : altered_(altered) {}
   /// None of them known() before; sorted.
   void add(Catalogue fresh);
   std::size_t size() const { return looks_.size(); }
@@ -53,6 +55,7 @@ class Strangers {
   std::vector<std::size_t> alike(const Fingerprint& print, Which which = Which::left);
 
  private:
+  bool altered_;
   Catalogue there_;
   std::vector<BriefLikeness> looks_;  // one for each of it
   std::vector<bool> taken_;

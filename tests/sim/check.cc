@@ -23,6 +23,8 @@ struct Copies {
   bool reflagged = false;            // on either side
   bool wavered = false;              // at the source, and more than once
   bool stored = false;               // on the target, by the program
+  bool on_time = false;              // on the target, by the program, which was told
+  bool late_first = false;           // a late one came before any that was on time
   bool lost = false;                 // came before what the journal knew of it was lost
   bool refused = false;              // at first
   bool comparable = true;
@@ -72,9 +74,10 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   if (world.target->profile.rewrites_message_id && renamed.target_ever)
     least -= std::min({least, copies.removed, copies.source - copies.removed});
   // A late copy is only proved to be ours while the first one is as it was sent, and has its row,
-  // and that a name by which to find it. What is not proved stays; but it is told, each of them.
-  const bool unproved =
-      guarantee == Guarantee::twins_remain || copies.reflagged || renamed.too_much || world.forgot;
+  // and that a name by which to find it, and is not the later of the two. What is not proved stays;
+  // but it is told, each of them.
+  const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged ||
+                        copies.late_first || renamed.too_much || world.forgot;
   const std::size_t told = world.target->profile.shows_copies() ? copies.told : copies.late;
   // Equal mail without dates, and no batch that tells what was sent: one we appended is as good as
   // a late one of another.
@@ -144,6 +147,8 @@ std::string check_folder(World& world, const std::string& name) {
     ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
     copies.touched = copies.touched || mail.touched > 0;
     copies.reflagged = copies.reflagged || mail.touched > 0;
+    copies.late_first = copies.late_first || (mail.late && !copies.on_time);
+    copies.on_time = copies.on_time || (mail.maker == Maker::client && !mail.late);
     copies.stored = copies.stored || mail.stored;
     copies.told += mail.told;
     copies.lost = copies.lost || mail.age < std::max(world.forgot, renamed.past);

@@ -149,7 +149,8 @@ void ImapSession::append(const ClientCommand& command) {
     }
     ++server_.store.appended;
     mail.age = server_.store.age;
-    if (!wire_) ++folder->late[*mail.bytes];
+    mail.late = !wire_;
+    if (mail.late) ++folder->late[*mail.bytes];
     uids.push_back(folder->add(std::move(mail)).uid);
     server_.trace.say("-- appended {} UID {}", folder->wire, uids.back());
   }

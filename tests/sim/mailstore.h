@@ -28,6 +28,7 @@ struct Mail {
   std::string uidl;       // POP3
   int touched = 0;        // how often its owner has changed its flags since it came
   bool stored = false;    // the program has changed them, too
+  bool late = false;      // it came for a client whose line was down
   std::uint64_t age = 0;  // the store's when it came
   Flags left_with;        // the flags that its owner last gave it
   bool told = false;      // the program has said that it equals another, and stays
