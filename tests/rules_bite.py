@@ -94,8 +94,8 @@ RULES = [
     ("The fingerprint folds", "8-bit bytes count", [
         ("engine/fingerprint.cc", "static_cast<unsigned char>(c) >= 0x80 ? 'X' : c", "c")]),
     ("The copy of what was removed from the source", "or of any that has its date", [
-        (MATCH, "(same_date(source, target) && source.size_bytes == target.size_bytes);",
-         "same_date(source, target);")]),
+        (MATCH, "(same_date(source, target) && may_have_size);",
+         "(same_date(source, target) && (may_have_size || target.spoken_for));")]),
     ("A header that another message of the folder has", "it is proof where bytes differ", [
         (MATCH, "  if (group.known_look) return pairs;\n", "")]),
     ("A header that another message of the folder has", "nobody looks at the rows", [
