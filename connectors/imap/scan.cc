@@ -396,13 +396,18 @@ Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,
   CatalogueBuilder builder(std::chrono::system_clock::to_time_t(scope.executor().wall_clock()),
                            elsewhere);
   if (began_with == 0) co_return builder.finish();
+  // What has come meanwhile must not stand for what is left out.
+  const auto lacks_some = [&] {
+    return builder.count() <
+           std::max<std::uint64_t>(expected(session, began_with), session.exists());
+  };
   co_await fetch_all(session, builder);
-  if (builder.count() < expected(session, began_with)) {
+  if (lacks_some()) {
     co_await noop(session);
     co_await fetch_all(session, builder);
     builder.add_sizeless();
   }
-  if (builder.count() < expected(session, began_with)) {
+  if (lacks_some()) {
     // A server that leaves messages out where it lists all tells of them when asked for them alone;
     // without their flags they would seem to have lost them.
     Found found = co_await search_all(session);

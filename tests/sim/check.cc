@@ -89,9 +89,10 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   // The same once, when its owner has taken its copy, and a backup brings that back.
   const bool back = renamed.source_ever && renamed.target_ever && world.from_pop3() &&
                     found <= most + copies.taken && bytes.find("Message-ID:") == std::string::npos;
-  // The second copy of the one that goes ahead is nobody's if its UID becomes void just then.
-  const bool ahead = renamed.target_meanwhile && world.from_pop3() && world.options.remove_after &&
-                     copies.removed + copies.earlier > 0 && found == most + 1;
+  // The second copy of the one that goes ahead is nobody's if its UID becomes void just then, or
+  // somebody deletes the journal.
+  const bool ahead = (renamed.target_meanwhile || world.forgot) && world.from_pop3() &&
+                     world.options.remove_after && found == most + 1;
   const bool more_allowed =
       late || anew || back || ahead || (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
