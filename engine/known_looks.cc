@@ -40,8 +40,7 @@ Task<std::set<std::uint32_t>> with_known_looks(Journal& journal, FolderId folder
 }  // namespace
 
 KnownLooks known_looks(Journal& journal, FolderId folder, const Catalogue& catalogue,
-                       const SourceLikenesses& likenesses, const TargetTraits& traits) {
-  if (traits.regenerates || traits.adds_received || traits.rewrites_message_id) return {};
+                       const SourceLikenesses& likenesses) {
   return [&journal, folder, &catalogue, &likenesses](std::vector<std::uint32_t> indices) {
     return with_known_looks(journal, folder, catalogue, likenesses, std::move(indices));
   };

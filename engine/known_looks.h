@@ -5,15 +5,14 @@
 #include "engine/journal.h"
 #include "engine/source_likenesses.h"
 #include "engine/stranger_match.h"
-#include "engine/target.h"
 
 namespace postferry {
 
 /// Tells of entries whose headers have been read which of them have the header of another message
 /// of this folder that has its row, as far as rows have headers: of POP3 mail, and of what was
-/// found on a target. Each time it reads all rows of the folder. Empty for a target that changes
-/// bytes, which then prove no more than a header. All outlive it.
+/// found on a target. Each time it reads all rows of the folder. Not for a target that alters mail,
+/// whose bytes prove no more than a header. All outlive it.
 KnownLooks known_looks(Journal& journal, FolderId folder, const Catalogue& catalogue,
-                       const SourceLikenesses& likenesses, const TargetTraits& traits);
+                       const SourceLikenesses& likenesses);
 
 }  // namespace postferry
