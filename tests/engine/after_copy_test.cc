@@ -7,19 +7,6 @@ namespace {
 
 constexpr std::chrono::days kAtOnce{0};
 
-MemoryOptions pop3() {
-  MemoryOptions options;
-  options.uidl_keys = true;
-  options.max_sessions = 1;
-  return options;
-}
-
-MemoryOptions modern() {
-  MemoryOptions options;
-  options.condstore = true;
-  return options;
-}
-
 MemoryOptions without_uidplus() {
   MemoryOptions options = modern();
   options.traits.uidplus = false;

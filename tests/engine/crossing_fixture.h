@@ -37,7 +37,22 @@ inline std::string letter(const std::string& id, const std::string& text = "text
          id + "\r\nTo: bob@example\r\n\r\n" + text + "\r\n";
 }
 
-/// A source that tells what has changed (CONDSTORE).
+/// A POP3 source: one session, and keys that are UIDLs.
+inline MemoryOptions pop3() {
+  MemoryOptions options;
+  options.uidl_keys = true;
+  options.max_sessions = 1;
+  return options;
+}
+
+/// A server that tracks its changes (CONDSTORE).
+inline MemoryOptions modern() {
+  MemoryOptions options;
+  options.condstore = true;
+  return options;
+}
+
+/// A source that tells what has changed since (CONDSTORE).
 inline MemoryOptions telling() {
   MemoryOptions options;
   options.condstore = true;

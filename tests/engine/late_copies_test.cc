@@ -185,10 +185,7 @@ TEST_CASE("a late copy that has the flags it was sent with is ours, whatever its
 }
 
 TEST_CASE("a late copy of POP3 mail that has its date and the flags it was sent with is ours") {
-  MemoryOptions pop3;
-  pop3.uidl_keys = true;
-  pop3.max_sessions = 1;
-  Pair pair(pop3);
+  Pair pair(pop3());
   cross_with_a_late_batch(pair);
   for (MemoryMessage& message : pair.target.folder("INBOX").messages)
     message.flags.add("\\Answered");

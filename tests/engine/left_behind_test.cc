@@ -9,19 +9,6 @@ using namespace postferry;
 
 namespace {
 
-MemoryOptions pop3() {
-  MemoryOptions options;
-  options.uidl_keys = true;
-  options.max_sessions = 1;
-  return options;
-}
-
-MemoryOptions modern() {
-  MemoryOptions options;
-  options.condstore = true;
-  return options;
-}
-
 Task<FolderRecord> inbox_of(Journal& journal) {
   const AccountId account = co_await journal.account("ann", "source", "target");
   const FolderName inbox = FolderName::parse("INBOX");

@@ -6,13 +6,6 @@ using namespace postferry;
 
 namespace {
 
-MemoryOptions pop3() {
-  MemoryOptions options;
-  options.uidl_keys = true;
-  options.max_sessions = 1;
-  return options;
-}
-
 /// What is at the source is on the target, too, and is to leave at once.
 struct AtBoth : Pair {
   explicit AtBoth(int count, MemoryOptions target = {}, const std::string& text = "text")

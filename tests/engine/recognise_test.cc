@@ -6,13 +6,6 @@ using namespace postferry;
 
 namespace {
 
-MemoryOptions pop3() {
-  MemoryOptions options;
-  options.uidl_keys = true;
-  options.max_sessions = 1;
-  return options;
-}
-
 /// A POP3 account of `count` messages that have crossed, and nothing counted since.
 struct Crossed : Pair {
   explicit Crossed(int count, MemoryOptions from = pop3()) : Pair(std::move(from)) {

@@ -58,13 +58,6 @@ class FakeRelay final : public Relay {
   std::string describe() const override { return "relay"; }
 };
 
-MemoryOptions pop3() {
-  MemoryOptions options;
-  options.uidl_keys = true;
-  options.max_sessions = 1;
-  return options;
-}
-
 Task<void> accept_failures(Journal& journal) {
   const AccountId account = co_await journal.account("ann", "source", "relay");
   const FolderRecord folder =
