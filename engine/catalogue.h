@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -78,7 +79,7 @@ class Catalogue {
   std::vector<std::uint32_t> keys_;  // UIDs, or indices into texts_
   std::vector<About> about_;
   std::vector<std::string> texts_;
-  std::vector<Kind> kinds_;
+  std::deque<Kind> kinds_;  // whose flags entries point to
   std::map<std::pair<std::string, std::optional<std::int16_t>>, std::uint64_t> kinds_index_;
   mutable std::unordered_map<std::string, std::size_t> texts_index_;  // made when first needed
 };

@@ -470,7 +470,8 @@ class FolderCrosser {
         r_.ends.pace,
         s_.repairs,
         r_.source_identity + '\0' + record_.source.to_string(),
-        first && s_.plain.contains(*first)};
+        first && s_.plain.contains(*first),
+        [this] { tell_crawl(); }};
     Transfer belt(std::move(request));
     std::exception_ptr source_failure, failure;
     try {
@@ -660,6 +661,10 @@ class FolderCrosser {
     r_.tally.removed += removal.removed;
     r_.tally.left_at_source = co_await count_left_behind(r_.ends.journal, record_.id);
     result_.source_over = removal.session_over;
+  }
+
+  void tell_crawl() {
+    if (!std::exchange(r_.windows.crawl_told, true)) note(Level::warning, kCrawl);
   }
 
   void note(Level level, const std::string& text) const {

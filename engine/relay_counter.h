@@ -17,11 +17,12 @@ class RelayCounter final : public MessageSink {
  public:
   using Missing = std::function<Task<void>(MessageKey, bool, std::string)>;
   RelayCounter(std::size_t lanes, std::function<bool()> stop, std::function<bool()> stop_at_once,
-               Missing missing)
+               Missing missing, std::function<void()> crawling)
       : channel_(lanes),
         stop_(std::move(stop)),
         stop_at_once_(std::move(stop_at_once)),
-        missing_(std::move(missing)) {}
+        missing_(std::move(missing)),
+        crawling_(std::move(crawling)) {}
 
   Task<void> message(Message message) override {
     // What a stream would bring has not been fetched yet.
@@ -35,6 +36,8 @@ class RelayCounter final : public MessageSink {
   Task<void> missing(MessageKey key, bool gone, std::string reason) override {
     co_await missing_(std::move(key), gone, std::move(reason));
   }
+
+  void crawling() override { crawling_(); }
 
   Task<std::optional<Message>> next() { return channel_.pop(); }
   void close() { channel_.close(); }
@@ -51,6 +54,7 @@ class RelayCounter final : public MessageSink {
   Channel<Message> channel_;
   std::function<bool()> stop_, stop_at_once_;
   Missing missing_;
+  std::function<void()> crawling_;
 };
 
 }  // namespace postferry

@@ -76,6 +76,9 @@ class FolderRelay {
         r_.lanes.size(), [this] { return over(); }, [this] { return over_at_once(); },
         [this](MessageKey key, bool gone, std::string reason) {
           return missing(std::move(key), gone, std::move(reason));
+        },
+        [this] {
+          if (!std::exchange(r_.windows.crawl_told, true)) note(Level::warning, kCrawl);
         });
     std::exception_ptr source_failure;
     co_await with_group([&](TaskGroup& group) -> Task<void> {

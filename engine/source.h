@@ -41,6 +41,8 @@ class MessageSink {
   virtual Share* share() { return nullptr; }
   /// The source is about to wait for room there: what is here is not to wait for more.
   virtual void waiting() {}
+  /// Bodies come at less than 1 KiB a second, for a minute of waiting now.
+  virtual void crawling() {}
 };
 
 /// One message's recognisable header fields.

@@ -124,10 +124,18 @@ Task<std::optional<Batch>> Transfer::next() {
   for (const Message& message : batch.messages) {
     row.keys.push_back(message.key);
     row.flags.push_back(message.flags);
+    note_flags(message);
   }
   batch.id = co_await r_.journal.open_batch(r_.target_folder, std::move(row));
   sent_at_[batch.id] = executor.now();
   co_return batch;
+}
+
+void Transfer::note_flags(const Message& message) {
+  const auto index = r_.catalogue.find(message.key);
+  if (!index || !r_.catalogue.by_uid() || repairs_of(message.key).has(RepairStep::flags)) return;
+  if (!(message.flags == *r_.catalogue[*index].flags))
+    r_.catalogue.update(*index, std::nullopt, std::nullopt, message.flags);
 }
 
 Task<void> Transfer::done(Batch batch, std::vector<AppendResult> results) {

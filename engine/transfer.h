@@ -28,7 +28,7 @@ namespace postferry {
 struct TransferRequest {
   Journal& journal;
   Observer& observer;
-  const Catalogue& catalogue;
+  Catalogue& catalogue;  // told of the flags that messages came with: they are newer
   std::vector<Standing>& standing;
   FolderRecord folder;
   TargetFolderId target_folder;
@@ -44,6 +44,7 @@ struct TransferRequest {
   const std::map<MessageKey, Repairs>& repairs;  // with which messages come
   std::string origin;                            // of its batches
   bool plain = false;                            // as AppendFeed::plain()
+  std::function<void()> crawling = {};           // as MessageSink::crawling()
 };
 
 /// What the text of a failure begins with, if it is the source that cannot give the message.
@@ -79,6 +80,9 @@ class Transfer final : public MessageSink, public AppendFeed {
   Task<void> missing(MessageKey key, bool gone, std::string reason) override;
   Share* share() override { return &r_.share; }
   void waiting() override { source_waits_ = true, arrived_.set(); }
+  void crawling() override {
+    if (r_.crawling) r_.crawling();
+  }
   /// No more will come.
   void close() { closed_ = true, arrived_.set(); }
 
@@ -104,6 +108,8 @@ class Transfer final : public MessageSink, public AppendFeed {
 
  private:
   Task<void> leave_out(const Message& message);
+  /// The flags that a message came with are newer than those of the listing.
+  void note_flags(const Message& message);
   Task<MessageRow> row_for(const Message& message, Uid uid);
   Repairs repairs_of(const MessageKey& key) const;
   Task<bool> names_older(Uid uid, const std::vector<MessageRow>& fresh);

@@ -14,6 +14,11 @@
 
 namespace postferry {
 
+/// What is told of a folder whose messages come slowly, once in a run.
+constexpr const char* kCrawl =
+    "its messages come at less than 1 KiB a second; some providers slow a line down like that, "
+    "without a word, once a limit of the day is used up";
+
 /// What a session showed and did, as far as it tells whether another may show more.
 struct WindowSession {
   std::size_t shown = 0;    // messages
@@ -41,6 +46,8 @@ class Windows {
   bool certain() const { return certain_; }
   /// Source and target are known not to be one mailbox.
   bool two_mailboxes = false;
+  /// It was told that its messages come slowly.
+  bool crawl_told = false;
   /// Of what crossed; not told yet.
   LostDates lost_dates;
 

@@ -213,6 +213,8 @@ RULES = [
     ("What the source gained is added", "flags are replaced", SIMULATED["flags are replaced"]),
     ("What the source gained is added", "what it lost stays", [
         (FOLLOW, "for (bool add : {true, false}) {", "for (bool add : {true}) {")]),
+    ("What the source gained is added", "the listing's flags are the last", [
+        (TRANSFER, "    note_flags(message);\n", "")]),
     ("Keywords compare without case", "with case", [
         ("engine/model.cc", "    if (lower(a[i]) != lower(b[i])) return lower(a[i]) < lower(b[i]) ? -1 : 1;",
          "    if (lower(a[i]) != lower(b[i]) || a[i] != b[i]) return a[i] < b[i] ? -1 : 1;")]),

@@ -277,12 +277,14 @@ class Fetcher {
       if (bytes.empty()) break;
       chunk.append(bytes);
     }
+    if (session_.crawls()) sink_.crawling();
     co_return chunk;
   }
 
   Task<void> take_response(Response response) {
     const Traffic before = std::exchange(received_, session_.received());
     meter_.moved(received_.bytes - before.bytes, received_.waited - before.waited);
+    if (session_.crawls()) sink_.crawling();
     if (auto* status = std::get_if<StatusResponse>(&response)) {
       if (status->tagged()) end_window(std::move(*status));
     } else if (auto* fetch = std::get_if<FetchData>(&response)) {

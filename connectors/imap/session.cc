@@ -120,6 +120,7 @@ std::optional<Item> Session::poll() {
 Task<void> Session::fill() {
   Executor& executor = (co_await current_scope()).executor();
   const TimePoint begun = executor.now();
+  const bool amid_body = in_body_;
   std::size_t count = 0;
   try {
     count = co_await stream_->read(std::span<char>(buffer_.get(), kBufferBytes));
@@ -131,8 +132,10 @@ Task<void> Session::fill() {
     throw error(ErrorKind::transient, last.empty() ? "the server closed the connection"
                                                    : "the server closed the connection: " + last);
   }
+  const Duration waited = executor.now() - begun;
   received_.bytes += count;
-  received_.waited += executor.now() - begun;
+  received_.waited += waited;
+  if (amid_body) crawl_.waited(waited, count);
   framer_.feed(std::string_view(buffer_.get(), count));
 }
 

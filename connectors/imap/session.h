@@ -19,6 +19,7 @@
 #include "connectors/imap/codec/response.h"
 #include "connectors/imap/errors.h"
 #include "connectors/imap/quirks.h"
+#include "connectors/net/crawl.h"
 #include "connectors/net/stream.h"
 #include "engine/async/executor.h"
 #include "engine/async/task.h"
@@ -85,8 +86,8 @@ class Session {
   /// The rest of the body, whole; what is above `limit` is passed over.
   Task<std::string> take_body(std::uint64_t size_bytes, std::size_t limit);
 
-  /// Keeps the answer to a command that somebody else will finish(): servers may run a later command
-  /// before an earlier one has ended (RFC 3501 §5.5).
+  /// Keeps the answer to a command that somebody else will finish(): servers may run a later
+  /// command before an earlier one has ended (RFC 3501 §5.5).
   void keep(StatusResponse answer);
   /// Receives until `tag` has its answer. Answers to other commands are kept for their finish().
   Task<StatusResponse> finish(std::string tag, Handler handler = {});
@@ -121,6 +122,8 @@ class Session {
   void deflate();
   bool deflated() const { return deflated_; }
   const Traffic& received() const { return received_; }
+  /// Of what came since it was last asked.
+  bool crawls() { return crawl_.seen(); }
   Task<void> close();
   net::Stream& stream() { return *stream_; }
 
@@ -155,6 +158,7 @@ class Session {
   std::uint64_t exists_ = 0, expunged_ = 0;
   std::uint64_t untagged_ = 0;  // responses since the last that ended a command
   Traffic received_;
+  net::Crawl crawl_;
   bool deflated_ = false;
   bool capabilities_told_ = false;
   bool leaving_ = false;

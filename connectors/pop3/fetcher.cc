@@ -157,6 +157,7 @@ class Fetcher {
       bytes.resize(bytes.size() - kGluedEnd.size());
       break;
     }
+    if (session_.crawls()) sink_.crawling();
     got.header = mail::scan_header(bytes);
     if (!decoder.done() && !got.failure) {
       got.body = Body(co_await spooled(decoder, std::move(bytes)));
@@ -176,6 +177,7 @@ class Fetcher {
     while (!decoder.done()) {
       if (bytes.size() >= kSpoolChunk) co_await writer->append(std::exchange(bytes, {}));
       co_await session_.body(decoder, bytes);
+      if (session_.crawls()) sink_.crawling();
       if (decoder.size_bytes() > kMaxMessageBytes) {
         throw session_.error(ErrorKind::protocol, "a message has more than 4 GiB");
       }

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/async/scope.h"
 #include "engine/secret.h"
 
 namespace postferry::pop3 {
@@ -47,6 +48,8 @@ Task<void> Session::fill_more() {
   std::ranges::copy(rest, buffer_.get());
   begin_ = 0;
   end_ = rest.size();
+  Executor& executor = (co_await current_scope()).executor();
+  const TimePoint begun = executor.now();
   std::size_t count = 0;
   try {
     count = co_await stream_->read(std::span<char>(buffer_.get() + end_, kBufferBytes - end_));
@@ -55,6 +58,7 @@ Task<void> Session::fill_more() {
   }
   if (count == 0) throw error(ErrorKind::transient, "the server closed the connection");
   end_ += count;
+  if (amid_body_) crawl_.waited(executor.now() - begun, count);
 }
 
 void Session::check_unasked() {
@@ -141,7 +145,8 @@ Task<void> Session::body(DotDecoder& decoder, std::string& out) {
   assert(in_reply_ && !decoder.done());
   if (unread().empty()) co_await fill();
   begin_ += decoder.feed(unread(), out);
-  if (!decoder.done()) co_return;
+  amid_body_ = !decoder.done();
+  if (amid_body_) co_return;
   in_reply_ = false;
   co_await check_end(decoder);
 }

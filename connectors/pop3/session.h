@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "connectors/net/crawl.h"
 #include "connectors/net/stream.h"
 #include "connectors/pop3/codec/command.h"
 #include "connectors/pop3/codec/dot_stuffing.h"
@@ -68,6 +69,8 @@ class Session {
 
   /// Whether every command has had its whole reply, so that the next one would be understood.
   bool at_rest() const { return due_ == 0 && !in_reply_; }
+  /// Of what came since it was last asked.
+  bool crawls() { return crawl_.seen(); }
   /// Ends the connection. Never throws but Cancelled.
   Task<void> close();
 
@@ -92,6 +95,8 @@ class Session {
   LineDecoder lines_;
   std::size_t due_ = 1;  // the greeting
   bool in_reply_ = false;
+  bool amid_body_ = false;
+  net::Crawl crawl_;
 };
 
 /// The server's own words with their prefix: `-ERR [AUTH] no`, made printable.

@@ -82,3 +82,19 @@ TEST_CASE("nothing is mirrored where names are no UIDs") {
   CHECK(pair.run().deleted() == 0);
   CHECK(pair.on_target("INBOX") == 5);
 }
+
+TEST_CASE("the flags a message came with are newer than those of its listing") {
+  MemoryOptions target;
+  target.traits.uidplus = GENERATE(true, false);
+  Pair pair({}, target);
+  for (const char* name : {"first", "second"})
+    pair.add("INBOX", letter(name), "\\Seen \\Answered");
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  pair.source.faults.on_fetch = [&inbox](const FolderName&, const MemoryMessage& message) {
+    if (message.uid == Uid{1})
+      inbox.set_flags(inbox.messages.back(), Flags::parse("\\Seen \\Flagged"));
+  };
+  const Ledger ledger = pair.run();
+  CHECK(ledger.flags_updated() == 0);
+  CHECK(pair.equal());
+}

@@ -130,7 +130,9 @@ class Keeper final : public MessageSink {
                         gone ? "gone" : fmt::format("unreadable '{}'", reason));
     co_return;
   }
+  void crawling() override { ++crawls; }
   std::string told;
+  int crawls = 0;
 };
 
 /// One batch of short messages; `told` is "uid " or "'words' " for each.

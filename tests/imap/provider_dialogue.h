@@ -15,6 +15,7 @@ inline constexpr const char* kItems = "(UID FLAGS INTERNALDATE BODY.PEEK[])";
 struct Read {
   std::string told, remark;
   std::size_t listed = 0;
+  int crawls = 0;
   std::optional<Error> error;
 };
 inline Read read_all(const Provider& provider, const Dialogue& script) {
@@ -30,6 +31,7 @@ inline Read read_all(const Provider& provider, const Dialogue& script) {
                     Keeper keeper;
                     co_await session.fetch(entries(catalogue), keeper);
                     read.told = keeper.told;
+                    read.crawls = keeper.crawls;
                   });
   return read;
 }

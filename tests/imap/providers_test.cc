@@ -50,6 +50,30 @@ TEST_CASE("providers 2: Gmail's daily limits ask us to wait, and its expired ses
   CHECK(bye.message() == "the server said goodbye: Session expired, please login again.");
 }
 
+TEST_CASE("providers 2: a line that crawls is told, and one that is slow, or thinks, is not") {
+  struct Given {
+    int bytes_at_once, bytes;
+    bool crawls;
+    std::chrono::seconds first_of_all, each;
+  };
+  using std::chrono::seconds;
+  const Given given = GENERATE(Given{5000, 70'000, true, seconds(0), seconds(6)},
+                               Given{5000, 70'000, false, seconds(0), seconds(4)},
+                               Given{5000, 20'000, false, seconds(200), seconds(0)},
+                               Given{35'000, 70'000, false, seconds(0), seconds(200)});
+  const std::string body(static_cast<std::size_t>(given.bytes), 'x');
+  Dialogue d = opens("A4", "EXAMINE", 1);
+  d.then(lists("A5", {fmt::format("* 1 FETCH (UID 1 RFC822.SIZE {})", given.bytes)}));
+  d.c(std::string("A6 UID FETCH 1 ") + kItems).pause(given.first_of_all);
+  d.raw(fmt::format("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n", given.bytes));
+  for (int sent = 0; sent < given.bytes; sent += given.bytes_at_once)
+    d.pause(given.each).raw(std::string(static_cast<std::size_t>(given.bytes_at_once), 'x'));
+  d.raw(")\r\n").s("A6 OK");
+  const Read read = read_all({}, d);
+  CHECK(read.told == "1()='" + body + "' ");
+  CHECK((read.crawls > 0) == given.crawls);
+}
+
 TEST_CASE("providers 3: too many connections is no refused password, at any moment of a login") {
   for (const bool greeted : {false, true}) {
     const std::optional<Error> error = login_error(

@@ -21,6 +21,7 @@
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
 #include "engine/async/task_group.h"
+#include "engine/async/timeout.h"
 #include "engine/source.h"
 #include "engine/target.h"
 
@@ -45,6 +46,12 @@ class Dialogue {
   Dialogue& bytes(std::string text) { return add(Step::Kind::hear, std::move(text)); }
   /// The server's end turns to TLS.
   Dialogue& tls() { return add(Step::Kind::tls, {}); }
+  /// The server lets so much time go by.
+  Dialogue& pause(Duration time) {
+    add(Step::Kind::pause, {});
+    steps_.back().time = time;
+    return *this;
+  }
   /// All that another dialogue has.
   Dialogue& then(const Dialogue& other) {
     steps_.insert(steps_.end(), other.steps_.begin(), other.steps_.end());
@@ -68,6 +75,8 @@ class Dialogue {
         co_await net::write_text(stream, step.text);
       } else if (step.kind == Step::Kind::tls) {
         co_await stream.start_tls({}, 0);
+      } else if (step.kind == Step::Kind::pause) {
+        co_await sleep_for(step.time);
       } else if (step.kind == Step::Kind::hang_up) {
         co_return true;
       } else {
@@ -84,9 +93,10 @@ class Dialogue {
 
  private:
   struct Step {
-    enum class Kind { say, hear, hear_start, tls, hang_up };
+    enum class Kind { say, hear, hear_start, tls, pause, hang_up };
     Kind kind;
     std::string text;
+    Duration time{};
   };
   Dialogue& add(Step::Kind kind, std::string text) {
     steps_.push_back({kind, std::move(text)});

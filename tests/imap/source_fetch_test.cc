@@ -38,7 +38,10 @@ class Recorder final : public MessageSink {
     co_return;
   }
 
+  void crawling() override { crawls = true; }
+
   std::string told, bodies;
+  bool crawls = false;
 
  private:
   TaskGroup& group_;
@@ -48,6 +51,7 @@ class Recorder final : public MessageSink {
 
 struct Fetched {
   std::string told, bodies;
+  bool crawls = false;
   std::optional<Error> error;
 };
 
@@ -73,6 +77,7 @@ Fetched fetch_by(const Dialogue& dialogue,
           co_await group.join();
           fetched.told = recorder.told;
           fetched.bodies = recorder.bodies;
+          fetched.crawls = recorder.crawls;
         });
       }));
   return fetched;
@@ -206,6 +211,19 @@ TEST_CASE("a body above the hold limit is streamed, with its length from the lit
   CHECK(fetched.bodies == "2='small' ");
   CHECK(fetched.told.find("1(\\Seen)@1000000000 ") != std::string::npos);
   CHECK(fetched.told.find(fmt::format("1:{} bytes ", big.size())) != std::string::npos);
+}
+
+TEST_CASE("a streamed body that crawls is told") {
+  const std::string piece(5000, 'x');
+  for (const bool crawls : {false, true}) {
+    Dialogue d;
+    d.c(std::string("A1 UID FETCH 1") + kItems).raw("* 1 FETCH (UID 1 BODY[] {1500000}\r\n");
+    for (int i = 0; i < 300; ++i) d.raw(piece).pause(std::chrono::seconds(crawls ? 6 : 4));
+    d.raw(")\r\n").s("A1 OK");
+    const Fetched fetched = fetch_by(d, {{1, 1'500'000}});
+    CHECK(fetched.told.find("1:1500000 bytes ") != std::string::npos);
+    CHECK(fetched.crawls == crawls);
+  }
 }
 
 TEST_CASE("a long body whose UID comes behind it is asked for alone") {

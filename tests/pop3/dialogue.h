@@ -99,9 +99,12 @@ class Collector final : public MessageSink {
     co_return;
   }
 
+  void crawling() override { ++crawls; }
+
   std::vector<Received> messages;
   std::vector<Missing> missed;
   bool received_size_matches = true;
+  int crawls = 0;
 };
 
 /// One script a connection. Lines of a script begin with
@@ -109,6 +112,7 @@ class Collector final : public MessageSink {
 ///          last `\c` leaves the CRLF out)
 ///   `C: `  the client must say exactly the rest of the line
 ///   `TLS`  the server turns to TLS
+///   `WAIT` and a number: the server lets so many seconds go by
 ///   `CUT`  the line breaks; what is under way is lost
 /// and when the script ends the server closes. Lines of S that follow one another go out together.
 class Dialogue {

@@ -53,7 +53,9 @@ Task<void> Dialogue::serve(std::unique_ptr<net::MemoryStream> stream, std::strin
         continue;
       }
       if (!to_say.empty()) co_await net::write_text(*stream, std::exchange(to_say, {}));
-      if (line == "TLS") {
+      if (line.starts_with("WAIT ")) {
+        co_await sleep_for(std::chrono::seconds(std::stoi(line.substr(5))));
+      } else if (line == "TLS") {
         co_await stream->start_tls({}, 0);
       } else if (line == "CUT") {
         // First everything must have arrived; the client is waiting for more then.

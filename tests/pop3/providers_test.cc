@@ -108,6 +108,22 @@ TEST_CASE(
   CHECK(sink.missed.empty());
 }
 
+TEST_CASE("providers 2: a line that crawls is told, a slow one is not") {
+  const bool crawls = GENERATE(true, false);
+  const std::string piece = "S: " + std::string(5000, 'x') + "\n";
+  std::string script = kListing + "C: RETR 1\nS: +OK\n";
+  for (int i = 0; i < 14; ++i) script += piece + (crawls ? "WAIT 6\n" : "WAIT 4\n");
+  Dialogue dialogue({logged_in("TOP UIDL", script + "S: .\n")});
+  Collector sink;
+  dialogue.run_session(kUrl, [&](SourceSession& session) -> Task<void> {
+    const Catalogue catalogue = co_await session.catalogue();
+    std::vector<Catalogue::Entry> wanted{catalogue[0]};
+    co_await session.fetch(std::move(wanted), sink);
+  });
+  CHECK(sink.messages.size() == 1);
+  CHECK(sink.crawls == (crawls ? 1 : 0));
+}
+
 TEST_CASE("providers 30: lock, wait, [IN-USE] and [LOGIN-DELAY] mean busy, not a bad password") {
   const std::string words = GENERATE(
       "[IN-USE] Do you have another POP session running?", "[LOGIN-DELAY] minimum time not elapsed",

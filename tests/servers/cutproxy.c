@@ -170,7 +170,12 @@ static void flush_end(struct end* e, int64_t now) {
 
 static void read_end(struct end* e, int64_t now) {
     static char buffer[kChunk];
-    ssize_t n = recv(e->fd, buffer, kChunk, 0);
+    size_t most = kChunk;
+    if (bytes_per_second) {  // a slow line brings a little all the time, not much now and then
+        int64_t tenth = bytes_per_second / 10;
+        most = tenth < 64 ? 64 : tenth < kChunk ? (size_t)tenth : kChunk;
+    }
+    ssize_t n = recv(e->fd, buffer, most, 0);
     if (n < 0) {
         if (errno != EAGAIN) end_link(e->link, 1);
         return;

@@ -25,6 +25,7 @@ class WatchedSink final : public MessageSink {
   }
   Share* share() override { return inner_.share(); }
   void waiting() override { inner_.waiting(); }
+  void crawling() override { inner_.crawling(); }
 
  private:
   MessageSink& inner_;

@@ -383,7 +383,7 @@ def _validity(end):
         fill(source, user, box(INBOX=[], One=mail))
         here, there = Endpoint.of(source, user), Endpoint.of(target, user)
         journal = world.journal()
-        with world.proxy(target.imap, delay_ms=10, mb_per_second=0.15) as proxy:
+        with world.proxy(target.imap, delay_ms=10, mb_per_second=0.08) as proxy:
             ends = url(source, user), url(target, user, port=proxy[target.imap])
             process = world.start(world.argv(*ends, "--timeout", "20", journal=journal))
             while len(picture(there)[0].get(("One",), [])) < 60:

@@ -43,7 +43,7 @@ class UnderWay:
         self.journal, self.options, self.twins = world.journal(), options, 0
 
     @contextlib.contextmanager
-    def going(self, mb_per_second=0.25):
+    def going(self, mb_per_second=0.1):
         with self.world.proxy(self.source.imap, self.target.imap, mb_per_second=mb_per_second) as proxy:
             self.argv = self.world.argv(*(url(end, self.user, port=proxy[end.imap]) for end in (self.source, self.target)),
                                         *self.options, journal=self.journal)
@@ -120,7 +120,7 @@ def stopped_a_minute(world):
     def stop(which, source_kind=Dovecot, target_kind=Dovecot):
         with world.private(source_kind) as source, world.private(target_kind) as target:
             it = UnderWay(world, source, target, "--timeout", "20", "--retries", "8")
-            with it.going():
+            with it.going(mb_per_second=0.08):  # five at a time, beside others
                 it.wait(0.3)
                 victims = {"source": source.signal, "target": target.signal,
                            "program": lambda number: world.signal(it.process, number)}
