@@ -120,7 +120,7 @@ std::optional<Item> Session::poll() {
 Task<void> Session::fill() {
   Executor& executor = (co_await current_scope()).executor();
   const TimePoint begun = executor.now();
-  const bool amid_body = in_body_;
+  const bool amid_body = framer_.in_literal();
   std::size_t count = 0;
   try {
     count = co_await stream_->read(std::span<char>(buffer_.get(), kBufferBytes));

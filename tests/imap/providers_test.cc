@@ -51,26 +51,38 @@ TEST_CASE("providers 2: Gmail's daily limits ask us to wait, and its expired ses
 }
 
 TEST_CASE("providers 2: a line that crawls is told, and one that is slow, or thinks, is not") {
-  struct Given {
-    int bytes_at_once, bytes;
-    bool crawls;
-    std::chrono::seconds first_of_all, each;
-  };
   using std::chrono::seconds;
-  const Given given = GENERATE(Given{5000, 70'000, true, seconds(0), seconds(6)},
-                               Given{5000, 70'000, false, seconds(0), seconds(4)},
-                               Given{5000, 20'000, false, seconds(200), seconds(0)},
-                               Given{35'000, 70'000, false, seconds(0), seconds(200)});
-  const std::string body(static_cast<std::size_t>(given.bytes), 'x');
-  Dialogue d = opens("A4", "EXAMINE", 1);
-  d.then(lists("A5", {fmt::format("* 1 FETCH (UID 1 RFC822.SIZE {})", given.bytes)}));
-  d.c(std::string("A6 UID FETCH 1 ") + kItems).pause(given.first_of_all);
-  d.raw(fmt::format("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n", given.bytes));
-  for (int sent = 0; sent < given.bytes; sent += given.bytes_at_once)
-    d.pause(given.each).raw(std::string(static_cast<std::size_t>(given.bytes_at_once), 'x'));
-  d.raw(")\r\n").s("A6 OK");
+  struct Given {
+    int messages, bytes_at_once, bytes;
+    seconds first_of_all, each;
+    bool crawls;
+  };
+  const Given given = GENERATE(Given{1, 5000, 70'000, seconds(0), seconds(6), true},
+                               Given{20, 500, 4000, seconds(0), seconds(1), true},
+                               Given{1, 5000, 70'000, seconds(0), seconds(4), false},
+                               Given{20, 4000, 4000, seconds(0), seconds(6), false},
+                               Given{1, 5000, 20'000, seconds(200), seconds(0), false},
+                               Given{1, 35'000, 70'000, seconds(0), seconds(200), false});
+  Dialogue d = opens("A4", "EXAMINE", given.messages);
+  std::vector<std::string> listed;
+  std::string told;
+  for (int i = 1; i <= given.messages; ++i) {
+    listed.push_back(fmt::format("* {} FETCH (UID {} RFC822.SIZE {})", i, i, given.bytes));
+    told += fmt::format("{}()='{}' ", i, std::string(static_cast<std::size_t>(given.bytes), 'x'));
+  }
+  d.then(lists("A5", listed));
+  const std::string uids = given.messages == 1 ? "1" : fmt::format("1:{}", given.messages);
+  d.c(fmt::format("A6 UID FETCH {} {}", uids, kItems)).pause(given.first_of_all);
+  const std::string piece(static_cast<std::size_t>(given.bytes_at_once), 'x');
+  for (int i = 1; i <= given.messages; ++i) {
+    d.raw(fmt::format("* {} FETCH (UID {} BODY[] {{{}}}\r\n", i, i, given.bytes));
+    for (int sent = 0; sent < given.bytes; sent += given.bytes_at_once)
+      d.raw(piece).pause(given.each);
+    d.raw(")\r\n");
+  }
+  d.s("A6 OK");
   const Read read = read_all({}, d);
-  CHECK(read.told == "1()='" + body + "' ");
+  CHECK(read.told == told);
   CHECK((read.crawls > 0) == given.crawls);
 }
 

@@ -28,7 +28,7 @@ def several(world):
 def crawl(world):
     source, target = world.dovecot(), world.target()
     user = world.user(source, target)
-    fill(source, user, mailboxes.small(9, seed="crawl", sizes=(7000, 8000)))
+    fill(source, user, mailboxes.small(7, seed="crawl", sizes=(7000, 8000)))
     with Proxy(source.imap, mb_per_second=0.0006) as proxy:
         run = world.copy(url(source, user, port=proxy[source.imap]), url(target, user), timeout=300).expect_code(0)
     expect(run.err.count("folder INBOX: its messages come at less than 1 KiB a second") == 1, "not told once:", run)

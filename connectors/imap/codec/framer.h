@@ -77,6 +77,9 @@ class Framer {
   /// Bytes of the streamed literal that are still to come; 0 when none is open.
   std::uint64_t literal_remaining() const { return open_ == Open::kStreamed ? remaining_ : 0; }
 
+  /// Whether some bytes of a literal, streamed or not, are still to come.
+  bool in_literal() const { return open_ != Open::kNone && remaining_ > 0; }
+
   /// Tells the framer that the caller has read `count` bytes of the open streamed literal from the
   /// connection straight into their destination. Only after NeedMore, and count must not exceed
   /// literal_remaining(); otherwise std::logic_error. next() then goes on behind them.
