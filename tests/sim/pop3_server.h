@@ -25,6 +25,9 @@ struct Pop3Profile {
   /// A UIDL that was another message's before: then the new one passes for the old one, unless the
   /// old one stays for ever.
   bool reuses() const { return uidl == Uidl::repeated; }
+  /// Messages are named by header and size: one that looks like another which left between two
+  /// runs, and has its size, passes for it.
+  bool named_by_look() const { return uidl == Uidl::absent || uidl == Uidl::blank; }
   /// Nothing speaks against it that a name stands for the message it stood for before.
   bool sure() const { return uidl == Uidl::unique && !shuffles; }
   /// Without any identity that lasts, nobody can tell whether a message has crossed before: each
