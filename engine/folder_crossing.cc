@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "engine/after_copy.h"
-#include "engine/async/task_group.h"
 #include "engine/body_digests.h"
 #include "engine/both_ends.h"
 #include "engine/deletions.h"
@@ -19,6 +18,7 @@
 #include "engine/proved_copies.h"
 #include "engine/recognise.h"
 #include "engine/repairing_source.h"
+#include "engine/sending.h"
 #include "engine/skip.h"
 #include "engine/standings.h"
 #include "engine/transfer.h"
@@ -46,7 +46,7 @@ class FolderCrosser {
         at_once_(r_.at_once),
         s_(r_.ends.journal, r_.options, r_.windows, r_.run),
         memory_{SourceLikenesses(r_.source, s_.catalogue, r_.target)},
-        sent_(r_.source, s_.repairs) {}
+        as_sent_(r_.source, s_.repairs) {}
 
   Task<void> run() {
     const std::uint64_t known_size = r_.folder.source.numbers.messages.value_or(0);
@@ -277,7 +277,7 @@ class FolderCrosser {
   /// By its bytes, as it was sent; of a copy that was there before us, by its header.
   Task<bool> is_another(const MessageRow& row) {
     if (row.sha256)
-      co_return co_await source_differs(sent_, s_.catalogue[*s_.catalogue.find(row.key)],
+      co_return co_await source_differs(as_sent_, s_.catalogue[*s_.catalogue.find(row.key)],
                                         *row.sha256);
     const std::vector<HeaderEntry> headers = co_await r_.source.headers({row.key});
     co_return !headers.empty() && header_hash(headers.front().fields) != row.header;
@@ -295,15 +295,12 @@ class FolderCrosser {
 
   Task<void> settle_folder(FolderNumbers numbers) {
     batches_ = co_await r_.ends.journal.open_batches(target_folder_.id);
-    SettleRequest request{sent_,           r_.target,
-                          r_.ends.journal, r_.ends.observer,
-                          s_.catalogue,    s_.standing,
-                          s_.unplaced,     s_.orphans,
-                          former_.by_copy, memory_,
-                          record_,         target_folder_,
-                          numbers,         batches_,
-                          r_.run,          still(),
-                          keys_void_,      begun_.uid_validity};
+    SettleRequest request{as_sent_,         r_.target,    r_.ends.journal,
+                          r_.ends.observer, s_.catalogue, s_.standing,
+                          s_.unplaced,      s_.orphans,   former_.by_copy,
+                          memory_,          record_,      target_folder_,
+                          numbers,          batches_,     r_.run,
+                          still(),          keys_void_,   begun_.uid_validity};
     request.repairs = &s_.repairs;
     const SettleResult settled = co_await settle(std::move(request));
     if (settled.moved) {
@@ -390,35 +387,6 @@ class FolderCrosser {
     return s_.due_entries(most);
   }
 
-  TargetTraits cautious_traits(std::size_t wanted) const {
-    TargetTraits traits = r_.target.traits();
-    traits.batch_messages = std::min(traits.batch_messages, at_once_);
-    // Several batches for each session, so that all come to the end at about the same time.
-    if (crowded(wanted))
-      traits.batch_messages =
-          std::clamp<std::size_t>(wanted / (4 * r_.crew->sessions()), 1, traits.batch_messages);
-    return traits;
-  }
-
-  /// Whether further sessions are to help.
-  bool crowded(std::size_t wanted) const { return r_.crew && wanted > r_.options.alone_up_to; }
-
-  Task<void> append(Transfer& belt, std::size_t wanted) {
-    const std::uint64_t dropped = r_.target.flags_dropped();
-    Crew::Work work{r_.folder.target, target_numbers_.uid_validity.value_or(0), 0, 0};
-    if (crowded(wanted))
-      work.helpers = std::min(r_.crew->sessions() - 1,
-                              wanted / std::max<std::size_t>(1, r_.options.alone_up_to));
-    std::exception_ptr failure;
-    try {
-      co_await (work.helpers > 0 ? r_.crew->append(r_.target, belt, work) : r_.target.append(belt));
-    } catch (const Error&) {
-      failure = std::current_exception();
-    }
-    r_.tally.flags_dropped += r_.target.flags_dropped() - dropped + work.flags_dropped;
-    if (failure) std::rethrow_exception(failure);
-  }
-
   Task<void> give_up(Condemned message) {
     const auto index = s_.catalogue.find(message.key);
     if (!index || s_.standing[*index] != Standing::due) co_return;  // its copy has been found
@@ -438,7 +406,7 @@ class FolderCrosser {
       const std::size_t before = due();
       anew_ = false;
       const std::size_t plain = s_.plain.size();
-      co_await transfer();
+      co_await send_due();
       const std::size_t left = due() - (s_.plain.size() - plain);
       handled_ += before - std::min(before, left);
       if (result_.stopped) break;
@@ -448,66 +416,34 @@ class FolderCrosser {
     }
   }
 
-  Task<void> transfer() {
+  Task<void> send_due() {
     std::vector<Catalogue::Entry> wanted = due_entries();
     if (std::exchange(r_.last_first, false)) wanted = s_.last_due();
-    const auto first = wanted.empty() ? std::nullopt : s_.catalogue.find(wanted.front().key);
-    TransferRequest request{
-        r_.ends.journal,
-        r_.ends.observer,
-        s_.catalogue,
-        s_.standing,
-        record_,
-        target_folder_.id,
-        target_numbers_.uid_validity.value_or(0),
-        std::max(target_folder_.watermark, Uid{target_numbers_.uid_next.value_or(0)}),
-        cautious_traits(wanted.size()),
-        r_.run,
-        r_.share,
-        r_.stop,
-        r_.give_up,
-        [this](const Message& message) { return r_.options.wants(0, message.date); },
-        r_.ends.pace,
-        s_.repairs,
-        r_.source_identity + '\0' + record_.source.to_string(),
-        first && s_.plain.contains(*first),
-        [this] { tell_crawl(); }};
-    Transfer belt(std::move(request));
-    std::exception_ptr source_failure, failure;
-    try {
-      co_await with_group([this, &belt, &wanted, &source_failure](TaskGroup& group) -> Task<void> {
-        group.spawn(fetch(belt, wanted, source_failure));
-        co_await append(belt, wanted.size());
-        if (r_.stop()) {
-          result_.stopped = true;
-          group.cancel();  // the source may be in the middle of a message
-        }
-      });
-    } catch (const Error&) {
-      failure = std::current_exception();
-    }
-    belt.over();
-    for (const MessageKey& key : belt.for_plain())
-      if (const auto index = s_.catalogue.find(key)) s_.plain.insert(*index);
-    r_.windows.lost_dates.add(belt.lost_dates());
-    result_.progressed = result_.progressed || belt.progressed();
-    result_.slowest_batch = std::max(result_.slowest_batch, belt.slowest_batch());
-    bytes_copied_ += belt.bytes_copied();
+    const Uid uid_next{target_numbers_.uid_next.value_or(0)};
+    const Sent sent = co_await send(
+        {r_, s_, as_sent_, record_, target_folder_.id, target_numbers_.uid_validity.value_or(0),
+         std::max(target_folder_.watermark, uid_next), at_once_, wanted});
+    result_.stopped = result_.stopped || sent.stopped;
+    result_.progressed = result_.progressed || sent.progressed;
+    result_.slowest_batch = std::max(result_.slowest_batch, sent.slowest_batch);
+    r_.tally.flags_dropped += sent.flags_dropped;
+    bytes_copied_ += sent.bytes_copied;
     count();
-    if (source_failure || failure) note_under_way(wanted);
-    if (source_failure) std::rethrow_exception(source_failure);
-    if (failure) std::rethrow_exception(failure);
+    if (sent.failure) {
+      note_under_way(wanted);
+      std::rethrow_exception(sent.failure);
+    }
     // What was appended is seen, and the watermark rises. A stopped fetch has left the source
     // session dead: then the next run looks.
-    if (belt.appended() == 0) co_return;
+    if (sent.appended == 0) co_return;
     unseen_ = result_.stopped;
     if (unseen_) co_return;
     co_await settle_folder({});
     co_await note_headers(r_.target, r_.ends.journal, record_, wanted);
     const bool folds = r_.target.traits().folds_duplicates;
-    for (const MessageKey& key : belt.unnamed())
+    for (const MessageKey& key : sent.unnamed)
       co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});
-    co_await hold_unseen(belt.named());
+    co_await hold_unseen(sent.named);
   }
 
   /// A target that folds may answer with the UID of a copy that is elsewhere, as in the trash.
@@ -530,19 +466,6 @@ class FolderCrosser {
       if (const auto index = s_.catalogue.find(key)) s_.standing[*index] = Standing::due;
       co_await give_up({key, std::string(kFoldedElsewhere)});
     }
-  }
-
-  /// What was fetched before the source failed still goes out.
-  Task<void> fetch(Transfer& belt, std::vector<Catalogue::Entry> wanted,
-                   std::exception_ptr& failure) {
-    try {
-      co_await sent_.fetch(std::move(wanted), belt);
-    } catch (const StopTransfer&) {
-      result_.stopped = true;
-    } catch (const Error&) {
-      failure = std::current_exception();
-    }
-    belt.close();
   }
 
   /// What is due here has gone, so that others may go first.
@@ -663,10 +586,6 @@ class FolderCrosser {
     result_.source_over = removal.session_over;
   }
 
-  void tell_crawl() {
-    if (!std::exchange(r_.windows.crawl_told, true)) note(Level::warning, kCrawl);
-  }
-
   void note(Level level, const std::string& text) const {
     r_.ends.observer.note(level, "folder " + r_.folder.source.name.to_string() + ": " + text);
   }
@@ -679,7 +598,7 @@ class FolderCrosser {
   FolderNumbers begun_, target_numbers_;
   Standings s_;
   SettleMemory memory_;
-  RepairingSession sent_;          // the source's messages as they are, or were, sent
+  RepairingSession as_sent_;       // the source's messages as they are, or were, sent
   std::optional<Opened> changed_;  // where the source told no more than that
   std::vector<OpenBatch> batches_;
   FormerRows former_;

@@ -148,7 +148,7 @@ RULES = [
         ("connectors/imap/append_batch.cc", "if (validity && told->uid_validity != *validity) {",
          "if (validity && false) {")]),
     ("Without UIDPLUS the UIDs", "no settling behind a batch", [
-        (CROSSING, "    if (belt.appended() == 0) co_return;\n", "    co_return;\n")]),
+        (CROSSING, "    if (sent.appended == 0) co_return;\n", "    co_return;\n")]),
     ("Without UIDPLUS the UIDs", "what is not found is sent again", [
         (CROSSING, "co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});\n",
                    "static_cast<void>(folds), static_cast<void>(key);\n")]),
@@ -230,7 +230,7 @@ RULES = [
     ("Where each message waits", "one session does it all", [
         ("engine/crossing.cc", "    crew_helps_ = target_far && lane.target->traits().waits_for_each;\n", "")]),
     ("Where each message waits", "a handful is worth another session", [
-        (CROSSING, "return r_.crew && wanted > r_.options.alone_up_to; }", "return r_.crew && wanted > 0; }")]),
+        ("engine/sending.cc", "r_.wanted.size() > crossing_.options.alone_up_to; }", "!r_.wanted.empty(); }")]),
     ("A dry run tells", "only what it would copy", [
         (CROSSING, "    if (r_.options.dry_run) co_return co_await foretell();\n", "    if (r_.options.dry_run) co_return;\n")]),
     ("Deletions are mirrored only", "also adopted ones", SIMULATED["mirror removes what was adopted"]),

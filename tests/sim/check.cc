@@ -102,12 +102,14 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   // somebody deletes the journal.
   const bool ahead = (renamed.target_meanwhile || world.forgot) && world.from_pop3() &&
                      world.options.remove_after && found == most + 1;
+  // Nor is a late copy anybody's, once somebody has deleted the journal and the source is empty.
+  const bool nobodys = world.forgot && copies.removed > 0 && found <= most + copies.late;
   // Of equal mail a late copy of one may be known as the other's, where bytes and size are changed
   // on the way; the other's own is then told.
   const bool traded = world.target->profile.rewrites_message_id && copies.source > 1 &&
                       found <= most + std::min(copies.late, told);
-  const bool more_allowed =
-      late || traded || anew || back || ahead || (world.pop3 && world.pop3->profile.no_identity());
+  const bool more_allowed = late || nobodys || traded || anew || back || ahead ||
+                            (world.pop3 && world.pop3->profile.no_identity());
   if (found < least || (found > most && !more_allowed)) {
     return fmt::format("{} copies instead of {}{} ({} late, {} told) of: {}", found, least,
                        most > least ? fmt::format(" to {}", most) : "", copies.late, copies.told,

@@ -109,8 +109,8 @@ MUTATIONS = {
       note(counted(twins.size(), "message", "messages") +
          " arrived twice""")],
     "without UIDPLUS no UID is learned": [
-        (CROSSING, "    if (belt.appended() == 0) co_return;\n",
-         "    if (belt.appended() == 0 || !r_.target.traits().uidplus) co_return;\n")],
+        (CROSSING, "    if (sent.appended == 0) co_return;\n",
+         "    if (sent.appended == 0 || !r_.target.traits().uidplus) co_return;\n")],
     "rows are void before their copies are found": [
         (CROSSING, """        note(Level::warning, "the source's UIDVALIDITY changed; its messages are matched anew");
         co_await void_keys();
