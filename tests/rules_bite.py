@@ -230,7 +230,7 @@ RULES = [
     ("Where each message waits", "one session does it all", [
         ("engine/crossing.cc", "    crew_helps_ = target_far && lane.target->traits().waits_for_each;\n", "")]),
     ("Where each message waits", "a handful is worth another session", [
-        ("engine/sending.cc", "r_.wanted.size() > crossing_.options.alone_up_to; }", "!r_.wanted.empty(); }")]),
+        ("engine/sending.cc", "r_.wanted.size() > crossing_.options.alone_up_to;", "!r_.wanted.empty();")]),
     ("A dry run tells", "only what it would copy", [
         (CROSSING, "    if (r_.options.dry_run) co_return co_await foretell();\n", "    if (r_.options.dry_run) co_return;\n")]),
     ("Deletions are mirrored only", "also adopted ones", SIMULATED["mirror removes what was adopted"]),

@@ -13,6 +13,7 @@ namespace {
 struct Copies {
   std::size_t source = 0;            // to be on the target
   std::size_t removed = 0;           // of those, by the program from the source
+  std::size_t let_go = 0;            // of those, because the user said that they may go
   std::size_t earlier = 0;           // on the target, but perhaps the same ones
   std::size_t gone = 0;              // perhaps on the target
   std::size_t alike_gone = 0;        // of other bytes, that have the same name and size
@@ -81,7 +82,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   // Where bytes and size are changed on the way nothing tells that a copy, its UID void, is that of
   // what has left. It may pass for one that is at the source still, and then that one stays there.
   if (world.target->profile.rewrites_message_id && renamed.target_ever)
-    least -= std::min({least, copies.removed, copies.source - copies.removed});
+    least -= std::min(
+        least, std::max(copies.let_go, std::min(copies.removed, copies.source - copies.removed)));
   // A late copy is only proved to be ours while the first one is as it was sent, and has its row,
   // and that a name by which to find it, and is not the later of the two. What is not proved stays;
   // but it is told, each of them.
@@ -103,7 +105,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const bool ahead = (renamed.target_meanwhile || world.forgot) && world.from_pop3() &&
                      world.options.remove_after && found == most + 1;
   // Nor is a late copy anybody's, once somebody has deleted the journal and the source is empty.
-  const bool nobodys = world.forgot && copies.removed > 0 && found <= most + copies.late;
+  const bool nobodys =
+      world.forgot && copies.removed + copies.earlier > 0 && found <= most + copies.late;
   // Of equal mail a late copy of one may be known as the other's, where bytes and size are changed
   // on the way; the other's own is then told.
   const bool traded = world.target->profile.rewrites_message_id && copies.source > 1 &&
@@ -148,6 +151,7 @@ std::string check_folder(World& world, const std::string& name) {
     ++copies.removed;
     copies.comparable = false;
   }
+  for (const std::string& bytes : world.let_go[name]) ++all[bytes].let_go;
   for (const std::string& bytes : world.earlier[name]) {
     Copies& copies = all[world.stored(bytes)];
     ++copies.earlier;

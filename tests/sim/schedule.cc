@@ -273,8 +273,9 @@ End calm_run(World& world, Report& report, const char* name) {
   End end = run_once(world, world.start(), report);
   for (int n = 0; n < 2 && report.trouble.empty() && only_left_behind(end); ++n) {
     Start accepting = world.start();
-    accepting.accept = true;
+    accepting.accept = world.accepting = true;
     end = run_once(world, accepting, report);
+    world.accepting = false;
   }
   const bool partial = end.ledger && end.ledger->outcome == Outcome::partial;
   if (report.trouble.empty() && partial && world.held) {

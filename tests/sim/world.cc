@@ -283,9 +283,13 @@ void World::look_at_removal(const MailFolder& folder, const Mail& mail) {
             : 0;
   // Its owner may have taken the one copy of several just before.
   const auto needed = target->profile.folds_duplicates ? (lost > 0 ? 0 : 1) : due - lost;
-  if (found < needed)
+  // What a user lets go has another's copy at most.
+  if (accepting && target->profile.rewrites_message_id) {
+    let_go[*name].push_back(bytes);
+  } else if (found < needed) {
     source_store.sins.push_back(
         fmt::format("remove a message that has no copy: {} of {}", found, needed));
+  }
   const MessageKey key = pop3 ? MessageKey(mail.uidl) : MessageKey(Uid{mail.uid});
   if (unsynced.rows.contains(Unsynced::name(*name, key)))
     source_store.sins.push_back("remove a message whose row is not durable");

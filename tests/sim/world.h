@@ -93,6 +93,8 @@ struct World {
   using Letters = std::map<std::string, std::vector<std::string>>;
   Letters gone;     // removed by their owner at the source: they may have crossed or not
   Letters crossed;  // removed by the program at the source: they must have
+  Letters let_go;   // of those, as the target has them: because the user said that they may go
+  bool accepting = false;  // the run under way is after that
   Letters earlier;  // the same before the journal was deleted, of one letter as often as at most
   Letters taken;    // removed by their owner from the target
   std::uint64_t delivered = 0;
