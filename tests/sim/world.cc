@@ -150,7 +150,11 @@ void World::rename(const std::string& name, bool at_source) {
   (at_source ? state.source : state.target) = true;
   (at_source ? state.source_ever : state.target_ever) = true;
   state.late = !complete;
-  const bool under_way = !complete || target->at_work_alone > 0;
+  MailFolder* there = target_folder(name);
+  const bool came_late = there && std::ranges::any_of(there->mails, [&](const Mail& mail) {
+                           return mail.late && mail.uid >= state.next_seen;
+                         });
+  const bool under_way = !complete || target->at_work_alone > 0 || came_late;
   state.target_meanwhile = state.target_meanwhile || (!at_source && under_way);
   if ((state.source && state.target) || (at_source && under_way)) {
     ++state.times;
@@ -226,9 +230,13 @@ bool World::delivery_would_hide(const std::string& name) {
     const MailFolder* folder = target_folder(each);
     return renamed[each].restored && folder && folder->uid_next + rise < renamed[each].next_before;
   };
+  // One folder that the program sees to have gone back speaks for all.
+  const auto gives_away = [&](const std::string& each) {
+    const MailFolder* folder = target_folder(each);
+    return each != name && below(each, 0) && folder->uid_next < renamed[each].next_seen;
+  };
   return passed_over && below(name, 0) && !below(name, 1) &&
-         std::ranges::none_of(
-             names, [&](const std::string& each) { return each != name && below(each, 0); });
+         std::ranges::none_of(names, gives_away);
 }
 
 std::uint64_t World::may_come_back() const {
@@ -259,6 +267,9 @@ void World::note_end(bool whole) {
     state.unsettled = state.unsettled && !whole;
   }
   if (!whole) return;
+  for (const std::string& name : names)
+    if (const MailFolder* there = target ? target_folder(name) : nullptr)
+      renamed[name].next_seen = there->uid_next;
   for (auto& [name, state] : renamed) {
     if (std::exchange(state.late, false)) continue;
     state.source = state.target = state.restored = false;

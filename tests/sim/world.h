@@ -117,6 +117,7 @@ struct World {
     bool restored = false;                 // a backup of the target was put back,
     std::uint32_t next_before = 0;         // and this was its UIDNEXT,
     std::uint32_t next_after = 0;          // which is now this
+    std::uint32_t next_seen = 0;           // and this at the end of the last run that completed
     std::uint32_t source_next_before = 0;  // the same of the source
   };
   std::map<std::string, Renamed> renamed;
