@@ -7,6 +7,7 @@
 #include <charconv>
 #include <functional>
 
+#include "cli/choices.h"
 #include "cli/help.h"
 #include "cli/option_refusal.h"
 #include "cli/presets.h"
@@ -31,71 +32,6 @@ auto value_of(const std::string& option, const std::string& text, Read read) {
 constexpr const char* kHidden = "";
 
 std::string as_is(const std::string& text) { return text; }
-
-int whole_number(const std::string& text, int least, int most) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    throw BadValue(fmt::format("\"{}\" is not a whole number between {} and {}",
-                               printable(text, 80), least, most));
-  }
-  return value;
-}
-
-Level level_of(const std::string& text) {
-  for (Level level : {Level::debug, Level::info, Level::warning, Level::error}) {
-    static constexpr const char* kNames[] = {"debug", "info", "warning", "error"};
-    if (text == kNames[static_cast<int>(level)]) return level;
-  }
-  throw BadValue(
-      fmt::format("\"{}\" is no level; write debug, info, warning or error", printable(text, 80)));
-}
-
-ReportFormat format_of(const std::string& text) {
-  for (ReportFormat format :
-       {ReportFormat::text, ReportFormat::json, ReportFormat::csv, ReportFormat::html}) {
-    static constexpr const char* kNames[] = {"text", "json", "csv", "html"};
-    if (text == kNames[static_cast<int>(format)]) return format;
-  }
-  throw BadValue(
-      fmt::format("\"{}\" is no format; write text, json, csv or html", printable(text, 80)));
-}
-
-VerifyLevel verify_level_of(const std::string& text) {
-  for (VerifyLevel level : {VerifyLevel::count, VerifyLevel::header, VerifyLevel::bytes}) {
-    if (text == to_string(level)) return level;
-  }
-  throw BadValue(
-      fmt::format("\"{}\" is no level; write count, header or bytes", printable(text, 80)));
-}
-
-VerifyAgainst verify_against_of(const std::string& text) {
-  for (VerifyAgainst against : {VerifyAgainst::source, VerifyAgainst::journal})
-    if (text == to_string(against)) return against;
-  throw BadValue(fmt::format("\"{}\" is neither source nor journal", printable(text, 80)));
-}
-
-Deletions deletions_of(const std::string& text) {
-  if (text == "keep") return Deletions::keep;
-  if (text == "mirror") return Deletions::mirror;
-  throw BadValue(fmt::format("\"{}\" is neither keep nor mirror", printable(text, 80)));
-}
-
-std::optional<std::chrono::days> after_copy_of(const std::string& text) {
-  constexpr std::string_view kLater = "delete-after=";
-  if (text == "keep") return std::nullopt;
-  if (text == "delete") return std::chrono::days(0);
-  if (!text.starts_with(kLater))
-    throw BadValue(fmt::format("\"{}\" is neither keep nor delete nor delete-after=DAYS",
-                               printable(text, 80)));
-  return std::chrono::days(whole_number(text.substr(kLater.size()), 0, 36'500));
-}
-
-std::uint64_t rate_of(const std::string& text) {
-  const std::uint64_t size = parse_size(text);
-  if (size < 1000) throw BadValue("less than 1K a second is too little");
-  return size;
-}
 
 /// Describes options to CLI11 and fills a PairOptions from what it finds.
 class Description {
@@ -214,20 +150,20 @@ class Description {
     if (!is(Command::status) && !is(Command::report)) {
       one(
           group, "--jobs", "N", into_.jobs,
-          [](const std::string& text) { return whole_number(text, 1, 1000); },
+          [](const std::string& text) { return parse_whole_number(text, 1, 1000); },
           "Accounts side by side. Default: by cores and --memory.");
     }
     if (!is(Command::run) && !is(Command::retry)) return;
     if (is(Command::run)) only_by_last_run(group);
     one(
         group, "--limit-sessions", "N", into_.limit_sessions,
-        [](const std::string& text) { return whole_number(text, 1, 100'000); },
+        [](const std::string& text) { return parse_whole_number(text, 1, 100'000); },
         "So many connections at most to each host at once, of all accounts together.");
     one(
         group, "--limit-logins", "N", into_.limit_logins,
-        [](const std::string& text) { return whole_number(text, 1, 100'000); },
+        [](const std::string& text) { return parse_whole_number(text, 1, 100'000); },
         "So many connections a minute at most to each host.");
-    one(group, "--limit-host-rate", "SIZE", into_.limit_host_rate, rate_of,
+    one(group, "--limit-host-rate", "SIZE", into_.limit_host_rate, parse_rate,
         "So many bytes a second at most with each host, in each direction.");
   }
 
@@ -254,7 +190,8 @@ class Description {
         "What may be altered", "--repair", [this] { into_.repair = true; },
         "Change in a message that is refused what keeps it from being taken, step by step and no "
         "more than that: line ends, NULs, mbox From lines, the header's end, 8-bit words in it, "
-        "lines above 998 bytes, at last its date and its flags. Each step is told, and the original "
+        "lines above 998 bytes, at last its date and its flags. Each step is told, and the "
+        "original "
         "kept beside the journal in JOURNAL.originals. Without this nothing is ever altered.");
   }
 
@@ -305,7 +242,7 @@ class Description {
     if (crosses()) {
       one(
           group, "--sessions", "N", into_.sessions,
-          [](const std::string& text) { return whole_number(text, 1, 100); },
+          [](const std::string& text) { return parse_whole_number(text, 1, 100); },
           "Connections to each server at once. Default: 4, or 8 where the way there is long.");
       one(
           group, "--memory", "SIZE", into_.memory_bytes,
@@ -315,11 +252,11 @@ class Description {
             return size;
           },
           "Most message data held at once. Default: 48MiB.");
-      one(group, "--limit-rate", "SIZE", into_.limit_rate, rate_of,
+      one(group, "--limit-rate", "SIZE", into_.limit_rate, parse_rate,
           "So many bytes a second at most, in each direction, over all connections together.");
       one(
           group, "--limit-messages", "N", into_.limit_messages,
-          [](const std::string& text) { return whole_number(text, 1, 1'000'000); },
+          [](const std::string& text) { return parse_whole_number(text, 1, 1'000'000); },
           "So many messages a second at most.");
       one(group, "--source-daily", "SIZE", into_.source_daily, parse_daily,
           "So many bytes a day at most come from the source, those of earlier runs counted, or "
@@ -334,7 +271,7 @@ class Description {
     if (is(Command::failed) || is(Command::status) || is(Command::report)) return;
     one(
         group, "--retries", "N", into_.retries,
-        [](const std::string& text) { return whole_number(text, 0, 1000); },
+        [](const std::string& text) { return parse_whole_number(text, 0, 1000); },
         "How often in a row to try again after a lost line, until something moves. Default: 5.");
   }
 

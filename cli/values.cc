@@ -134,6 +134,22 @@ std::uint64_t parse_daily(std::string_view text) {
   return size;
 }
 
+std::uint64_t parse_rate(std::string_view text) {
+  const std::uint64_t size = parse_size(text);
+  if (size < 1000) throw BadValue("less than 1K a second is too little");
+  return size;
+}
+
+int parse_whole_number(const std::string& text, int least, int most) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
+    throw BadValue(fmt::format("\"{}\" is not a whole number between {} and {}",
+                               printable(text, 80), least, most));
+  }
+  return value;
+}
+
 std::int64_t parse_instant(std::string_view text) {
   const auto instant = read_instant(text);
   if (!instant) {

@@ -27,6 +27,12 @@ std::uint64_t parse_size(std::string_view text);
 /// Bytes a day, as parse_size() has them; "none" is 0. Throws BadValue.
 std::uint64_t parse_daily(std::string_view text);
 
+/// Bytes a second, as parse_size() has them; 1000 at least. Throws BadValue.
+std::uint64_t parse_rate(std::string_view text);
+
+/// Throws BadValue, also when it is not between these two, both included.
+int parse_whole_number(const std::string& text, int least, int most);
+
 /// "2019-07-31" (its first second, UTC) or an RFC 3339 instant such as 2019-07-31T08:00:00+02:00.
 /// Seconds since 1970 UTC; a fraction of a second is cut off. Throws BadValue.
 std::int64_t parse_instant(std::string_view text);

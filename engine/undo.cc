@@ -11,6 +11,7 @@
 #include "engine/fingerprint.h"
 #include "engine/folder_crossing.h"
 #include "engine/lane.h"
+#include "engine/proved_copies.h"
 #include "engine/retry.h"
 
 namespace postferry {
@@ -78,6 +79,7 @@ class Undo {
   /// What is to be removed, and the journal's note of it.
   struct Doomed {
     std::vector<MessageRow> rows;
+    std::map<Uid, std::uint64_t> sizes;  // as the target told them, which may be of its own
     std::int64_t batch = 0;
     bool forgotten = false;
   };
@@ -209,7 +211,7 @@ class Undo {
       fresh.target = undone.target;
       fresh.appended = folder.rows.size() + folder.undecided;
       doomed.rows.clear();
-      co_await decide(folder, replaced, fresh, doomed.rows);
+      co_await decide(folder, replaced, fresh, doomed);
       (report_.dry_run ? fresh.removed : fresh.pending) = doomed.rows.size();
       fresh.pending += folder.undecided;
       undone = std::move(fresh);
@@ -221,8 +223,7 @@ class Undo {
     co_await expunge(folder.record, undone, doomed);
   }
 
-  Task<void> decide(const FolderRows& folder, bool replaced, UndoneFolder& undone,
-                    std::vector<MessageRow>& doomed) {
+  Task<void> decide(const FolderRows& folder, bool replaced, UndoneFolder& undone, Doomed& doomed) {
     const FolderNumbers here = co_await lane_.source->select(folder.record.source);
     const Catalogue catalogue = co_await lane_.source->catalogue();
     const bool renumbered =
@@ -231,6 +232,7 @@ class Undo {
     if (!replaced) entries = co_await lane_.target->look(Uid{1});
     const std::set<std::string> keywords = keywords_in(entries);
     const std::set<Uid> shared = co_await named_by_others(folder);
+    std::vector<DoubtedCopy> doubted;
     for (const MessageRow& row : folder.rows) {
       const auto at = std::ranges::lower_bound(entries, row.target_uid, {}, &TargetEntry::uid);
       if (replaced || !row.target_uid) {
@@ -243,13 +245,24 @@ class Undo {
         keep(undone, row, "the source numbered its messages anew; run copy first");
       } else if (row.state >= MessageState::leaving || !at_source(catalogue, row)) {
         keep(undone, row, "the source no longer has it: this may be the only copy");
-      } else if (std::string change = change_of(row, *at, keywords); !change.empty()) {
-        keep(undone, row, std::move(change));
+      } else if (flags_changed(row, *at, keywords)) {
+        keep(undone, row, "its flags were changed since");
+      } else if (at->size_bytes != row.size_bytes || !same_instant(at->date, row.date)) {
+        doubted.push_back({row, *at});
       } else {
-        doomed.push_back(row);
+        doomed.rows.push_back(row);
+      }
+      if (at != entries.end()) doomed.sizes[at->uid] = at->size_bytes;
+    }
+    const std::set<Uid> proved = co_await proved_copies(*lane_.target, doubted);
+    for (DoubtedCopy& copy : doubted) {
+      if (proved.contains(copy.there.uid)) {
+        doomed.rows.push_back(std::move(copy.row));
+      } else {
+        keep(undone, copy.row, "it is not what was copied");
       }
     }
-    if (!catalogue.by_uid()) co_await keep_what_its_uidl_names_no_longer(undone, doomed);
+    if (!catalogue.by_uid()) co_await keep_what_its_uidl_names_no_longer(undone, doomed.rows);
   }
 
   /// A server that was restored from a backup gives its UIDs to other messages.
@@ -291,17 +304,13 @@ class Undo {
     return out;
   }
 
-  static std::string change_of(const MessageRow& row, const TargetEntry& entry,
-                               const std::set<std::string>& keywords) {
-    if (entry.size_bytes != row.size_bytes || !same_instant(entry.date, row.date))
-      return "it is not what was copied";
+  static bool flags_changed(const MessageRow& row, const TargetEntry& entry,
+                            const std::set<std::string>& keywords) {
     Flags lost = row.flags.minus(entry.flags);
     std::erase_if(lost.keywords, [&](const std::string& keyword) {
       return !keywords.contains(lower_ascii(keyword));
     });
-    if (!entry.flags.minus(row.flags).empty() || !lost.empty())
-      return "its flags were changed since";
-    return {};
+    return !entry.flags.minus(row.flags).empty() || !lost.empty();
   }
 
   /// UIDs that rows which stay name as well.
@@ -356,7 +365,8 @@ class Undo {
 
   Task<void> expunge(const FolderRecord& folder, UndoneFolder& undone, const Doomed& doomed) {
     std::map<Uid, std::uint64_t> sizes;
-    for (const MessageRow& row : doomed.rows) sizes[row.target_uid] = row.size_bytes;
+    for (const MessageRow& row : doomed.rows)
+      sizes[row.target_uid] = doomed.sizes.at(row.target_uid);
     std::vector<Uid> uids;
     for (const TargetEntry& entry : co_await lane_.target->look(sizes.begin()->first))
       if (const auto at = sizes.find(entry.uid);

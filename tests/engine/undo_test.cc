@@ -72,7 +72,7 @@ TEST_CASE("undo keeps what people changed, and what is gone from the source") {
   const std::int64_t run = pair.run().run;
   pair.there().find(Uid{1})->flags.add("\\Answered");
   pair.there().find(Uid{2})->flags = {};
-  pair.there().find(Uid{3})->date->seconds += 1;
+  pair.there().find(Uid{3})->bytes = letter("another");
   pair.there().remove(Uid{4});
   pair.source.folder("INBOX").remove(Uid{5});
   const UndoReport report = pair.undo(run);
@@ -80,8 +80,27 @@ TEST_CASE("undo keeps what people changed, and what is gone from the source") {
   CHECK(report.gone() == 1);
   CHECK(reasons(report) == Lines{"UID 1: its flags were changed since",
                                  "UID 2: its flags were changed since",
-                                 "UID 3: it is not what was copied",
-                                 "UID 5: the source no longer has it: this may be the only copy"});
+                                 "UID 5: the source no longer has it: this may be the only copy",
+                                 "UID 3: it is not what was copied"});
+}
+
+TEST_CASE("undo knows what it appended though the target tells sizes and dates of its own") {
+  MemoryOptions options;
+  options.traits.regenerates = GENERATE(false, true);
+  Undoing pair({}, options);
+  pair.fill("INBOX", 4);
+  const std::int64_t run = pair.run().run;
+  for (MemoryMessage& message : pair.there().messages) {
+    message.listed_bytes = message.bytes.size() + 37;
+    message.date = InternalDate{5'000'000, 0};
+    if (options.traits.regenerates) message.bytes += "made anew";
+  }
+  pair.there().messages.front().bytes = letter("another");
+  const UndoReport report = pair.undo(run);
+  CHECK(report.removed() == 3);
+  CHECK(reasons(report) == Lines{"UID 1: it is not what was copied"});
+  CHECK(pair.on_target("INBOX") == 1);
+  CHECK(pair.run().messages().copied == 4);  // that other one is no copy
 }
 
 TEST_CASE("undo leaves adopted mail alone") {
