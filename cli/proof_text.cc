@@ -7,7 +7,6 @@
 
 #include "cli/format.h"
 #include "engine/error.h"
-#include "engine/left_behind.h"
 
 namespace postferry::cli {
 namespace {
@@ -56,7 +55,7 @@ std::string failed_text(const std::vector<FailedMessage>& failed, const Ledger& 
   std::uint64_t open = 0, left = 0;
   for (const FailedMessage& message : failed) {
     open += !message.row.accepted;
-    left += !message.row.accepted && is_left_behind(message.row);
+    left += !message.row.accepted && message.row.left.has_value();
     if (brief && message.row.accepted) continue;
     text += fmt::format("{}, {}, {}, run {}: {}{}\n", printable(message.folder.to_string()),
                         printable(message.row.key.to_string()), human_bytes(message.row.size_bytes),

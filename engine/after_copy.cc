@@ -405,7 +405,7 @@ Task<RemovalResult> remove_what_crossed(RemovalRequest request) {
 Task<std::uint64_t> count_removable(RemovableRequest r) {
   std::set<MessageKey> left;
   for (FailureRow& failure : co_await r.journal.failures(r.folder))
-    if (is_left_behind(failure)) left.insert(std::move(failure.key));
+    if (failure.left) left.insert(std::move(failure.key));
   std::uint64_t count = 0;
   MessageKey after;
   for (;;) {

@@ -92,7 +92,7 @@ class Looker {
     if (tally.filtered == 0) co_return;
     const std::vector<FailureRow> failures = co_await r_.journal.failures(folder);
     const auto accepted = static_cast<std::uint64_t>(std::ranges::count_if(
-        failures, [](const FailureRow& row) { return row.accepted && !is_left_behind(row); }));
+        failures, [](const FailureRow& row) { return row.accepted && !row.left; }));
     tally.accepted = std::min(accepted, tally.filtered);
     tally.rejected = tally.accepted;
     tally.filtered -= tally.accepted;

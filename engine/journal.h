@@ -78,11 +78,20 @@ struct MessageRow {
   Repairs repairs = {};                 // with which it was sent: not the source's bytes
 };
 
-/// A message that the target refused, for good or for now, or that the source cannot give.
+/// Why --after-copy left a message at the source, until the user says what shall become of it.
+enum class LeftBecause : std::uint8_t {
+  copy_gone = 1,     // the target has no copy, or not as it was
+  copy_differs = 2,  // what was there before us only looks like it
+  not_proved = 3,    // the source's name may belong to another message now
+  no_header = 4,     // it may as well, and the source does not give its header
+};
+
+/// A message that the target refused, for good or for now, or that the source cannot give; or one
+/// that has crossed, and was left at the source.
 struct FailureRow {
   MessageKey key;
   std::uint64_t size_bytes = 0;
-  std::string text;  // the server's words
+  std::string text;  // the server's words, or why it was left
   RunId run;
   bool accepted = false;  // the user has settled it: not tried again, no failure of later runs
   // Of one that a relay takes later, perhaps: seconds since 1970 UTC.
@@ -90,6 +99,7 @@ struct FailureRow {
   std::int64_t deferred_since = 0;
   int tries = 0;
   Repairs repairs = {};  // with which it is being sent: whether it was taken may not be known
+  std::optional<LeftBecause> left = {};
 };
 
 /// What a row says of the message's copy.

@@ -1,6 +1,5 @@
 #include "engine/left_behind.h"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,23 +11,24 @@ namespace postferry {
 
 namespace {
 
-constexpr std::string_view kLeft = "left at the source: ";
-
-/// By LeftBecause; said of one or of many. They are in journals: a changed one is news to the user.
-constexpr std::array<std::string_view, 4> kWhy = {
-    "what was copied is not on the target as it was copied",
-    "what the target had before has the same header, but is not the same byte for byte",
-    "it cannot be proved that this is what was copied under that name",
-    "the source gives no header that would prove that this is what was copied"};
-
-std::string text_of(LeftBecause why) {
-  return std::string(kLeft) + std::string(kWhy.at(static_cast<std::size_t>(why)));
+/// Said of one or of many.
+std::string words(LeftBecause why) {
+  switch (why) {
+    case LeftBecause::copy_gone:
+      return "what was copied is not on the target as it was copied";
+    case LeftBecause::copy_differs:
+      return "what the target had before has the same header, but is not the same byte for byte";
+    case LeftBecause::not_proved:
+      return "it cannot be proved that this is what was copied under that name";
+    case LeftBecause::no_header:
+      return "the source gives no header that would prove that this is what was copied";
+  }
+  return {};
 }
 
 /// What the user accepts is the lack of a copy, not a name that may be another message's.
 bool may_be_let_go(const FailureRow& failure) {
-  return failure.text == text_of(LeftBecause::copy_gone) ||
-         failure.text == text_of(LeftBecause::copy_differs);
+  return failure.left == LeftBecause::copy_gone || failure.left == LeftBecause::copy_differs;
 }
 
 using Failures = std::map<MessageKey, FailureRow>;
@@ -36,20 +36,18 @@ using Failures = std::map<MessageKey, FailureRow>;
 Task<Failures> known_in(Journal& journal, FolderId folder) {
   Failures known;
   for (FailureRow& failure : co_await journal.failures(folder))
-    if (is_left_behind(failure)) known.emplace(failure.key, std::move(failure));
+    if (failure.left) known.emplace(failure.key, std::move(failure));
   co_return known;
 }
 
 }  // namespace
-
-bool is_left_behind(const FailureRow& failure) { return failure.text.starts_with(kLeft); }
 
 Task<void> note_left_behind(LeftBehind r) {
   const Failures known = co_await known_in(r.journal, r.folder.id);
   if (known.empty() && r.left.empty()) co_return;
   const auto same = [&](const MessageKey& key) {
     const auto before = known.find(key);
-    return before != known.end() && before->second.text == text_of(r.left.at(key));
+    return before != known.end() && before->second.left == r.left.at(key);
   };
   std::vector<MessageKey> news, over;
   for (const auto& [key, why] : r.left) {
@@ -70,17 +68,18 @@ Task<void> note_left_behind(LeftBehind r) {
   for (MessageRow& row : co_await r.journal.rows_for(r.folder.id, std::move(news))) {
     const LeftBecause why = r.left.at(row.key);
     told[why].push_back(row.key);
-    record.failures.push_back({row.key, row.size_bytes, text_of(why), r.run});
+    FailureRow failure{row.key, row.size_bytes, "left at the source: " + words(why), r.run};
+    failure.left = why;
+    record.failures.push_back(std::move(failure));
     // Whatever was accepted before was something else.
     if (!same(row.key)) record.rows.push_back(std::move(row));
   }
   co_await r.journal.record(std::move(record));
   for (const auto& [why, keys] : told)
-    r.observer.note(Level::warning,
-                    "folder " + r.folder.source.to_string() + ": " +
-                        counted(keys.size(), "message stays", "messages stay") +
-                        " at the source: " + std::string(kWhy.at(static_cast<std::size_t>(why))) +
-                        " (" + some_of(keys) + ")");
+    r.observer.note(Level::warning, "folder " + r.folder.source.to_string() + ": " +
+                                        counted(keys.size(), "message stays", "messages stay") +
+                                        " at the source: " + words(why) + " (" + some_of(keys) +
+                                        ")");
 }
 
 Task<std::uint64_t> count_left_behind(Journal& journal, FolderId folder) {

@@ -6,23 +6,12 @@
 #include <cstdint>
 #include <map>
 #include <set>
-#include <string_view>
 
 #include "engine/async/task.h"
 #include "engine/journal.h"
 #include "engine/observer.h"
 
 namespace postferry {
-
-enum class LeftBecause {
-  copy_gone,     // the target has no copy, or not as it was
-  copy_differs,  // what was there before us only looks like it
-  not_proved,    // the source's name may belong to another message now
-  no_header,     // it may as well, and the source does not give its header
-};
-
-/// Whether the failure is such a one. All others are of messages that have not crossed.
-bool is_left_behind(const FailureRow& failure);
 
 struct LeftBehind {
   Journal& journal;

@@ -156,7 +156,7 @@ Task<void> Standings::join_failures(FolderId folder, bool windowed, bool keys_ho
   if (keys_hold) failures = co_await journal_.failures(folder);
   for (FailureRow& row : failures) {
     const auto index = catalogue.find(row.key);
-    const bool left = is_left_behind(row);
+    const bool left = row.left.has_value();
     if (!index) {
       if (!windowed) (left ? left_over : over).push_back(std::move(row.key));
     } else if (left) {

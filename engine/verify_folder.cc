@@ -5,7 +5,6 @@
 #include <ranges>
 
 #include "engine/body_digests.h"
-#include "engine/left_behind.h"
 #include "engine/match.h"
 #include "engine/repairing_source.h"
 #include "engine/verify_pairs.h"
@@ -192,7 +191,7 @@ class FolderVerifier {
   Task<void> note_failures(FolderId folder) {
     failures_.clear();
     for (FailureRow& row : co_await r_.journal.failures(folder)) {
-      if (is_left_behind(row)) continue;  // its row says where its copy should be
+      if (row.left) continue;  // its row says where its copy should be
       if (r_.source) {
         if (const auto index = catalogue_.find(row.key)) failures_[*index] = std::move(row);
       } else {

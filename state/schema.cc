@@ -314,9 +314,23 @@ constexpr const char* kVersion10 = R"sql(
 ALTER TABLE run_folder ADD COLUMN left_at_source INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// Why, as a number (LeftBecause): until then it was known by its words.
+constexpr const char* kVersion11 = R"sql(
+ALTER TABLE failure ADD COLUMN left_because INTEGER;
+UPDATE failure SET left_because = CASE substr(text, 21)
+  WHEN 'what was copied is not on the target as it was copied' THEN 1
+  WHEN 'what the target had before has the same header, but is not the same byte for byte' THEN 2
+  WHEN 'it cannot be proved that this is what was copied under that name' THEN 3
+  ELSE 4 END
+  WHERE text LIKE 'left at the source: %'
+    AND EXISTS (SELECT 1 FROM message
+                 WHERE message.folder = failure.folder AND message.key = failure.key);
+)sql";
+
 // Migration N is element N - 1; it leads from format N - 1 to format N.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                                    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
+constexpr std::array kMigrations = {kVersion1, kVersion2,  kVersion3, kVersion4,
+                                    kVersion5, kVersion6,  kVersion7, kVersion8,
+                                    kVersion9, kVersion10, kVersion11};
 
 [[noreturn]] void refuse(const Database& database, const std::string& why) {
   throw Error(ErrorKind::journal, why, "journal " + database.path());

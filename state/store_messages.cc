@@ -47,6 +47,15 @@ std::string to_json(const std::vector<MessageKey>& keys) {
 
 bool is_void(const MessageKey& key) { return !key.is_uid() && key.uidl().empty(); }
 
+std::optional<int> left_number(const FailureRow& row) {
+  return row.left ? std::optional(static_cast<int>(*row.left)) : std::nullopt;
+}
+
+std::optional<LeftBecause> read_left(const Query& query, int column) {
+  const std::optional<int> number = query.optional<int>(column);
+  return number ? std::optional(static_cast<LeftBecause>(*number)) : std::nullopt;
+}
+
 bool any(Query& query) { return query.step(); }
 
 }  // namespace
@@ -162,17 +171,17 @@ void Store::accept_failures(FolderId folder) {
 
 std::vector<FailureRow> Store::failures(FolderId folder) {
   Query query = database_.query(
-      "SELECT key, size, text, run, accepted, due_at, deferred_since, tries, repairs"
-      " FROM failure"
+      "SELECT key, size, text, run, accepted, due_at, deferred_since, tries, repairs,"
+      " left_because FROM failure"
       " WHERE folder = ? ORDER BY key");
   query.bind({folder.value});
   std::vector<FailureRow> failures;
   while (query.step()) {
-    failures.push_back({read_key(query, 0), static_cast<std::uint64_t>(query.integer(1)),
-                        std::string(query.text(2)), RunId{query.integer(3)}, query.integer(4) != 0,
-                        query.optional<std::int64_t>(5), query.integer(6),
-                        static_cast<int>(query.integer(7)),
-                        Repairs{static_cast<std::uint32_t>(query.integer(8))}});
+    failures.push_back(
+        {read_key(query, 0), static_cast<std::uint64_t>(query.integer(1)),
+         std::string(query.text(2)), RunId{query.integer(3)}, query.integer(4) != 0,
+         query.optional<std::int64_t>(5), query.integer(6), static_cast<int>(query.integer(7)),
+         Repairs{static_cast<std::uint32_t>(query.integer(8))}, read_left(query, 9)});
   }
   return failures;
 }
@@ -360,15 +369,16 @@ void Store::write_rows(const Record& record) {
 void Store::write_failures(const Record& record) {
   Query insert = database_.query(
       "INSERT INTO failure (folder, key, size, text, run, due_at, deferred_since, tries,"
-      " repairs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO UPDATE SET"
+      " repairs, left_because) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, key) DO "
+      "UPDATE SET"
       " size = excluded.size, text = excluded.text, run = excluded.run, due_at = excluded.due_at,"
       " deferred_since = excluded.deferred_since, tries = excluded.tries,"
-      " repairs = excluded.repairs");
+      " repairs = excluded.repairs, left_because = excluded.left_because");
   for (const FailureRow& row : record.failures) {
     if (is_void(row.key)) fail("a failure without a key");
     insert
         .bind({record.folder.value, key_value(row.key), row.size_bytes, row.text, row.run.value,
-               row.due_at, row.deferred_since, row.tries, row.repairs.bits})
+               row.due_at, row.deferred_since, row.tries, row.repairs.bits, left_number(row)})
         .run();
   }
 }

@@ -7,7 +7,6 @@
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
 #include "engine/error.h"
-#include "engine/left_behind.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {
@@ -70,7 +69,7 @@ JobReport run_job_past(const Job& job) {
     for (const FailedMessage& one : block_on(executor, failed_messages(*journal, options)))
       if (!one.row.accepted)
         account.refusals.push_back(
-            {one.folder, one.row.key, one.row.text, is_left_behind(one.row)});
+            {one.folder, one.row.key, one.row.text, one.row.left.has_value()});
   }
   if (job.whole.format == ReportFormat::html) report.rates = rates_together(report.accounts);
   return report;

@@ -168,7 +168,7 @@ Task<std::vector<Refusal>> refusals(Journal& journal, AccountIdentity identity) 
     for (const FailureRow& row : rows) {
       if (row.accepted || row.due_at) continue;
       if (found.size() == kMost) co_return found;
-      found.push_back({folder.source, row.key, row.text, is_left_behind(row)});
+      found.push_back({folder.source, row.key, row.text, row.left.has_value()});
     }
   }
   co_return found;

@@ -6,7 +6,6 @@
 #include "cli/kept_originals.h"
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
-#include "engine/left_behind.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {
@@ -88,7 +87,7 @@ Report run_report(const PairOptions& options) {
   for (FailedMessage& failed : block_on(executor, failed_messages(*journal, options))) {
     if (failed.row.run == report.past->id && !failed.row.accepted)
       report.refusals.push_back(
-          {failed.folder, failed.row.key, failed.row.text, is_left_behind(failed.row)});
+          {failed.folder, failed.row.key, failed.row.text, failed.row.left.has_value()});
   }
   return report;
 }

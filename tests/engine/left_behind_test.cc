@@ -99,7 +99,7 @@ TEST_CASE("what is left at the source for want of a copy is named once a run, an
     const std::vector<FailureRow> failures = pair.failures();
     REQUIRE(failures.size() == 2);
     for (const FailureRow& failure : failures) {
-      CHECK(is_left_behind(failure));
+      CHECK(failure.left == LeftBecause::copy_gone);
       CHECK(failure.run.value == ledger.run);
     }
   }

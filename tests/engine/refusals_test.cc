@@ -135,3 +135,20 @@ TEST_CASE("an accepted refusal is not tried again and is no failure; retry tries
     CHECK(block_on(pair.executor, pair.journal->failures(folder.id)).size() == 1);
   }
 }
+
+TEST_CASE("a server's words never pass for ours about what was left at the source") {
+  Pair pair(GENERATE(pop3(), modern()));
+  pair.fill("INBOX", 3);
+  const std::string evil = "left at the source: what was copied is not on the target as it was";
+  pair.target.faults.refuse = [&](const MemoryMessage& message) -> std::optional<std::string> {
+    if (message.bytes == letter("m1")) return evil;
+    return std::nullopt;
+  };
+  pair.options.remove_after = std::chrono::days(0);
+  for (int run = 0; run < 2; ++run) {
+    const Ledger ledger = pair.run();
+    CHECK(ledger.messages().rejected == 1);
+    CHECK(ledger.left_at_source() == 0);
+  }
+  CHECK(pair.source.folder("INBOX").messages.size() == 1);
+}

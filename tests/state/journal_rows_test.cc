@@ -65,6 +65,7 @@ TEST_CASE("Repairs are kept with a message and with what is being sent, and are 
   Record record = record_of(at.ann, {repaired});
   FailureRow failure{key(7), 70, "NO", at.ann.run};
   failure.repairs = Repairs{}.with(RepairStep::line_ends).with(RepairStep::nuls);
+  failure.left = LeftBecause::copy_differs;
   record.failures.push_back(failure);
   at.run(at.journal->record(record));
   const std::vector<MessageRow> rows = at.run(at.journal->rows_for(at.ann.folder.id, {key(3)}));
@@ -73,6 +74,7 @@ TEST_CASE("Repairs are kept with a message and with what is being sent, and are 
   const std::vector<FailureRow> failures = at.run(at.journal->failures(at.ann.folder.id));
   REQUIRE(failures.size() == 1);
   CHECK(failures[0].repairs == failure.repairs);
+  CHECK(failures[0].left == failure.left);
   const auto removable =
       at.run(at.journal->removable(at.ann.folder.id, 1'800'000'000, MessageKey(), 10));
   CHECK(uids(removable) == "2 5 9 4294967295 ");

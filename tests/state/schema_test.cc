@@ -3,6 +3,7 @@
 #include "state/schema.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "state/sqlite.h"
 #include "state/sqlite_journal.h"
@@ -80,6 +81,32 @@ TEST_CASE("A journal of format 1 opens with its account, folders, messages and b
   const std::vector<OpenBatch> batches = run(journal->open_batches(folders[0].target_folder));
   REQUIRE(batches.size() == 1);
   CHECK(batches[0].keys == std::vector<MessageKey>{key(9), key("x\"y")});
+}
+
+TEST_CASE("Why a message was left at the source, once known by its words, becomes a number") {
+  TempDirectory directory;
+  const std::string path = directory / "old.db";
+  {
+    state::Database old = state::Database::open(path, state::Database::Mode::create);
+    old.execute(kFormat1);
+    old.execute(R"sql(
+      INSERT INTO failure (folder, key, size, text, run)
+        SELECT message.folder, message.key, 1,
+               'left at the source: it cannot be proved that this is what was copied under that name', 1
+          FROM message WHERE message.key = 7;
+      INSERT INTO failure (folder, key, size, text, run)
+        SELECT folder, 500, 1, 'left at the source: says a server', 1 FROM message WHERE key = 7;
+    )sql");
+  }
+  Runner run;
+  const std::unique_ptr<Journal> journal = open_journal(path);
+  const AccountId account = run(journal->account("ann", "imap://ann@old", "imap://ann@new"));
+  const FolderId folder = run(journal->folders(account)).at(0).id;
+  std::map<std::string, std::optional<LeftBecause>> left;
+  for (const FailureRow& failure : run(journal->failures(folder)))
+    left[failure.key.to_string()] = failure.left;
+  CHECK(left.at("UID 7") == LeftBecause::not_proved);
+  CHECK_FALSE(left.at("UID 500"));  // it has not crossed: these are a server's words
 }
 
 TEST_CASE("A new journal has the tables that are documented, and views in words") {
