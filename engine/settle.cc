@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -49,6 +50,7 @@ class Settler {
       : r_(without_void_names(std::move(request))),
         members_(r_.catalogue, r_.standing, r_.folder.id, r_.batches),
         orphans_(r_.orphans, r_.target.traits()),
+        missed_(r_.memory.missed, r_.target.traits()),
         strangers_(alters_mail(r_.target.traits())) {}
 
   Task<SettleResult> run() {
@@ -75,6 +77,7 @@ class Settler {
     co_await match(everything_due(), std::move(known));
     co_await report_equals();
     co_await record();
+    std::ranges::move(orphans_.left(), std::back_inserter(r_.memory.missed));
     co_return result_;
   }
 
@@ -217,7 +220,7 @@ class Settler {
     for (std::size_t i = 0; i < fresh.size(); ++i) unknown.push_back(fresh.uid(i));
     strangers_.add(std::move(fresh));
     co_await read_likenesses(r_.target, strangers_, std::move(unknown),
-                             orphans_.none() ? nullptr : &headers_);
+                             orphans_.none() && missed_.none() ? nullptr : &headers_);
     for (const auto& [uid, row] : r_.former)
       if (const auto place = strangers_.find(uid)) strangers_.speak_for(*place, was_removed(uid));
     if (!r_.folder.matched && !strangers_.empty())
@@ -447,7 +450,9 @@ class Settler {
              });
     };
     const auto may_be_known = [this](std::size_t place, const TargetEntry& entry) {
-      return strangers_.spoken_for(place) || orphans_.may_have_copy(entry, header_of(entry.uid));
+      const auto header = header_of(entry.uid);
+      return strangers_.spoken_for(place) || orphans_.may_have_copy(entry, header) ||
+             missed_.may_have_copy(entry, header);
     };
     const auto passed_over = [&](std::size_t place, const TargetEntry& entry) {
       return may_be_wanted(place, entry) || may_be_known(place, entry);
@@ -455,7 +460,11 @@ class Settler {
     std::vector<Suspect> list = co_await suspects(
         {r_.target, r_.journal, r_.folder.id, r_.batches, strangers_, copies_}, rows_, passed_over);
     const bool dated = r_.catalogue.by_uid();
-    std::vector<Uid> twins = co_await late_copies(r_.target, std::move(list), dated);
+    std::set<Sha256> missed;
+    for (const Orphans* those : {&orphans_, &missed_})
+      for (const MessageRow& row : those->left())
+        if (row.sha256) missed.insert(*row.sha256);
+    std::vector<Uid> twins = co_await late_copies(r_.target, std::move(list), dated, missed);
     for (const Uid uid : twins) strangers_.take(*strangers_.find(uid));
     const bool removed = r_.target.traits().uidplus;
     if (!removed) leave_out_what_was_told(twins);
@@ -559,6 +568,7 @@ class Settler {
   SettleRequest r_;
   Members members_;
   Orphans orphans_;                    // not found yet
+  Orphans missed_;                     // nor in a settle before
   std::map<Uid, MessageRow> claims_;   // of those whose bytes nobody noted, while nothing else fits
   std::map<Uid, MessageRow> renamed_;  // of those whose name, perhaps, is another now
   std::vector<std::pair<MessageKey, MessageKey>>

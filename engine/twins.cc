@@ -14,7 +14,8 @@ constexpr std::size_t kHeadersAtOnce = 500;
 
 constexpr Comparison kExact{.forgiving = false, .munged_header = false};
 
-Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect> suspects) {
+Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect> suspects,
+                                      const std::set<Sha256>& missed = {}) {
   std::set<Uid> wanted;
   for (const Suspect& suspect : suspects) {
     if (suspect.copies.empty()) continue;
@@ -27,10 +28,11 @@ Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect
       co_await target_digests(target, {wanted.begin(), wanted.end()}, kExact);
   for (const Suspect& suspect : suspects) {
     const auto own = digests.find(suspect.entry.uid);
-    const bool twin = own != digests.end() && std::ranges::any_of(suspect.copies, [&](Uid uid) {
-                        const auto copy = digests.find(uid);
-                        return copy != digests.end() && copy->second == own->second;
-                      });
+    if (own == digests.end() || missed.contains(own->second)) continue;
+    const bool twin = std::ranges::any_of(suspect.copies, [&](Uid uid) {
+      const auto copy = digests.find(uid);
+      return copy != digests.end() && copy->second == own->second;
+    });
     if (twin) equal.push_back(suspect.entry.uid);
   }
   co_return equal;
@@ -130,8 +132,8 @@ Task<std::vector<Suspect>> suspects(
   co_return list;
 }
 
-Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
-                                   bool dated) {
+Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects, bool dated,
+                                   const std::set<Sha256>& missed) {
   std::set<Uid> wanted;
   for (const Suspect& suspect : suspects)
     wanted.insert(suspect.copies.begin(), suspect.copies.end());
@@ -167,7 +169,7 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
              !(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));
     });
   }
-  co_return co_await equal_in_bytes(target, std::move(suspects));
+  co_return co_await equal_in_bytes(target, std::move(suspects), missed);
 }
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "engine/journal.h"
@@ -48,11 +49,12 @@ Task<std::vector<Suspect>> suspects(
     SuspectRequest request, const std::vector<MessageRow>& fresh,
     std::function<bool(std::size_t place, const TargetEntry& entry)> passed_over);
 
-/// Of the suspects those that equal the copy a row names byte for byte, in flags and, if `dated`, in
-/// date (else some got the moment of their arrival), while that copy, which came before, is still
-/// there. With its date the flags may be those that they were sent with, too.
-Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
-                                   bool dated);
+/// Of the suspects those that equal the copy a row names byte for byte, in flags and, if `dated`,
+/// in date (else some got the moment of their arrival), while that copy, which came before, is
+/// still there. With its date the flags may be those that they were sent with, too. What has bytes
+/// that are `missed` may be the copy of another message, and is none.
+Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects, bool dated,
+                                   const std::set<Sha256>& missed);
 
 /// Of the strangers that are left, and that `asked` says yes to by their places, those that equal,
 /// byte for byte, a message that a row of any account names, or that was a stranger: which has been

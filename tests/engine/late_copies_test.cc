@@ -370,3 +370,52 @@ TEST_CASE("two journals that both lost a line leave one copy of each message, an
   CHECK(pair.target.appended > 10);
   CHECK(pair.equal());
 }
+
+TEST_CASE("a copy that was not found again on a replaced target is no late one of its equal") {
+  MemoryOptions target;
+  target.traits.rewrites_message_id = GENERATE(false, true);
+  Pair pair(GENERATE(pop3(), modern()), target);
+  MemoryFolder& source = pair.source.folder("INBOX");
+  const InternalDate date{1'600'000'000, 0};
+  for (const char* name : {"same", "other", "same"}) source.add(letter(name), {}, date);
+  pair.target.faults.append_stops.push_back(late_stop(1, std::chrono::seconds(3600)));
+  pair.options.remove_after = std::chrono::days(0);
+  pair.run();
+  REQUIRE(source.messages.empty());
+  REQUIRE(pair.on_target("INBOX") == 3);
+  // It tells a size of its own of one of the two.
+  pair.target.renumber(FolderName::parse("INBOX"), 2);
+  pair.target.folder("INBOX").messages.back().listed_bytes = 7;
+  for (int i = 0; i < 2; ++i) {
+    source.add(letter("new" + std::to_string(i)), {}, date);
+    pair.run();
+    CHECK(pair.on_target("INBOX") == static_cast<std::size_t>(4 + i));
+  }
+}
+
+TEST_CASE("where names changed, what a batch that was given up stored later is what is due") {
+  MemoryOptions bare;
+  bare.traits.uidplus = false;
+  Pair pair(pop3(), bare);
+  MemoryFolder& source = pair.source.folder("INBOX");
+  for (int i = 0; i < 3; ++i) source.add(letter("same"));
+  pair.options.retries = 0;
+  MemoryStop slow = late_stop(0, std::chrono::seconds(1));
+  slow.late_step = std::chrono::hours(1);
+  pair.target.faults.append_stops.push_back(slow);
+  pair.run();
+  pair.source.faults.on_call = [](MemoryServer&, std::string_view call) {
+    if (call == "fetch") throw Error(ErrorKind::transient, "the connection was lost");
+  };
+  pair.run();  // gives the batch up
+  pair.source.faults.on_call = nullptr;
+  REQUIRE(pair.on_target("INBOX") == 1);
+  pair.target.arrive_all();
+  REQUIRE(pair.on_target("INBOX") == 3);
+  for (MemoryMessage& message : source.messages)
+    message.uidl = "n" + std::to_string(50 - message.uid.value);
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().copied == 0);
+  CHECK(ledger.messages().twins == 0);
+  CHECK(pair.on_target("INBOX") == 3);
+}

@@ -15,6 +15,7 @@ struct Copies {
   std::size_t removed = 0;           // of those, by the program from the source
   std::size_t let_go = 0;            // of those, because the user said that they may go
   std::size_t earlier = 0;           // on the target, but perhaps the same ones
+  std::size_t again = 0;             // the same, perhaps more of them
   std::size_t gone = 0;              // perhaps on the target
   std::size_t alike_gone = 0;        // of other bytes, that have the same name and size
   std::size_t taken = 0;             // perhaps no longer
@@ -75,8 +76,8 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const Guarantee guarantee = world.target->profile.guarantee;
   const std::size_t found = copies.owners + copies.ours;
   std::size_t least = std::max({copies.source, copies.earlier, copies.owners});
-  const std::size_t most =
-      std::max(copies.source + copies.earlier + copies.gone, copies.owners + copies.taken);
+  const std::size_t most = std::max(copies.source + copies.earlier + copies.again + copies.gone,
+                                    copies.owners + copies.taken);
   if (guarantee == Guarantee::once_or_more) least = std::min<std::size_t>(least, 1);
   least -= std::min(least, copies.taken + copies.alike_gone);
   // Where bytes and size are changed on the way nothing tells that a copy, its UID void, is that of
@@ -157,6 +158,7 @@ std::string check_folder(World& world, const std::string& name) {
     ++copies.earlier;
     copies.comparable = false;
   }
+  for (const std::string& bytes : world.again[name]) ++all[world.stored(bytes)].again;
   for (const std::string& bytes : world.gone[name]) ++all[world.stored(bytes)].gone;
   if (world.pop3 && world.pop3->profile.named_by_look())
     for (const std::string& left : world.gone[name])

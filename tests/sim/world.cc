@@ -256,6 +256,7 @@ void World::forget_journal(const Disk::Files& empty) {
     std::ranges::sort(removed);
     std::vector<std::string> both;
     std::ranges::set_union(before, removed, std::back_inserter(both));
+    std::ranges::set_intersection(before, removed, std::back_inserter(again[name]));
     before = std::move(both);
   }
 }

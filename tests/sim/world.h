@@ -96,6 +96,7 @@ struct World {
   Letters let_go;   // of those, as the target has them: because the user said that they may go
   bool accepting = false;  // the run under way is after that
   Letters earlier;  // the same before the journal was deleted, of one letter as often as at most
+  Letters again;    // of those, what may have been there more often
   Letters taken;    // removed by their owner from the target
   std::uint64_t delivered = 0;
   bool late_commits = false;  // a line broke while something was under way
