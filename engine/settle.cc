@@ -293,7 +293,7 @@ class Settler {
     std::vector<std::uint32_t> first = unplaced_due();
     for (const std::uint32_t member : members_.awaited())
       if (!r_.unplaced.contains(member)) first.push_back(member);
-    co_await find_twins(first);
+    co_await find_twins(members_.left_its_name() ? all_due() : first);
     co_await match(these(std::move(first)));
     place_by_look({});
   }
