@@ -1,8 +1,8 @@
 #include "engine/settle.h"
 
 #include <algorithm>
-#include <map>
 #include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -460,6 +460,11 @@ class Settler {
     std::vector<Suspect> list = co_await suspects(
         {r_.target, r_.journal, r_.folder.id, r_.batches, strangers_, copies_}, rows_, passed_over);
     const bool dated = r_.catalogue.by_uid();
+    if (list.empty()) co_return;
+    const std::set<std::int64_t> others = co_await dates_of_others(r_.journal, r_.folder);
+    std::erase_if(list, [&](const Suspect& suspect) {
+      return suspect.entry.date && others.contains(suspect.entry.date->seconds);
+    });
     std::set<Sha256> missed;
     for (const Orphans* those : {&orphans_, &missed_})
       for (const MessageRow& row : those->left())

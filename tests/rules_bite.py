@@ -73,6 +73,8 @@ RULES = [
     ("It stays open for late arrivals", "the copy of another, not found again, goes as well", [
         ("engine/twins.cc", "if (own == digests.end() || missed.contains(own->second)) continue;",
          "if (own == digests.end()) continue;")]),
+    ("It stays open for late arrivals", "another account's copy goes as well", [
+        (SETTLE, "suspect.entry.date && others.contains(suspect.entry.date->seconds);", "others.contains(-1);")]),
     ("It stays open for late arrivals", "what was not found is forgotten", [
         (SETTLE, "    std::ranges::move(orphans_.left(), std::back_inserter(r_.memory.missed));\n", "")]),
     ("It stays open for late arrivals", "what is due under another name goes as well", [

@@ -1,6 +1,5 @@
 // Copies that arrive after their line was lost, and second ones of other origin (DESIGN section 4).
-#include "engine/async/task_group.h"
-#include "tests/engine/crossing_fixture.h"
+#include "tests/engine/gathering.h"
 
 using namespace postferry;
 
@@ -415,4 +414,25 @@ TEST_CASE("where names changed, what a batch that was given up stored later is w
   CHECK(ledger.messages().copied == 0);
   CHECK(ledger.messages().twins == 0);
   CHECK(pair.on_target("INBOX") == 3);
+}
+
+TEST_CASE("another account's copy on a replaced target is no late one of its equal") {
+  MemoryOptions pop;
+  pop.uidl_keys = GENERATE(true, false);
+  Gathering gathering({}, pop);
+  gathering.options.remove_after = std::chrono::days(0);
+  gathering.target.faults.append_stops.push_back(late_stop(31, std::chrono::seconds(3600)));
+  block_on(gathering.executor, gathering.carry(gathering.ann, "ann"));
+  block_on(gathering.executor, gathering.carry(gathering.bob, "bob"));
+  REQUIRE(gathering.there() == 100);
+  // It tells sizes of its own of what is bob's.
+  const FolderName inbox = FolderName::parse("INBOX");
+  gathering.target.renumber(inbox, 2);
+  auto& messages = gathering.target.folder(inbox).messages;
+  for (std::size_t i = 50; i < messages.size(); ++i) messages[i].listed_bytes = 7;
+  Gathering::add(gathering.ann, "new", 99);
+  block_on(gathering.executor, gathering.carry(gathering.ann, "ann"));
+  CHECK(gathering.there() == 101);
+  block_on(gathering.executor, gathering.carry(gathering.bob, "bob"));
+  CHECK(gathering.there() == 101);
 }
