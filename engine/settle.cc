@@ -78,6 +78,7 @@ class Settler {
     co_await report_equals();
     co_await record();
     std::ranges::move(orphans_.left(), std::back_inserter(r_.memory.missed));
+    std::ranges::move(unclaimed_, std::back_inserter(r_.memory.missed));
     co_return result_;
   }
 
@@ -132,7 +133,11 @@ class Settler {
       }
       // A name that is made of the header would make a look-alike that comes later the one that
       // left.
-      if (!row.key.is_made_up()) claims_.emplace(row.target_uid, std::move(row));
+      if (row.key.is_made_up()) {
+        unclaimed_.push_back(std::move(row));
+      } else {
+        claims_.emplace(row.target_uid, std::move(row));
+      }
     }
   }
 
@@ -544,7 +549,7 @@ class Settler {
     record.void_keys = r_.void_keys;
     record.source_uid_validity = r_.source_uid_validity;
     for (auto& [uid, row] : claims_)
-      if (strangers_.find(uid)) rows_.push_back(std::move(row));
+      (strangers_.find(uid) ? rows_ : unclaimed_).push_back(std::move(row));
     if (r_.void_keys) co_await keep_what_has_gone();
     record.rows = std::move(rows_);
     record.run = r_.run;
@@ -574,6 +579,7 @@ class Settler {
   Members members_;
   Orphans orphans_;                    // not found yet
   Orphans missed_;                     // nor in a settle before
+  std::vector<MessageRow> unclaimed_;  // orphans that are spoken for, and have no UID of their own
   std::map<Uid, MessageRow> claims_;   // of those whose bytes nobody noted, while nothing else fits
   std::map<Uid, MessageRow> renamed_;  // of those whose name, perhaps, is another now
   std::vector<std::pair<MessageKey, MessageKey>>

@@ -436,3 +436,26 @@ TEST_CASE("another account's copy on a replaced target is no late one of its equ
   block_on(gathering.executor, gathering.carry(gathering.bob, "bob"));
   CHECK(gathering.there() == 101);
 }
+
+TEST_CASE("a copy that a made-up name cannot claim is no late one of its equal, later in the run") {
+  Pair pair(pop3());
+  MemoryFolder& source = pair.source.folder("INBOX");
+  const auto add = [&](const char* name, const char* uidl) {
+    const Uid uid = source.add(letter(name), {}, InternalDate{1'600'000'000, 0});
+    source.find(uid)->uidl = uidl;
+  };
+  add("same", " made of its header");
+  add("other", " of another");
+  add("same", " made of its header 2");
+  MemoryStop slow = late_stop(0, std::chrono::seconds(1));
+  slow.late_step = std::chrono::hours(1);
+  pair.target.faults.append_stops.push_back(slow);
+  pair.options.remove_after = std::chrono::days(0);
+  pair.run();
+  REQUIRE(source.messages.empty());
+  REQUIRE(pair.on_target("INBOX") == 3);
+  pair.target.renumber(FolderName::parse("INBOX"), 2);
+  add("new", " of a third");
+  pair.run();
+  CHECK(pair.on_target("INBOX") == 4);
+}
