@@ -311,7 +311,6 @@ class FolderCrosser {
       co_await r_.ends.journal.doubt_target(r_.account);
       co_await forget_places(target_numbers_.uid_validity.value_or(0));
       memory_.twins_told.clear();
-      memory_.missed.clear();
       target_folder_ = co_await r_.ends.journal.target_folder(record_.target_folder);
       if (changed_) co_await read_whole();
       co_await join_anew();

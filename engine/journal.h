@@ -117,6 +117,8 @@ struct CopyLook {
 struct OpenBatch {
   std::int64_t id = 0;
   FolderId folder;  // of the source keys
+  /// Of the target folder when it was sent. 0: there was none, or the folder has been replaced
+  /// since: then nothing tells what came late from what was there before.
   std::uint32_t uid_validity = 0;
   Uid uid_next;  // of the target folder before the batch was sent
   std::vector<MessageKey> keys;
@@ -298,8 +300,8 @@ class Journal {
   virtual Task<void> set_state(FolderId folder, std::vector<MessageKey> keys,
                                MessageState state) = 0;
   /// The target folder was replaced (UIDVALIDITY changed or UIDNEXT went back): target UIDs of all
-  /// its rows become 0, its watermark and the UIDNEXT of its batches 1, and nothing counts as
-  /// matched.
+  /// its rows become 0, its watermark and the UIDNEXT of its batches 1, their UIDVALIDITY 0, and
+  /// nothing counts as matched.
   virtual Task<void> reset_target_folder(TargetFolderId folder, std::uint32_t uid_validity) = 0;
   /// What this login carried in this direction, from that hour on, ascending.
   virtual Task<std::vector<TrafficHour>> traffic(std::string login, Direction direction,

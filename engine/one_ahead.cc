@@ -100,9 +100,10 @@ class OneAheadTrial {
     message.flags = copy.front().flags;
     message.date = copy.front().date;
     next_ = co_await r_.target.uid_next();
+    const TargetFolderRecord known = co_await r_.journal.target_folder(r_.folder.target_folder);
     OpenBatch batch;
     batch.folder = r_.folder.id;
-    batch.uid_validity = r_.folder.target_uid_validity.value_or(0);
+    batch.uid_validity = known.uid_validity.value_or(0);
     batch.uid_next = next_;
     batch.keys = {key};
     batch.flags = {message.flags};

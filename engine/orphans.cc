@@ -98,12 +98,6 @@ bool Orphans::may_have_copy(const TargetEntry& entry, std::optional<std::uint64_
       .has_value();
 }
 
-std::vector<MessageRow> Orphans::left() const {
-  std::vector<MessageRow> rows;
-  for (const auto& [size, at] : by_size_) rows.push_back(rows_[at]);
-  return rows;
-}
-
 template <class Is>
 Orphans::Place Orphans::find_by_size(const TargetEntry& entry, Is is) const {
   const auto [first, last] = by_size_.equal_range(entry.size_bytes);

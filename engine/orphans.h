@@ -38,8 +38,6 @@ class Orphans {
   /// Whether this may be the copy of one of those, or of any that has its header: the target may
   /// tell another size than was sent.
   bool may_have_copy(const TargetEntry& entry, std::optional<std::uint64_t> header) const;
-  /// Those that have not been found.
-  std::vector<MessageRow> left() const;
 
  private:
   using Place = std::optional<std::size_t>;  // in rows_

@@ -1,7 +1,6 @@
 #include "engine/settle.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -50,7 +49,6 @@ class Settler {
       : r_(without_void_names(std::move(request))),
         members_(r_.catalogue, r_.standing, r_.folder.id, r_.batches),
         orphans_(r_.orphans, r_.target.traits()),
-        missed_(r_.memory.missed, r_.target.traits()),
         strangers_(alters_mail(r_.target.traits())) {}
 
   Task<SettleResult> run() {
@@ -77,8 +75,6 @@ class Settler {
     co_await match(everything_due(), std::move(known));
     co_await report_equals();
     co_await record();
-    std::ranges::move(orphans_.left(), std::back_inserter(r_.memory.missed));
-    std::ranges::move(unclaimed_, std::back_inserter(r_.memory.missed));
     co_return result_;
   }
 
@@ -133,11 +129,7 @@ class Settler {
       }
       // A name that is made of the header would make a look-alike that comes later the one that
       // left.
-      if (row.key.is_made_up()) {
-        unclaimed_.push_back(std::move(row));
-      } else {
-        claims_.emplace(row.target_uid, std::move(row));
-      }
+      if (!row.key.is_made_up()) claims_.emplace(row.target_uid, std::move(row));
     }
   }
 
@@ -225,7 +217,7 @@ class Settler {
     for (std::size_t i = 0; i < fresh.size(); ++i) unknown.push_back(fresh.uid(i));
     strangers_.add(std::move(fresh));
     co_await read_likenesses(r_.target, strangers_, std::move(unknown),
-                             orphans_.none() && missed_.none() ? nullptr : &headers_);
+                             orphans_.none() ? nullptr : &headers_);
     for (const auto& [uid, row] : r_.former)
       if (const auto place = strangers_.find(uid)) strangers_.speak_for(*place, was_removed(uid));
     if (!r_.folder.matched && !strangers_.empty())
@@ -455,9 +447,7 @@ class Settler {
              });
     };
     const auto may_be_known = [this](std::size_t place, const TargetEntry& entry) {
-      const auto header = header_of(entry.uid);
-      return strangers_.spoken_for(place) || orphans_.may_have_copy(entry, header) ||
-             missed_.may_have_copy(entry, header);
+      return strangers_.spoken_for(place) || orphans_.may_have_copy(entry, header_of(entry.uid));
     };
     const auto passed_over = [&](std::size_t place, const TargetEntry& entry) {
       return may_be_wanted(place, entry) || may_be_known(place, entry);
@@ -465,16 +455,7 @@ class Settler {
     std::vector<Suspect> list = co_await suspects(
         {r_.target, r_.journal, r_.folder.id, r_.batches, strangers_, copies_}, rows_, passed_over);
     const bool dated = r_.catalogue.by_uid();
-    if (list.empty()) co_return;
-    const std::set<std::int64_t> others = co_await dates_of_others(r_.journal, r_.folder);
-    std::erase_if(list, [&](const Suspect& suspect) {
-      return suspect.entry.date && others.contains(suspect.entry.date->seconds);
-    });
-    std::set<Sha256> missed;
-    for (const Orphans* those : {&orphans_, &missed_})
-      for (const MessageRow& row : those->left())
-        if (row.sha256) missed.insert(*row.sha256);
-    std::vector<Uid> twins = co_await late_copies(r_.target, std::move(list), dated, missed);
+    std::vector<Uid> twins = co_await late_copies(r_.target, std::move(list), dated);
     for (const Uid uid : twins) strangers_.take(*strangers_.find(uid));
     const bool removed = r_.target.traits().uidplus;
     if (!removed) leave_out_what_was_told(twins);
@@ -549,7 +530,7 @@ class Settler {
     record.void_keys = r_.void_keys;
     record.source_uid_validity = r_.source_uid_validity;
     for (auto& [uid, row] : claims_)
-      (strangers_.find(uid) ? rows_ : unclaimed_).push_back(std::move(row));
+      if (strangers_.find(uid)) rows_.push_back(std::move(row));
     if (r_.void_keys) co_await keep_what_has_gone();
     record.rows = std::move(rows_);
     record.run = r_.run;
@@ -578,8 +559,6 @@ class Settler {
   SettleRequest r_;
   Members members_;
   Orphans orphans_;                    // not found yet
-  Orphans missed_;                     // nor in a settle before
-  std::vector<MessageRow> unclaimed_;  // orphans that are spoken for, and have no UID of their own
   std::map<Uid, MessageRow> claims_;   // of those whose bytes nobody noted, while nothing else fits
   std::map<Uid, MessageRow> renamed_;  // of those whose name, perhaps, is another now
   std::vector<std::pair<MessageKey, MessageKey>>

@@ -13,8 +13,8 @@
 #include "engine/journal.h"
 #include "engine/observer.h"
 #include "engine/source.h"
-#include "engine/source_likenesses.h"
 #include "engine/standing.h"
+#include "engine/source_likenesses.h"
 #include "engine/target.h"
 
 namespace postferry {
@@ -23,8 +23,6 @@ namespace postferry {
 struct SettleMemory {
   SourceLikenesses likenesses;    // of the catalogue
   std::set<Uid> twins_told = {};  // that were counted, and stay
-  /// Rows whose copies were looked for and not found: what looks like a late copy may be theirs.
-  std::vector<MessageRow> missed = {};
 };
 
 struct SettleRequest {

@@ -55,13 +55,6 @@ Task<void> speak_for_others(Journal& journal, const FolderRecord& folder, Strang
   }
 }
 
-Task<std::set<std::int64_t>> dates_of_others(Journal& journal, const FolderRecord& folder) {
-  std::set<std::int64_t> dates;
-  for (const CopyLook& look : co_await journal.copies_without_uid(folder.target_folder, folder.id))
-    dates.insert(look.date);
-  co_return dates;
-}
-
 Task<void> leave_out_others(Journal& journal, const FolderRecord& folder,
                             const Strangers& strangers, std::vector<Uid>& uids) {
   if (uids.empty()) co_return;

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "engine/async/task.h"
@@ -24,10 +23,6 @@ Task<void> read_likenesses(TargetSession& target, Strangers& strangers, std::vec
 Task<void> speak_for_others(Journal& journal, const FolderRecord& folder, Strangers& strangers,
                             const std::map<std::size_t, MessageRow>& unplaced,
                             const std::vector<MessageRow>& orphans);
-
-/// The dates of copies that other folders' rows name whose UIDs became void, seconds since 1970
-/// UTC: what has one of them may be theirs, whatever size the target tells.
-Task<std::set<std::int64_t>> dates_of_others(Journal& journal, const FolderRecord& folder);
 
 /// Of these strangers those that another folder's row, whose UID became void as well, may name, one
 /// for each such row, are left out: that folder will say whose they are.

@@ -14,8 +14,7 @@ constexpr std::size_t kHeadersAtOnce = 500;
 
 constexpr Comparison kExact{.forgiving = false, .munged_header = false};
 
-Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect> suspects,
-                                      const std::set<Sha256>& missed = {}) {
+Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect> suspects) {
   std::set<Uid> wanted;
   for (const Suspect& suspect : suspects) {
     if (suspect.copies.empty()) continue;
@@ -28,11 +27,10 @@ Task<std::vector<Uid>> equal_in_bytes(TargetSession& target, std::vector<Suspect
       co_await target_digests(target, {wanted.begin(), wanted.end()}, kExact);
   for (const Suspect& suspect : suspects) {
     const auto own = digests.find(suspect.entry.uid);
-    if (own == digests.end() || missed.contains(own->second)) continue;
-    const bool twin = std::ranges::any_of(suspect.copies, [&](Uid uid) {
-      const auto copy = digests.find(uid);
-      return copy != digests.end() && copy->second == own->second;
-    });
+    const bool twin = own != digests.end() && std::ranges::any_of(suspect.copies, [&](Uid uid) {
+                        const auto copy = digests.find(uid);
+                        return copy != digests.end() && copy->second == own->second;
+                      });
     if (twin) equal.push_back(suspect.entry.uid);
   }
   co_return equal;
@@ -108,7 +106,7 @@ Task<std::vector<Suspect>> suspects(
   Strangers& strangers = request.strangers;
   std::map<Uid, Suspect> found;
   for (const OpenBatch& batch : request.batches) {
-    if (batch.folder != request.folder || !batch.uid_next) continue;
+    if (batch.folder != request.folder || !batch.uid_next || batch.uid_validity == 0) continue;
     const std::vector<MessageRow> rows = co_await rows_of(request, batch.keys, fresh);
     const std::map<Uid, Flags> sent = sent_with(batch, rows);
     const auto members = co_await request.headers.by_print(request.target, strangers, rows);
@@ -132,8 +130,8 @@ Task<std::vector<Suspect>> suspects(
   co_return list;
 }
 
-Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects, bool dated,
-                                   const std::set<Sha256>& missed) {
+Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
+                                   bool dated) {
   std::set<Uid> wanted;
   for (const Suspect& suspect : suspects)
     wanted.insert(suspect.copies.begin(), suspect.copies.end());
@@ -169,7 +167,7 @@ Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> s
              !(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));
     });
   }
-  co_return co_await equal_in_bytes(target, std::move(suspects), missed);
+  co_return co_await equal_in_bytes(target, std::move(suspects));
 }
 
 namespace {

@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "engine/journal.h"
@@ -42,19 +41,18 @@ struct SuspectRequest {
   CopyHeaders& headers;
 };
 
-/// What may be a late copy: strangers at or above a batch's UIDNEXT that look like one of its
-/// members which have crossed, also where the source has it no longer; ascending. `fresh`: rows
-/// about to be recorded.
+/// What may be a late copy: strangers at or above the UIDNEXT of a batch (whose folder has not been
+/// replaced since) that look like one of its members which have crossed, also where the source has
+/// it no longer; ascending. `fresh`: rows about to be recorded.
 Task<std::vector<Suspect>> suspects(
     SuspectRequest request, const std::vector<MessageRow>& fresh,
     std::function<bool(std::size_t place, const TargetEntry& entry)> passed_over);
 
 /// Of the suspects those that equal the copy a row names byte for byte, in flags and, if `dated`,
 /// in date (else some got the moment of their arrival), while that copy, which came before, is
-/// still there. With its date the flags may be those that they were sent with, too. What has bytes
-/// that are `missed` may be the copy of another message, and is none.
-Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects, bool dated,
-                                   const std::set<Sha256>& missed);
+/// still there. With its date the flags may be those that they were sent with, too.
+Task<std::vector<Uid>> late_copies(TargetSession& target, std::vector<Suspect> suspects,
+                                   bool dated);
 
 /// Of the strangers that are left, and that `asked` says yes to by their places, those that equal,
 /// byte for byte, a message that a row of any account names, or that was a stranger: which has been

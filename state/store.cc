@@ -238,8 +238,8 @@ void Store::reset_target_folder(TargetFolderId folder, std::uint32_t uid_validit
           " AND folder IN (SELECT id FROM folder WHERE target_folder = ?)")
       .bind({folder.value})
       .run();
-  database_.query("UPDATE batch SET uid_validity = ?2, uid_next = 1 WHERE target_folder = ?1")
-      .bind({folder.value, uid_validity})
+  database_.query("UPDATE batch SET uid_validity = 0, uid_next = 1 WHERE target_folder = ?")
+      .bind({folder.value})
       .run();
   database_.query("UPDATE folder SET completed = 0, matched = 0 WHERE target_folder = ?")
       .bind({folder.value})

@@ -70,13 +70,8 @@ RULES = [
     ("It stays open for late arrivals", "flags do not matter", [
         ("engine/twins.cc", "!(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));",
          "!(as_sent || equal_in_flags(*copy.flags, *copy.flags));")]),
-    ("It stays open for late arrivals", "the copy of another, not found again, goes as well", [
-        ("engine/twins.cc", "if (own == digests.end() || missed.contains(own->second)) continue;",
-         "if (own == digests.end()) continue;")]),
-    ("It stays open for late arrivals", "another account's copy goes as well", [
-        (SETTLE, "suspect.entry.date && others.contains(suspect.entry.date->seconds);", "others.contains(-1);")]),
-    ("It stays open for late arrivals", "what was not found is forgotten", [
-        (SETTLE, "    std::ranges::move(orphans_.left(), std::back_inserter(r_.memory.missed));\n", "")]),
+    ("Where a target folder was replaced since", "late copies go all the same", [
+        ("engine/twins.cc", " || !batch.uid_next || batch.uid_validity == 0) continue;", " || !batch.uid_next) continue;")]),
     ("It stays open for late arrivals", "what is due under another name goes as well", [
         (SETTLE, "    co_await find_twins(members_.left_its_name() ? all_due() : first);\n",
          "    co_await find_twins(first);\n")]),

@@ -86,10 +86,11 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
     least -= std::min(
         least, std::max(copies.let_go, std::min(copies.removed, copies.source - copies.removed)));
   // A late copy is only proved to be ours while the first one is as it was sent, and has its row,
-  // and that a name by which to find it, and is not the later of the two. What is not proved stays;
-  // but it is told, each of them.
+  // and that a name by which to find it, and is not the later of the two; and in a folder that was
+  // not replaced since. What is not proved stays; but it is told, each of them.
   const bool unproved = guarantee == Guarantee::twins_remain || copies.reflagged ||
-                        copies.late_first || renamed.too_much || world.forgot;
+                        copies.late_first || renamed.too_much || world.forgot ||
+                        renamed.target_ever || !world.target->profile.uidvalidity;
   const std::size_t told = world.target->profile.shows_copies() ? copies.told : copies.late;
   // Equal mail without dates, and no batch that tells what was sent: one we appended is as good as
   // a late one of another.
