@@ -191,8 +191,8 @@ class Description {
         "Change in a message that is refused what keeps it from being taken, step by step and no "
         "more than that: line ends, NULs, mbox From lines, the header's end, 8-bit words in it, "
         "lines above 998 bytes, at last its date and its flags. Each step is told, and the "
-        "original "
-        "kept beside the journal in JOURNAL.originals. Without this nothing is ever altered.");
+        "original kept beside the journal in JOURNAL.originals. Without this nothing is ever "
+        "altered.");
   }
 
   void following() {

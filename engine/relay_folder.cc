@@ -77,9 +77,7 @@ class FolderRelay {
         [this](MessageKey key, bool gone, std::string reason) {
           return missing(std::move(key), gone, std::move(reason));
         },
-        [this] {
-          if (!std::exchange(r_.windows.crawl_told, true)) note(Level::warning, kCrawl);
-        });
+        [this] { r_.windows.tell_crawl(r_.ends.observer, r_.folder); });
     std::exception_ptr source_failure;
     co_await with_group([&](TaskGroup& group) -> Task<void> {
       group.spawn(fetch(counter, wanted, source_failure));

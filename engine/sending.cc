@@ -66,7 +66,7 @@ class Sending {
             standings.repairs,
             crossing_.source_identity + '\0' + r_.folder.source.to_string(),
             first && standings.plain.contains(*first),
-            [this] { tell_crawl(); }};
+            [this] { crossing_.windows.tell_crawl(crossing_.ends.observer, r_.folder.source); }};
   }
 
   /// Whether further sessions are to help.
@@ -112,12 +112,6 @@ class Sending {
     }
     sent_.flags_dropped = crossing_.target.flags_dropped() - dropped + work.flags_dropped;
     if (failure) std::rethrow_exception(failure);
-  }
-
-  void tell_crawl() {
-    if (std::exchange(crossing_.windows.crawl_told, true)) return;
-    crossing_.ends.observer.note(Level::warning,
-                                 "folder " + r_.folder.source.to_string() + ": " + kCrawl);
   }
 
   SendingRequest r_;

@@ -1,5 +1,7 @@
 #include "engine/windows.h"
 
+#include <utility>
+
 namespace postferry {
 
 namespace {
@@ -24,6 +26,14 @@ bool Windows::take(const Catalogue& catalogue, const WindowSession& session, con
   if (certain_) return true;
   return sessions_ == 1 && !session.shows_all && session.known == 0 &&
          session.shown >= kSmallestWindow;
+}
+
+void Windows::tell_crawl(Observer& observer, const FolderName& folder) {
+  if (std::exchange(crawl_told_, true)) return;
+  observer.note(Level::warning,
+                "folder " + folder.to_string() +
+                    ": its messages come at less than 1 KiB a second; some providers slow a line "
+                    "down like that, without a word, once a limit of the day is used up");
 }
 
 }  // namespace postferry

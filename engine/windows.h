@@ -11,13 +11,9 @@
 #include "engine/ledger.h"
 #include "engine/lost_dates.h"
 #include "engine/model.h"
+#include "engine/observer.h"
 
 namespace postferry {
-
-/// What is told of a folder whose messages come slowly, once in a run.
-constexpr const char* kCrawl =
-    "its messages come at less than 1 KiB a second; some providers slow a line down like that, "
-    "without a word, once a limit of the day is used up";
 
 /// What a session showed and did, as far as it tells whether another may show more.
 struct WindowSession {
@@ -46,8 +42,8 @@ class Windows {
   bool certain() const { return certain_; }
   /// Source and target are known not to be one mailbox.
   bool two_mailboxes = false;
-  /// It was told that its messages come slowly.
-  bool crawl_told = false;
+  /// Warns that the folder's messages come slowly, once.
+  void tell_crawl(Observer& observer, const FolderName& folder);
   /// Of what crossed; not told yet.
   LostDates lost_dates;
 
@@ -57,6 +53,7 @@ class Windows {
   std::uint64_t bytes_copied_ = 0;
   std::size_t sessions_ = 0;
   bool certain_ = false;
+  bool crawl_told_ = false;
 };
 
 }  // namespace postferry

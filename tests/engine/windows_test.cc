@@ -131,3 +131,11 @@ TEST_CASE("a server that is known to show everything gets no second look") {
     CHECK(windows.take(catalogue, {100, 0, 100, false, shows_all}, {}, 0) == !shows_all);
   }
 }
+
+TEST_CASE("that a folder's messages come slowly is told once") {
+  NotingObserver observer;
+  Windows windows;
+  for (int i = 0; i < 2; ++i) windows.tell_crawl(observer, FolderName::parse("Sent"));
+  CHECK(observer.notes.size() == 1);
+  CHECK(observer.said("folder Sent: its messages come at less than 1 KiB a second"));
+}
