@@ -5,11 +5,11 @@
 #include <set>
 #include <utility>
 
+#include "engine/another.h"
 #include "engine/async/scope.h"
 #include "engine/follow.h"
 #include "engine/left_behind.h"
 #include "engine/skip.h"
-#include "engine/standings.h"
 
 namespace postferry {
 

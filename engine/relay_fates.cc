@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/another.h"
 #include "engine/body_digests.h"
 #include "engine/recognise.h"
 
@@ -11,12 +12,6 @@ namespace postferry {
 namespace {
 
 constexpr std::size_t kRowsAtOnce = 4000;
-
-/// Another size and another date than recorded; some servers tell one or the other as they please.
-bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
-  const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
-  return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
-}
 
 }  // namespace
 

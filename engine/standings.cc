@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/another.h"
 #include "engine/left_behind.h"
 #include "engine/transfer.h"
 
@@ -13,17 +14,6 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 4000;
 
 }  // namespace
-
-bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
-  const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
-  return row.listed_bytes && *row.listed_bytes != entry.size_bytes && !same_date;
-}
-
-bool may_be_another(const MessageRow& row, const Catalogue::Entry& entry) {
-  const bool same_size = row.listed_bytes.value_or(entry.size_bytes) == entry.size_bytes;
-  const bool same_date = row.date && entry.date && row.date->seconds == entry.date->seconds;
-  return (row.sha256 || row.header) && !(same_size && same_date);
-}
 
 void Standings::list(Catalogue listed, const FolderNumbers& begun) {
   catalogue = std::move(listed);

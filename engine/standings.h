@@ -15,11 +15,6 @@
 
 namespace postferry {
 
-/// Another size and another date than recorded; some servers tell one or the other as they please.
-bool is_another(const MessageRow& row, const Catalogue::Entry& entry);
-/// Its size and date together do not say that it is the same: its bytes, or its header, can tell.
-bool may_be_another(const MessageRow& row, const Catalogue::Entry& entry);
-
 /// Of one folder in one attempt. A catalogue is whole, or has only what changed: then `unlisted`
 /// counts the others, each of which has its row and is not looked at.
 class Standings {

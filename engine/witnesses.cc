@@ -35,18 +35,22 @@ Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& 
                           const Catalogue& listed) {
   const TargetTraits& traits = target.traits();
   const MessageRow* doubtful = nullptr;
+  bool keeps_dates = false, other_date = false;  // of one of them, and of one that is but doubtful
   std::pair<bool, std::uint64_t> least;  // the small are read, but rather one that has neither
   for (const MessageRow& row : witnesses) {
     const auto at = listed.find(MessageKey(row.target_uid));
-    if (!at) continue;
+    if (!at || row.origin == Origin::folded) continue;  // that is another's copy
     const Catalogue::Entry entry = listed[*at];
     const bool same_size = row.size_bytes == entry.size_bytes;
     // What was sent without a date got one there, and has its size alone.
     const bool dated = row.date && entry.date;
-    if (dated ? same_instant(row.date, entry.date) : same_size) continue;
+    const bool same_date = dated && same_instant(row.date, entry.date);
+    keeps_dates = keeps_dates || same_date;
+    if (dated ? same_date : same_size) continue;
     const bool has_neither = dated && !same_size;
     if (!tells_bytes(row, traits) && !tells_header(row, traits)) {
       if (has_neither) co_return true;
+      other_date = other_date || dated;
       continue;
     }
     const std::pair doubt(!has_neither, row.size_bytes);
@@ -55,6 +59,7 @@ Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& 
       least = doubt;
     }
   }
+  if (other_date && keeps_dates) co_return true;
   if (!doubtful) co_return false;
   const bool another = co_await is_another(target, *doubtful);
   co_return another;

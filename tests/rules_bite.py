@@ -124,6 +124,12 @@ RULES = [
         (STANDINGS, "moved = moved || is_another(row, entry);", "moved = moved || (is_another(row, entry) && false);"),
         (STANDINGS, "    if (may_be_another(row, entry)) in_question = row;\n", ""),
         (STANDINGS, "    moved = moved || never_given;\n", "    static_cast<void>(never_given);\n")]),
+    ("A new UIDVALIDITY at either end", "a size that was left out counts", [
+        ("engine/another.cc", "return listed_bytes != 0; }", "return listed_bytes + 1 != 0; }")]),
+    ("A new UIDVALIDITY at either end", "another date alone tells nothing", [
+        ("engine/witnesses.cc", "if (other_date && keeps_dates) co_return true;", "")]),
+    ("A new UIDVALIDITY at either end", "dates tell though none is kept", [
+        ("engine/witnesses.cc", "if (other_date && keeps_dates) co_return true;", "if (other_date) co_return true;")]),
     ("UIDNEXT has gone back", "rows do not tell", [
         (SKIP, "    least = std::max(least, Uid{row.target_uid.value + 1});\n", "    static_cast<void>(row);\n")]),
     ("UIDNEXT has gone back", "batches do not tell", [

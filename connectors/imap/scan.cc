@@ -109,15 +109,15 @@ class CatalogueBuilder {
     return catalogue_.size() + left_out_.size();
   }
 
-  /// What was found and no FETCH has told of; ascending. Nothing, where it is too much to be true.
+  /// What was found and no FETCH has told the size of; ascending. Nothing, where it is too much to
+  /// be true.
   std::vector<std::uint32_t> unlisted(Found& found) {
     std::vector<std::uint32_t> numbers;
     if (found.count() > 2 * std::uint64_t{count()} + kUnlistedAtLeast) return numbers;
     for (const auto& [first, last] : found.ranges())
       for (std::uint64_t uid = first.value; uid <= last.value; ++uid) {
         const auto number = static_cast<std::uint32_t>(uid);
-        const bool told = left_out_.contains(number) || sizeless_.contains(number) ||
-                          catalogue_.find(MessageKey(Uid{number}));
+        const bool told = left_out_.contains(number) || catalogue_.find(MessageKey(Uid{number}));
         if (!told) numbers.push_back(number);
       }
     return numbers;
@@ -405,11 +405,10 @@ Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,
   if (lacks_some()) {
     co_await noop(session);
     co_await fetch_all(session, builder);
-    builder.add_sizeless();
   }
   if (lacks_some()) {
-    // A server that leaves messages out where it lists all tells of them when asked for them alone;
-    // without their flags they would seem to have lost them.
+    // A server that leaves messages out where it lists all, or their size and date, tells of them
+    // when asked for them alone; without their flags they would seem to have lost them.
     Found found = co_await search_all(session);
     for (const std::string& set :
          split_set(builder.unlisted(found), session.quirks.command_octets - 200)) {

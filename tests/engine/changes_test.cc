@@ -136,6 +136,25 @@ TEST_CASE("a recorded message that is another now makes void what was recorded")
   CHECK(pair.observer.said("recorded UIDs name other messages at the source"));
 }
 
+TEST_CASE("a size that was left out of a listing does not make another message") {
+  Pair pair;
+  pair.fill("Box", 3);
+  MemoryMessage& bare = pair.source.folder("Box").messages[1];
+  const std::optional<InternalDate> date = bare.date;
+  const bool first = GENERATE(true, false);
+  const auto leave_out = [&bare, &date](bool whether) {
+    bare.listed_bytes = whether ? std::optional<std::uint64_t>(0) : std::nullopt;
+    bare.date = whether ? std::nullopt : date;
+  };
+  leave_out(first);
+  pair.run();
+  leave_out(!first);
+  pair.add("Box", letter("new"));
+  CHECK(pair.run().messages().copied == 1);
+  CHECK(pair.on_target("Box") == 4);
+  CHECK_FALSE(pair.observer.said("name other messages"));
+}
+
 TEST_CASE("a folder whose recorded newest are all gone is read whole") {
   Crossed pair;
   for (std::uint32_t uid = 11; uid <= 26; ++uid) pair.box.remove(Uid{uid});

@@ -134,6 +134,31 @@ TEST_CASE("a recorded UID with another date and the same size is known by its by
   CHECK(pair.on_target("INBOX") == 7);
 }
 
+TEST_CASE("where a target changes bytes another date tells, if it keeps dates") {
+  MemoryOptions changes;
+  changes.traits.munges_8bit = true;
+  Pair pair({}, changes);
+  pair.fill("INBOX", 5);
+  pair.run();
+  MemoryFolder& there = pair.target.folder("INBOX");
+  const std::uint64_t had = there.messages.back().bytes.size();
+  SECTION("it does: the UID was given again, to a message of the same size") {
+    restore(there, 4);
+    there.add(letter("x4"), {}, InternalDate{5, 0});
+    REQUIRE(there.messages.back().bytes.size() == had);
+    pair.add("INBOX", letter("opens it"));
+    pair.run();
+    CHECK(pair.on_target("INBOX") == 7);
+    CHECK(pair.run().messages().copied == 0);
+  }
+  SECTION("it does not: they are the copies") {
+    for (MemoryMessage& message : there.messages) message.date->seconds += 3600;
+    pair.target.folder("INBOX").add(letter("opens it"));
+    CHECK(pair.run().messages().copied == 0);
+    CHECK_FALSE(pair.observer.said("name other messages"));
+  }
+}
+
 TEST_CASE("a restored target that gave a UID again is noticed by the size of what had no date") {
   MemoryOptions pop, target;
   pop.uidl_keys = true;

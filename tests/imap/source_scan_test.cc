@@ -133,9 +133,22 @@ TEST_CASE("fewer messages than EXISTS are asked for again, then by their UIDs, a
   d.s("* 1 FETCH (UID 10 RFC822.SIZE 100 FLAGS ())").s("* 2 FETCH (UID 11 FLAGS (\\Seen))");
   d.s("A3 OK");
   d.c("A4 UID SEARCH ALL").s("* SEARCH 10 11 12 13").s("A4 OK");
-  d.c("A5 UID FETCH 12:13 (UID FLAGS RFC822.SIZE INTERNALDATE)");
+  d.c("A5 UID FETCH 11:13 (UID FLAGS RFC822.SIZE INTERNALDATE)");
   d.s("* 3 FETCH (UID 12 RFC822.SIZE 300 FLAGS (\\Seen))").s("A5 OK");
   CHECK(catalogue_by(d, 4) == "10:100 11:0(\\Seen) 12:300(\\Seen) 13:0 ");
+}
+
+TEST_CASE("a message of which only the flags are listed has its size and date asked for") {
+  Dialogue d;
+  d.c("A1 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)");
+  d.s("* 1 FETCH (UID 10 FLAGS (\\Seen))").s("A1 OK");
+  d.c("A2 NOOP").s("A2 OK");
+  d.c("A3 UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE)");
+  d.s("* 1 FETCH (UID 10 FLAGS (\\Seen))").s("A3 OK");
+  d.c("A4 UID SEARCH ALL").s("* SEARCH 10").s("A4 OK");
+  d.c("A5 UID FETCH 10 (UID FLAGS RFC822.SIZE INTERNALDATE)");
+  d.s("* 1 FETCH (UID 10 RFC822.SIZE 100 FLAGS (\\Seen))").s("A5 OK");
+  CHECK(catalogue_by(d, 1) == "10:100(\\Seen) ");
 }
 
 TEST_CASE("messages that were expunged meanwhile are not missed") {

@@ -103,8 +103,9 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const bool back = renamed.source_ever && renamed.target_ever && world.from_pop3() &&
                     found <= most + copies.taken && bytes.find("Message-ID:") == std::string::npos;
   // The second copy of the one that goes ahead is nobody's if its UID becomes void just then, or
-  // somebody deletes the journal.
-  const bool ahead = (renamed.target_meanwhile || world.forgot) && world.from_pop3() &&
+  // somebody deletes the journal, or its user changes it before we hear that it came.
+  const bool changed = copies.reflagged && !world.target->profile.shows_copies();
+  const bool ahead = (renamed.target_meanwhile || world.forgot || changed) && world.from_pop3() &&
                      world.options.remove_after && found == most + 1;
   // Nor is a late copy anybody's, once somebody has deleted the journal and the source is empty.
   const bool nobodys =
