@@ -4,11 +4,13 @@
     tests/fuzz/hours.py                               what is in it, target by target
     tests/fuzz/hours.py --run build/fuzz/tests --for 3600 --commit $(git rev-parse --short=12 HEAD)
 
-The second runs one target after another on one core, always the one with the least time so far, and
-writes down what it really took: processor time, not the clock's. One line is one target on one day
-on one commit, that of the binaries. A target is due until it has an hour since its last finding.
+The second runs one target after another on one core (--jobs: on several), always the one with the
+least time so far, and writes down what it really took: processor time, not the clock's. One line is
+one target on one day on one commit, that of the binaries. A target is due until it has an hour since
+its last finding.
 """
 import argparse
+import concurrent.futures
 import csv
 import datetime
 import os
@@ -16,6 +18,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -102,6 +105,7 @@ def main():
     parser.add_argument("--commit", help="that the binaries were built of")
     parser.add_argument("--for", dest="total", type=int, default=HOUR, metavar="SECONDS")
     parser.add_argument("--slice", type=int, default=120, metavar="SECONDS", help="for one target at a time")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="targets at a time")
     options = parser.parse_args()
     if not options.run:
         return show(read(options.table))
@@ -113,16 +117,28 @@ def main():
     if not there:
         parser.error(f"no fuzz target in {options.run}")
     end = time.monotonic() + options.total
-    while (left := int(end - time.monotonic())) > 0:
-        rows = read(options.table)
-        target = min(there, key=lambda name: seconds_of(rows, name)[1])
-        run = run_one(options.run, work, target, min(options.slice, left), options.commit)
-        add(rows, run)
-        write(options.table, rows)
-        if run["findings"]:
-            there.remove(target)  # until it is mended
-            if not there:
-                sys.exit("every target found something")
+    rows, lock = read(options.table), threading.Lock()
+
+    def work_on():
+        while True:
+            with lock:
+                left = int(end - time.monotonic())
+                if left <= 0 or not there:
+                    return
+                target = min(there, key=lambda name: seconds_of(rows, name)[1])
+                there.remove(target)
+            run = run_one(options.run, work, target, min(options.slice, left), options.commit)
+            with lock:
+                add(rows, run)
+                write(options.table, rows)
+                if not run["findings"]:  # else not again, until it is mended
+                    there.append(target)
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as crew:
+        for worker in [crew.submit(work_on) for _ in range(options.jobs)]:
+            worker.result()
+    if not there:
+        sys.exit("every target found something")
 
 
 if __name__ == "__main__":
