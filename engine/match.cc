@@ -142,9 +142,15 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     const auto t = target_digests.find(target.index);
     return s != source_digests.end() && t != target_digests.end() && s->second == t->second;
   };
-  // Messages of equal bytes are told apart by their dates, where they have kept them.
+  // Messages of equal bytes are told apart by their dates, where they have kept them. While more
+  // may come what has another date may be the second copy of one of them.
   sources = group.source;
+  const auto has_date = [](const Likeness& message) { return message.date.has_value(); };
+  const bool by_date_only = group.more_may_come && sources.size() > 1 &&
+                            std::ranges::all_of(sources, has_date) &&
+                            std::ranges::all_of(targets, has_date);
   for (const bool dated : {true, false}) {
+    if (!dated && by_date_only) break;
     std::erase_if(sources, [&](const Likeness& source) {
       const auto at = std::ranges::find_if(targets, [&](const Likeness& target) {
         const bool needs_date = dated || (target.spoken_for && !target.by_bytes);
@@ -188,7 +194,7 @@ std::vector<std::pair<std::size_t, std::size_t>> match_by_bytes(
     targets.erase(at);
     return true;
   });
-  if (std::ranges::any_of(group.source, has_left)) return pairs;
+  if (by_date_only || std::ranges::any_of(group.source, has_left)) return pairs;
   for (const Likeness& source : sources)
     if (const auto taken = take_likest(source, targets, false))
       pairs.emplace_back(source.index, taken->index);

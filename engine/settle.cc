@@ -291,7 +291,7 @@ class Settler {
     for (const std::uint32_t member : members_.awaited())
       if (!r_.unplaced.contains(member)) first.push_back(member);
     co_await find_twins(members_.left_its_name() ? all_due() : first);
-    co_await match(these(std::move(first)));
+    co_await match(these(std::move(first)), {}, true);
     place_by_look({});
   }
 
@@ -300,11 +300,11 @@ class Settler {
         .forgiving = true, .munged_header = r_.target.traits().munges_8bit, .without_tuid = true};
   }
 
-  Task<void> match(Indices indices, KnownLooks known_looks = {}) {
+  Task<void> match(Indices indices, KnownLooks known_looks = {}, bool more_may_come = false) {
     if (strangers_.empty()) co_return;
     const auto take = [this](std::size_t index, std::size_t place) { return pair(index, place); };
     co_await match_strangers({r_.source, r_.target, r_.catalogue, r_.memory.likenesses, strangers_,
-                              comparison(), std::move(known_looks)},
+                              comparison(), std::move(known_looks), more_may_come},
                              std::move(indices), take);
   }
 
@@ -437,7 +437,7 @@ class Settler {
   /// batch had been given up. Only those are ours to remove, and not what may be one of `awaited`.
   Task<void> find_twins(std::vector<std::uint32_t> awaited) {
     if (strangers_.empty() || r_.batches.empty()) co_return;
-    std::erase_if(awaited, [&](std::size_t i) { return r_.standing[i] != Standing::due; });
+    std::erase_if(awaited, [&](std::size_t i) { return !wanted(i); });
     const auto wanted = co_await by_print(std::move(awaited));
     const auto may_be_wanted = [&](std::size_t place, const TargetEntry& entry) {
       const auto group = wanted.find(strangers_.print(place));

@@ -87,6 +87,7 @@ Task<std::vector<Ambiguous>> next_groups(const StrangerMatchRequest& r,
   while (at < doubts.size() && messages < kDoubtsAtOnce) {
     const std::uint32_t group = doubts[at].group;
     Ambiguous both;
+    both.more_may_come = r.more_may_come;
     std::vector<std::uint32_t> indices;
     for (; at < doubts.size() && doubts[at].group == group; ++at) {
       both.known_look = doubts[at].known_look;

@@ -27,7 +27,8 @@ struct StrangerMatchRequest {
   SourceLikenesses& likenesses;
   Strangers& strangers;
   Comparison comparison;
-  KnownLooks known_looks;  // may be empty; asked for those whose headers would decide
+  KnownLooks known_looks;      // may be empty; asked for those whose headers would decide
+  bool more_may_come = false;  // see Ambiguous
 };
 
 /// The multiset match of match.h, all of `indices` against all strangers that are left. Each pair

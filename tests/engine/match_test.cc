@@ -137,6 +137,28 @@ TEST_CASE("equal copies that a server altered still stand for the equal original
   CHECK(pairs.size() == 2);
 }
 
+TEST_CASE("while more may come each of equal messages waits for the copy with its date") {
+  const auto of = [](std::size_t index, std::int64_t seconds) {
+    return likeness(fields("<1>", "s"), 5, InternalDate{seconds, 0}, index);
+  };
+  const std::vector<Likeness> source{of(0, 100), of(1, 200)};
+  const std::vector<Likeness> target{of(10, 100), of(11, 100)};  // the second may be a late one
+  const auto result = match_by_header(source, target, false);
+  REQUIRE(result.ambiguous.size() == 1);
+  Ambiguous group = result.ambiguous[0];
+  const std::map<std::size_t, Sha256> sources{{0, sha256("a")}, {1, sha256("a")}};
+  const std::string there = GENERATE("a", "altered");
+  const std::map<std::size_t, Sha256> targets{{10, sha256(there)}, {11, sha256(there)}};
+  group.more_may_come = true;
+  CHECK(match_by_bytes(group, sources, targets) == Pairs{{0, 10}});
+  group.more_may_come = false;
+  CHECK(match_by_bytes(group, sources, targets).size() == 2);
+  // A target that keeps no dates, or a source that has none: they can only be any of them.
+  group.more_may_come = true;
+  group.source[0].date.reset();
+  CHECK(match_by_bytes(group, sources, targets).size() == 2);
+}
+
 TEST_CASE("of equal copies that a server altered each stands for the one of its date") {
   const auto of = [](std::size_t index, std::uint64_t size, std::int64_t seconds) {
     return likeness(fields("<1>", "s"), size, InternalDate{seconds, 0}, index);

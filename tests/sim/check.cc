@@ -107,9 +107,10 @@ std::string wrong_with(const std::string& bytes, Copies& copies, const World& wo
   const bool changed = copies.reflagged && !world.target->profile.shows_copies();
   const bool ahead = (renamed.target_meanwhile || world.forgot || changed) && world.from_pop3() &&
                      world.options.remove_after && found == most + 1;
-  // Nor is a late copy anybody's, once somebody has deleted the journal and the source is empty.
-  const bool nobodys =
-      world.forgot && copies.removed + copies.earlier > 0 && found <= most + copies.late;
+  // Nor is a late copy anybody's, once somebody has deleted the journal and the source has it no
+  // more.
+  const bool left = copies.removed + copies.earlier > 0 || (copies.source == 0 && copies.gone > 0);
+  const bool nobodys = world.forgot && left && found <= most + copies.late;
   // Of equal mail a late copy of one may be known as the other's, where bytes and size are changed
   // on the way; the other's own is then told.
   const bool traded = world.target->profile.rewrites_message_id && copies.source > 1 &&
