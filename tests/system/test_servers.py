@@ -9,7 +9,7 @@ import time
 import mailbox as mailboxes
 from cyrus import ADMIN, Cyrus
 from dovecot import Dovecot
-from harness import (SERVERS, Endpoint, Skipped, expect, expect_appended_once, expect_equal, fill, logged_in,
+from harness import (SERVERS, Endpoint, Failed, Skipped, expect, expect_appended_once, expect_equal, fill, logged_in,
                      sanitized, test, url)
 from test_faults import in_parallel
 from test_follow import box, some, stored
@@ -62,7 +62,8 @@ class UnderWay:
     def wait(self, share):
         """Until that share of the mail is on the target."""
         while on_disk(self.target, self.user) < 700 * share:
-            expect(self.world.alive(self.process), "the run was too fast for this test")
+            if not self.world.alive(self.process):
+                raise Failed(f"it has ended before {share:.0%} were there: {self.world.finish(self.process)}")
             time.sleep(0.01)
 
     def expect_exact(self):
