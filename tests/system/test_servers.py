@@ -19,10 +19,10 @@ from wire import Imap
 
 
 def small_box(name):
-    """A folder of 500 messages and two of 100."""
-    return box(INBOX=mailboxes.small(500, seed=name).folders[0].messages,
-               One=mailboxes.small(100, seed=f"{name}1").folders[0].messages,
-               Two=mailboxes.small(100, seed=f"{name}2").folders[0].messages)
+    """700 messages: a batch shows at its end, so the folders are of many sizes, and come one after another."""
+    counts = {"INBOX": 280, "One": 20, "Two": 40, "Three": 60, "Four": 80, "Five": 100, "Six": 120}
+    return box(**{folder: mailboxes.small(count, seed=f"{name}{folder}").folders[0].messages
+                  for folder, count in counts.items()})
 
 
 def on_disk(server, user):
@@ -121,7 +121,7 @@ def stopped_a_minute(world):
     def stop(which, source_kind=Dovecot, target_kind=Dovecot):
         with world.private(source_kind) as source, world.private(target_kind) as target:
             it = UnderWay(world, source, target, "--timeout", "20", "--retries", "8")
-            with it.going(mb_per_second=0.08):  # five at a time, beside others
+            with it.going(mb_per_second=0.05):  # five at a time, beside others
                 it.wait(0.3)
                 victims = {"source": source.signal, "target": target.signal,
                            "program": lambda number: world.signal(it.process, number)}
