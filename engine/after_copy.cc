@@ -251,8 +251,7 @@ class Remover {
     if (row.key.is_made_up()) return true;
     if (!row.key.is_uid()) return false;
     const std::optional<InternalDate> date = entry_of(row).date;
-    const bool same_date = row.date && date && row.date->seconds == date->seconds;
-    return row.listed_bytes != listed_bytes(row) || !same_date;
+    return row.listed_bytes != listed_bytes(row) || !tell_same_instant(row.date, date);
   }
 
   /// In parts.

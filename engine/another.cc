@@ -11,18 +11,15 @@ bool other_size(const MessageRow& row, const Catalogue::Entry& entry) {
          is_told(entry.size_bytes);
 }
 
-bool same_date(const MessageRow& row, const Catalogue::Entry& entry) {
-  return row.date && entry.date && row.date->seconds == entry.date->seconds;
-}
-
 }  // namespace
 
 bool is_another(const MessageRow& row, const Catalogue::Entry& entry) {
-  return other_size(row, entry) && !same_date(row, entry);
+  return other_size(row, entry) && !tell_same_instant(row.date, entry.date);
 }
 
 bool may_be_another(const MessageRow& row, const Catalogue::Entry& entry) {
-  return (row.sha256 || row.header) && (other_size(row, entry) || !same_date(row, entry));
+  return (row.sha256 || row.header) &&
+         (other_size(row, entry) || !tell_same_instant(row.date, entry.date));
 }
 
 }  // namespace postferry

@@ -13,7 +13,7 @@ constexpr int kStrongFields = 2;
 constexpr int kAlike = 3;
 
 bool same_date(const Likeness& source, const Likeness& target) {
-  return source.date && target.date && source.date->seconds == target.date->seconds;
+  return tell_same_instant(source.date, target.date);
 }
 
 /// What is spoken for has its message, which may only have come back.

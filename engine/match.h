@@ -67,7 +67,7 @@ HeaderFields as_target_tells(HeaderFields fields, const TargetTraits& traits);
 struct Ambiguous {
   std::vector<Likeness> source, target;
   bool known_look = false;     // others look the same, and have their copies: only bytes can tell
-  bool more_may_come = false;  // on the target: of equal ones each may wait for that with its date
+  bool more_may_come = false;  // on the target: each of equal ones waits for the copy with its date
 };
 
 /// Whether the header of the group's one source message says enough, with its size where it has no

@@ -169,6 +169,10 @@ bool same_instant(const std::optional<InternalDate>& a, const std::optional<Inte
   return !a || !b || a->seconds == b->seconds;
 }
 
+bool tell_same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b) {
+  return a && b && same_instant(a, b);
+}
+
 std::string MessageKey::to_string() const {
   return is_uid() ? "UID " + std::to_string(uid_.value) : "UIDL " + text_;
 }

@@ -89,6 +89,8 @@ struct InternalDate {
 
 /// Servers tell the same moment in a zone of their own. A date that is not told contradicts none.
 bool same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b);
+/// As same_instant, and both are told.
+bool tell_same_instant(const std::optional<InternalDate>& a, const std::optional<InternalDate>& b);
 
 /// What names a message in its folder: an IMAP UID or a POP3 UIDL. Where a server gives no UIDL, or
 /// one to several messages, the name is made of the header, or of all of it, and has a space in it,

@@ -291,7 +291,7 @@ class Settler {
     for (const std::uint32_t member : members_.awaited())
       if (!r_.unplaced.contains(member)) first.push_back(member);
     co_await find_twins(members_.left_its_name() ? all_due() : first);
-    co_await match(these(std::move(first)), {}, true);
+    co_await match(these(std::move(first)), {}, /*more_may_come=*/true);
     place_by_look({});
   }
 

@@ -35,7 +35,8 @@ Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& 
                           const Catalogue& listed) {
   const TargetTraits& traits = target.traits();
   const MessageRow* doubtful = nullptr;
-  bool keeps_dates = false, other_date = false;  // of one of them, and of one that is but doubtful
+  bool keeps_dates = false;  // one has its own
+  bool other_date = false;   // one has another, and of it neither bytes nor header can tell
   std::pair<bool, std::uint64_t> least;  // the small are read, but rather one that has neither
   for (const MessageRow& row : witnesses) {
     const auto at = listed.find(MessageKey(row.target_uid));
@@ -44,7 +45,7 @@ Task<bool> any_is_another(TargetSession& target, const std::vector<MessageRow>& 
     const bool same_size = row.size_bytes == entry.size_bytes;
     // What was sent without a date got one there, and has its size alone.
     const bool dated = row.date && entry.date;
-    const bool same_date = dated && same_instant(row.date, entry.date);
+    const bool same_date = tell_same_instant(row.date, entry.date);
     keeps_dates = keeps_dates || same_date;
     if (dated ? same_date : same_size) continue;
     const bool has_neither = dated && !same_size;

@@ -75,6 +75,13 @@ RULES = [
     ("It stays open for late arrivals", "what is due under another name goes as well", [
         (SETTLE, "    co_await find_twins(members_.left_its_name() ? all_due() : first);\n",
          "    co_await find_twins(first);\n")]),
+    ("It stays open for late arrivals", "what options leave out goes as well", [
+        (SETTLE, "    std::erase_if(awaited, [&](std::size_t i) { return !wanted(i); });\n",
+         "    std::erase_if(awaited, [&](std::size_t i) { return r_.standing[i] != Standing::due; });\n")]),
+    ("It stays open for late arrivals", "the first that comes is anybody's", [
+        (MATCH, "if (!dated && by_date_only) break;", "")]),
+    ("It stays open for late arrivals", "altered, the first that comes is anybody's", [
+        (MATCH, "if (by_date_only || std::ranges::any_of", "if (std::ranges::any_of")]),
     ("It stays open for late arrivals", "the earlier of two goes as well", [
         ("engine/twins.cc", "uid >= suspect.entry.uid) return true;",
          "uid == suspect.entry.uid) return true;")]),

@@ -407,8 +407,8 @@ Task<Catalogue> read_catalogue(Session& session, std::uint64_t began_with,
     co_await fetch_all(session, builder);
   }
   if (lacks_some()) {
-    // A server that leaves messages out where it lists all, or their size and date, tells of them
-    // when asked for them alone; without their flags they would seem to have lost them.
+    // A server that leaves messages out where it lists all, or their sizes, tells of them when
+    // asked for them alone; without their flags they would seem to have lost them.
     Found found = co_await search_all(session);
     for (const std::string& set :
          split_set(builder.unlisted(found), session.quirks.command_octets - 200)) {

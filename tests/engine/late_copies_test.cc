@@ -253,6 +253,27 @@ TEST_CASE("a message of a lost batch that options leave out now keeps its copy f
   CHECK(pair.equal());
 }
 
+TEST_CASE("the copy of one that options leave out now is no late one of its equal") {
+  MemoryOptions pop3, target;
+  pop3.uidl_keys = true;
+  target.traits.uidplus = GENERATE(true, false);
+  Pair pair(pop3, target);
+  for (int i = 0; i < 2; ++i) pair.source.folder("INBOX").add(letter("same"), {}, std::nullopt);
+  MemoryStop lost, unanswered;  // both of one batch; then the second alone, for good
+  unanswered.after = 1;
+  unanswered.fate = MemoryStop::Fate::whole;
+  unanswered.error = Error(ErrorKind::auth, "no longer");
+  pair.target.faults.append_stops = {lost, unanswered};
+  pair.options.retries = 1;
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 2);
+  pair.options.max_size_bytes = 1;
+  CHECK(pair.run().messages().twins == 0);
+  pair.options.max_size_bytes.reset();
+  CHECK(pair.run().messages().copied == 0);
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
 TEST_CASE("a message of a lost batch that options leave out now is waited for all the same") {
   Pair pair;
   pair.add("INBOX", letter("a"));

@@ -61,7 +61,9 @@ class UnderWay:
 
     def wait(self, share):
         """Until that share of the mail is on the target."""
+        end = time.monotonic() + 240
         while on_disk(self.target, self.user) < 700 * share:
+            expect(time.monotonic() < end, f"{share:.0%} are not there after 240 s")
             if not self.world.alive(self.process):
                 raise Failed(f"it has ended before {share:.0%} were there: {self.world.finish(self.process)}")
             time.sleep(0.01)
