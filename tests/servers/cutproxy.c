@@ -8,8 +8,8 @@
  *     -w up|down  the faulty direction: client to server, or server to client (default: down)
  *     -f          cut with FIN, as a server that goes away; default RST, as a line that breaks
  *     -s          stall instead of cutting: nothing is read or sent any more, nothing is closed
- *     -n COUNT    only COUNT connections are faulty (default: all)
- *     -k COUNT    ... and the first COUNT connections are not
+ *     -n COUNT    only the first COUNT connections that carry so much are faulty (default: all)
+ *     -k COUNT    ... and the first COUNT connections of all are not
  *
  * Prints "LISTEN DEST" for each pair, then "ready". SIGUSR1 prints the counters as one line of JSON.
  * SIGUSR2 cuts every connection there is. Runs until SIGTERM.
@@ -125,14 +125,14 @@ static void flush_end(struct end* e, int64_t now) {
     struct end* out = e->other;
     int way = e == &l->ends[0] ? kUp : kDown, blocked = 0;
     if (!l->connected || l->stalled) return;
-    if (l->faulty && way == fault_way && e->passed >= cut_after) { /* 0 bytes, or all of them */
+    int to_fault = l->faulty && way == fault_way && count_faults < faulty_count;
+    if (to_fault && e->passed >= cut_after) { /* 0 bytes, or all of them */
         fault(l);
         return;
     }
     while (e->head && e->head->due <= now) {
         struct chunk* c = e->head;
         size_t want = c->size - c->sent;
-        int to_fault = l->faulty && way == fault_way;
         if (to_fault && (int64_t)want > cut_after - e->passed) want = (size_t)(cut_after - e->passed);
         ssize_t n = send(out->fd, c->data + c->sent, want, MSG_NOSIGNAL);
         if (n < 0) {
@@ -236,7 +236,7 @@ static void accept_link(struct end* listener, int64_t now) {
         struct epoll_event event = {.events = e->events, .data.ptr = e};
         epoll_ctl(poller, EPOLL_CTL_ADD, e->fd, &event);
     }
-    l->faulty = cut_after >= 0 && count_links >= sound_count && count_links - sound_count < faulty_count;
+    l->faulty = cut_after >= 0 && count_links >= sound_count;
     count_links++;
     if ((l->next = links)) links->prev = l;
     links = l;
