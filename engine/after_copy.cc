@@ -275,8 +275,11 @@ class Remover {
     for (const MessageRow& row : due_) sizes.insert(listed_bytes(row));
     std::vector<MessageKey> waiting;
     for (std::size_t i = 0; i < r_.standing.size(); ++i) {
-      if (!has_crossed(r_.standing[i]) && sizes.contains(r_.catalogue.size_bytes(i)))
-        waiting.push_back(r_.catalogue.key(i));
+      if (has_crossed(r_.standing[i])) continue;
+      MessageKey key = r_.catalogue.key(i);
+      // Equals have sizes of their own where LIST does not tell what comes.
+      if (key.is_made_up() || sizes.contains(r_.catalogue.size_bytes(i)))
+        waiting.push_back(std::move(key));
     }
     if (waiting.empty()) co_return;
     std::set<std::uint64_t> looks;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "engine/catalogue.h"
@@ -30,13 +31,14 @@ class Members {
     Flags flags;
     Uid uid_next;  // of the target before
   };
-  /// How an entry was sent, in a batch that is open or was given up; null: it was not.
-  const Sent* sent(std::size_t index) const;
+  /// How an entry was sent, in a batch that is open or was given up, so that this came of it: the
+  /// one with its very flags, or the last. None: what was there before is not of any.
+  std::optional<Sent> sent(std::size_t index, Uid uid, const Flags& flags) const;
 
  private:
   const std::vector<Standing>& standing_;
   std::vector<std::uint32_t> awaited_;
-  std::map<std::size_t, Sent> sent_;
+  std::multimap<std::size_t, Sent> sent_;  // in the order of the batches
   bool nameless_batch_ = false;  // its keys became void: nothing tells when all of it has come
   bool left_its_name_ = false;
 };

@@ -335,17 +335,15 @@ class Settler {
       row.listed_bytes = source.size_bytes;
       return row;
     }
-    // What was there before the batch went out is not of it.
-    const Members::Sent* sent = members_.sent(index);
-    const bool ours = sent && target.uid >= sent->uid_next;
+    const auto ours = members_.sent(index, target.uid, target.flags);
     MessageRow row;
     row.key = source.key;
     row.size_bytes = target.size_bytes;
     row.repairs = repairs_of(row.key);
     const bool bare = row.repairs.has(RepairStep::flags);  // sent without, and so it stays
-    row.flags = ours && !bare ? arrived(sent->flags, target.flags) : *source.flags;
+    row.flags = ours && !bare ? arrived(ours->flags, target.flags) : *source.flags;
     if (is_marked(target.flags) && !is_marked(*source.flags)) marked_.push_back(target.uid);
-    row.run = ours ? sent->run : r_.run;
+    row.run = ours ? ours->run : r_.run;
     row.origin = ours ? Origin::appended : Origin::adopted;
     row.copied_at = now_;
     row.listed_bytes = source.size_bytes;

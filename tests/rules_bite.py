@@ -25,6 +25,7 @@ SETTLE = "engine/settle.cc"
 TRANSFER = "engine/transfer.cc"
 FOLLOW = "engine/follow.cc"
 MATCH = "engine/match.cc"
+MEMBERS = "engine/members.cc"
 SKIP = "engine/skip.cc"
 STANDINGS = "engine/standings.cc"
 RECOGNISE = "engine/recognise.cc"
@@ -59,7 +60,10 @@ RULES = [
          "standing == Standing::due;")]),
     ("Settle matches as a multiset", "one copy serves all", SIMULATED["no multiset"]),
     ("Members of open batches", "they are taken for adopted", [
-        (SETTLE, "const bool ours = sent && target.uid >= sent->uid_next;", "const bool ours = false;")]),
+        (SETTLE, "const auto ours = members_.sent(index, target.uid, target.flags);",
+         "const std::optional<Members::Sent> ours;")]),
+    ("Members of open batches", "their flags are those of the last", [
+        (MEMBERS, "    if (out->flags == flags) break;\n", "    (void)flags;\n")]),
     ("A first run on a target", "only members are looked for", SIMULATED["settle before the catalogue"]),
     ("An open batch is waited for", "nobody waits", SIMULATED["no wait for late commits"]),
     ("An open batch is waited for", "three times the slowest batch", [
@@ -75,6 +79,8 @@ RULES = [
     ("It stays open for late arrivals", "what is due under another name goes as well", [
         (SETTLE, "    co_await find_twins(members_.left_its_name() ? all_due() : first);\n",
          "    co_await find_twins(first);\n")]),
+    ("It stays open for late arrivals", "that of one which was given up before goes as well", [
+        (MEMBERS, "if (!at) left_its_name_", "if (!at && !batch.settled) left_its_name_")]),
     ("It stays open for late arrivals", "what options leave out goes as well", [
         (SETTLE, "    std::erase_if(awaited, [&](std::size_t i) { return !wanted(i); });\n",
          "    std::erase_if(awaited, [&](std::size_t i) { return r_.standing[i] != Standing::due; });\n")]),

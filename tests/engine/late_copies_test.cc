@@ -92,6 +92,34 @@ TEST_CASE("of two equal messages the copy of the one that has another name now i
   CHECK(pair.on_target("INBOX") == 2);
 }
 
+TEST_CASE("nor where its batch was given up before it had that name") {
+  MemoryOptions target;
+  target.traits.uidplus = GENERATE(true, false);
+  Pair pair(pop3(), target);
+  for (int i = 0; i < 2; ++i) pair.source.folder("INBOX").add(letter("same"));
+  pair.options.retries = 0;
+  MemoryStop lost;
+  lost.after = 1;
+  lost.fate = MemoryStop::Fate::prefix;
+  pair.target.faults.append_stops.push_back(lost);
+  pair.run();
+  REQUIRE(pair.on_target("INBOX") == 1);
+  pair.source.faults.on_call = [&pair](MemoryServer&, std::string_view call) {
+    if (call == "fetch" && pair.observer.said("waiting for"))
+      throw Error(ErrorKind::transient, "the connection was lost");
+  };
+  pair.run();  // gives the batch up, and sends nothing
+  pair.source.faults.on_call = nullptr;
+  MemoryFolder& there = pair.target.folder("INBOX");
+  REQUIRE(there.messages.size() == 1);
+  there.add(letter("same"), there.messages[0].flags, there.messages[0].date);
+  pair.source.folder("INBOX").messages.at(1).uidl = "another";
+  const Ledger ledger = pair.run();
+  CHECK(ledger.messages().twins == 0);
+  CHECK(ledger.messages().copied == 0);
+  CHECK(pair.on_target("INBOX") == 2);
+}
+
 TEST_CASE("late copies whose removal was cut short behind the mark are removed all the same") {
   Pair pair;
   cross_with_a_late_batch(pair);

@@ -110,6 +110,23 @@ TEST_CASE("flags that change while a batch is lost follow as gains and losses") 
   CHECK(pair.equal());
 }
 
+TEST_CASE("a copy of a batch that was given up has the flags of that one, not of the next") {
+  Pair pair;
+  pair.add("INBOX", letter("a"), "\\Flagged");
+  pair.options.retries = 0;
+  MemoryStop late, lost;
+  late.fate = MemoryStop::Fate::late;
+  late.late_by = std::chrono::hours(1);
+  pair.target.faults.append_stops = {late, lost};
+  pair.run();
+  MemoryFolder& inbox = pair.source.folder("INBOX");
+  inbox.set_flags(inbox.messages.at(0), Flags::parse("\\Seen"));
+  pair.run();  // sends it anew
+  pair.target.arrive_all();
+  pair.run();
+  CHECK(pair.equal());
+}
+
 TEST_CASE("flags that change together with a UIDVALIDITY follow all the same") {
   MemoryOptions tracked;
   tracked.condstore = true;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace postferry::sim {
 namespace {
@@ -26,11 +27,11 @@ struct Copies {
   bool reflagged = false;            // on either side
   bool wavered = false;              // at the source, and more than once
   bool stored = false;               // on the target, by the program
-  bool on_time = false;              // on the target, by the program, which was told
-  bool late_first = false;           // a late one came before any that was on time
+  bool late_first = false;           // a late one came before any that was on time, of that date
   bool lost = false;                 // came before what the journal knew of it was lost
   bool refused = false;              // at first
   bool comparable = true;
+  std::set<std::int64_t> on_time;          // on the target, by the program, which was told: dates
   std::vector<std::string> wanted, found;  // flags and date
 };
 
@@ -176,8 +177,9 @@ std::string check_folder(World& world, const std::string& name) {
     ++(mail.maker == Maker::owner ? copies.owners : copies.ours);
     copies.touched = copies.touched || mail.touched > 0;
     copies.reflagged = copies.reflagged || mail.touched > 0;
-    copies.late_first = copies.late_first || (mail.late && !copies.on_time);
-    copies.on_time = copies.on_time || (mail.maker == Maker::client && !mail.late);
+    const std::int64_t date = mail.date ? mail.date->seconds : 0;
+    copies.late_first = copies.late_first || (mail.late && !copies.on_time.contains(date));
+    if (mail.maker == Maker::client && !mail.late) copies.on_time.insert(date);
     copies.stored = copies.stored || mail.stored;
     copies.told += mail.told;
     copies.lost = copies.lost || mail.age < std::max(world.forgot, renamed.past);

@@ -226,17 +226,21 @@ void World::note_lost(const std::string& name, const MailFolder& folder, std::si
 bool World::delivery_would_hide(const std::string& name) {
   // A volley of flags tells of no change, where HIGHESTMODSEQ does not.
   const bool passed_over = source != nullptr;
-  const auto below = [this](const std::string& each, std::uint32_t rise) {
+  const auto below = [this](const std::string& each) {
     const MailFolder* folder = target_folder(each);
-    return renamed[each].restored && folder && folder->uid_next + rise < renamed[each].next_before;
+    return renamed[each].restored && folder && folder->uid_next < renamed[each].next_before;
+  };
+  // The program may not have looked since the last whole run.
+  const auto would_reach = [this](const std::string& each) {
+    const Renamed& state = renamed[each];
+    return target_folder(each)->uid_next + 1 >= std::min(state.next_before, state.next_seen);
   };
   // One folder that the program sees to have gone back speaks for all.
   const auto gives_away = [&](const std::string& each) {
     const MailFolder* folder = target_folder(each);
-    return each != name && below(each, 0) && folder->uid_next < renamed[each].next_seen;
+    return each != name && below(each) && folder->uid_next < renamed[each].next_seen;
   };
-  return passed_over && below(name, 0) && !below(name, 1) &&
-         std::ranges::none_of(names, gives_away);
+  return passed_over && below(name) && would_reach(name) && std::ranges::none_of(names, gives_away);
 }
 
 std::uint64_t World::may_come_back() const {
