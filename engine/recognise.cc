@@ -307,6 +307,9 @@ class Recogniser {
   /// the size: it may have changed with the name.
   Task<std::optional<std::size_t>> choose(const MessageRow& row,
                                           std::vector<std::size_t> candidates) {
+    // What bears its name could not be proved to be it, and a header like its own is no proof.
+    std::erase_if(candidates,
+                  [&](std::size_t index) { return r_.catalogue.key(index) == row.key; });
     std::ranges::stable_partition(
         candidates, [&](std::size_t index) { return listed_bytes(index) == listed_bytes(row); });
     for (const std::size_t index : candidates) {

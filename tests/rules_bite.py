@@ -299,6 +299,8 @@ RULES = [
         (RECOGNISE, "    if (missing_ > 0 && !r_.source.windowed()) co_await note_who_left();\n", "")]),
     ("A UIDL given to another message", "order means nothing", [
         (RECOGNISE, "    co_await doubt_who_is_out_of_order();\n", "")]),
+    ("A UIDL given to another message", "what bears the name is a candidate again", [
+        (RECOGNISE, "r_.catalogue.key(index) == row.key; });", "false && r_.catalogue.key(index) == row.key; });")]),
     ("Renumbered accounts", "nobody looks", [
         (RECOGNISE, "    co_await find_moved();\n", "")]),
     ("Renumbered accounts", "only with their sizes", [

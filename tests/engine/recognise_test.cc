@@ -433,6 +433,20 @@ TEST_CASE("a message under a made-up name leaves the source only when its bytes 
   CHECK(pair.observer.said("it cannot be proved that this is what was copied"));
 }
 
+TEST_CASE("a made-up name of which no copy is left to prove it is no new name of its own") {
+  Pair pair(pop3());
+  pair.add("INBOX", letter("a"));
+  MemoryMessage& there = pair.source.folder("INBOX").messages.at(0);
+  there.uidl = " hash-of-header";
+  pair.target.folder("INBOX").add(letter("a"), {}, InternalDate{5, 0});
+  CHECK(pair.run().messages().present == 1);
+  pair.target.folder("INBOX").remove(Uid{1});
+  there.listed_bytes = there.bytes.size() + 1;  // so that it is looked at
+  CHECK(pair.run().messages().copied == 1);
+  CHECK_FALSE(pair.observer.said("new name"));
+  CHECK(pair.on_target("INBOX") == 1);
+}
+
 TEST_CASE("what --since leaves out is fetched once, and comes when it is wanted") {
   Pair pair(pop3());
   pair.fill("INBOX", 6);
