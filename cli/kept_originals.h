@@ -6,7 +6,7 @@
 
 #include "cli/options.h"
 #include "cli/report.h"
-#include "engine/repairer.h"
+#include "engine/crossing/repairer.h"
 
 namespace postferry::cli {
 

@@ -12,8 +12,8 @@
 #include "connectors/endpoint.h"
 #include "engine/model.h"
 #include "engine/observer.h"
+#include "engine/proof/verify.h"
 #include "engine/secret.h"
-#include "engine/verify.h"
 
 namespace postferry::cli {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "engine/check.h"
+#include "engine/crossing/check.h"
 
 namespace postferry::cli {
 

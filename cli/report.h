@@ -10,13 +10,13 @@
 
 #include "cli/job_text.h"
 #include "cli/rate_chart.h"
-#include "engine/check.h"
+#include "engine/crossing/check.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/model.h"
+#include "engine/proof/undo.h"
+#include "engine/proof/verify.h"
 #include "engine/repair.h"
-#include "engine/undo.h"
-#include "engine/verify.h"
 
 namespace postferry::cli {
 

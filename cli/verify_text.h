@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "engine/verify.h"
+#include "engine/proof/verify.h"
 
 namespace postferry::cli {
 

@@ -14,7 +14,7 @@
 #include "connectors/registry.h"
 #include "engine/async/thread_blocking.h"
 #include "engine/berths.h"
-#include "engine/day_limit.h"
+#include "engine/crossing/day_limit.h"
 #include "engine/observer.h"
 #include "engine/source.h"
 #include "engine/spool.h"

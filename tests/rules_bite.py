@@ -20,15 +20,15 @@ TOP = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests/sim"))
 from mutations import MUTATIONS as SIMULATED, Copy  # noqa: E402
 
-CROSSING = "engine/folder_crossing.cc"
-SETTLE = "engine/settle.cc"
-TRANSFER = "engine/transfer.cc"
-FOLLOW = "engine/follow.cc"
-MATCH = "engine/match.cc"
-MEMBERS = "engine/members.cc"
-SKIP = "engine/skip.cc"
-STANDINGS = "engine/standings.cc"
-RECOGNISE = "engine/recognise.cc"
+CROSSING = "engine/crossing/folder_crossing.cc"
+SETTLE = "engine/settle/settle.cc"
+TRANSFER = "engine/crossing/transfer.cc"
+FOLLOW = "engine/settle/follow.cc"
+MATCH = "engine/settle/match.cc"
+MEMBERS = "engine/settle/members.cc"
+SKIP = "engine/crossing/skip.cc"
+STANDINGS = "engine/crossing/standings.cc"
+RECOGNISE = "engine/settle/recognise.cc"
 IMAP_TARGET = "connectors/imap/target.cc"
 
 # The sections of rules.md of whose every rule some clause is here.
@@ -72,10 +72,10 @@ RULES = [
         (SETTLE, "(whole ? record.close_batches : record.settle_batches).push_back(batch.id);",
          "(whole ? record.close_batches : record.close_batches).push_back(batch.id);")]),
     ("It stays open for late arrivals", "flags do not matter", [
-        ("engine/twins.cc", "!(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));",
+        ("engine/settle/twins.cc", "!(as_sent || equal_in_flags(*copy.flags, suspect.entry.flags));",
          "!(as_sent || equal_in_flags(*copy.flags, *copy.flags));")]),
     ("Where a target folder was replaced since", "late copies go all the same", [
-        ("engine/twins.cc", " || !batch.uid_next || batch.uid_validity == 0) continue;", " || !batch.uid_next) continue;")]),
+        ("engine/settle/twins.cc", " || !batch.uid_next || batch.uid_validity == 0) continue;", " || !batch.uid_next) continue;")]),
     ("It stays open for late arrivals", "what is due under another name goes as well", [
         (SETTLE, "    co_await find_twins(members_.left_its_name() ? all_due() : first);\n",
          "    co_await find_twins(first);\n")]),
@@ -89,15 +89,15 @@ RULES = [
     ("It stays open for late arrivals", "altered, the first that comes is anybody's", [
         (MATCH, "if (by_date_only || std::ranges::any_of", "if (std::ranges::any_of")]),
     ("It stays open for late arrivals", "the earlier of two goes as well", [
-        ("engine/twins.cc", "uid >= suspect.entry.uid) return true;",
+        ("engine/settle/twins.cc", "uid >= suspect.entry.uid) return true;",
          "uid == suspect.entry.uid) return true;")]),
     ("It stays open for late arrivals", "nobody knows how they were sent", [
-        ("engine/twins.cc", "const bool as_sent = same_date &&", "const bool as_sent = !same_date &&")]),
+        ("engine/settle/twins.cc", "const bool as_sent = same_date &&", "const bool as_sent = !same_date &&")]),
     ("It stays open for late arrivals", "dates do not matter", [
-        ("engine/twins.cc", "return (dated && !same_date) ||",
+        ("engine/settle/twins.cc", "return (dated && !same_date) ||",
          "return (dated && false) ||")]),
     ("The copy of what was removed from the source", "sizes are what was sent", [
-        ("engine/orphans.cc", "if (at || !sizes_may_differ) return at;",
+        ("engine/settle/orphans.cc", "if (at || !sizes_may_differ) return at;",
          "if (at || !sizes_may_differ || !sizes_may_differ == false) return at;")]),
     ("Without UIDPLUS twins", "they are removed all the same", [
         (SETTLE, "const bool removed = r_.target.traits().uidplus;", "const bool removed = true;")]),
@@ -117,13 +117,13 @@ RULES = [
     ("A header that another message of the folder has", "it is proof where bytes differ", [
         (MATCH, "  if (group.known_look) return pairs;\n", "")]),
     ("A header that another message of the folder has", "nobody looks at the rows", [
-        ("engine/known_looks.cc", "!= row.key) known.insert(index);", "!= row.key) continue;")]),
+        ("engine/settle/known_looks.cc", "!= row.key) known.insert(index);", "!= row.key) continue;")]),
     ("A deletion that falls into a run", "what was placed since is left out", [
         (CROSSING, "    co_await s_.place_gone(record_.id);\n", "")]),
     ("What this run appended is known", "no header is noted", [
-        ("engine/proved_copies.cc", "if (!target.traits().regenerates) co_return;", "co_return;")]),
+        ("engine/settle/proved_copies.cc", "if (!target.traits().regenerates) co_return;", "co_return;")]),
     ("What this run appended is known", "its bytes prove nothing", [
-        ("engine/proved_copies.cc", "row.sha256 == digest->second))", "false))")]),
+        ("engine/settle/proved_copies.cc", "row.sha256 == digest->second))", "false))")]),
     ("Where a server rewrites Message-IDs", "the domain counts", [
         (MATCH, "if (traits.rewrites_message_id && fields.message_id)", "if (traits.rewrites_message_id && false)")]),
     ("Size and date only rank", "any header is enough", [
@@ -138,25 +138,25 @@ RULES = [
         (STANDINGS, "    if (may_be_another(row, entry)) in_question = row;\n", ""),
         (STANDINGS, "    moved = moved || never_given;\n", "    static_cast<void>(never_given);\n")]),
     ("A new UIDVALIDITY at either end", "a size that was left out counts", [
-        ("engine/another.cc", "return listed_bytes != 0; }", "return listed_bytes + 1 != 0; }")]),
+        ("engine/settle/another.cc", "return listed_bytes != 0; }", "return listed_bytes + 1 != 0; }")]),
     ("A new UIDVALIDITY at either end", "another date alone tells nothing", [
-        ("engine/witnesses.cc", "if (other_date && keeps_dates) co_return true;", "")]),
+        ("engine/settle/witnesses.cc", "if (other_date && keeps_dates) co_return true;", "")]),
     ("A new UIDVALIDITY at either end", "dates tell though none is kept", [
-        ("engine/witnesses.cc", "if (other_date && keeps_dates) co_return true;", "if (other_date) co_return true;")]),
+        ("engine/settle/witnesses.cc", "if (other_date && keeps_dates) co_return true;", "if (other_date) co_return true;")]),
     ("UIDNEXT has gone back", "rows do not tell", [
         (SKIP, "    least = std::max(least, Uid{row.target_uid.value + 1});\n", "    static_cast<void>(row);\n")]),
     ("UIDNEXT has gone back", "batches do not tell", [
         (SKIP, "    least = std::max(least, batch.uid_next);\n", "    static_cast<void>(batch);\n")]),
     ("A journal is of its mailboxes", "bytes are not compared", [
-        ("engine/same_account.cc", "          digest != digests.end() && digest->second != *row.sha256)\n",
+        ("engine/crossing/same_account.cc", "          digest != digests.end() && digest->second != *row.sha256)\n",
          "          digest != digests.end() && false)\n")]),
     ("The mapping of a folder stays", "it is decided anew", [
-        ("engine/crossing.cc",
+        ("engine/crossing/crossing.cc",
          "      if (record.target_uid_validity) request.decided.emplace(record.source, record.target);\n", "")]),
     ("The mapping of a folder stays", "no plainer name is tried", [
-        ("engine/open_target.cc", "    if (!plainer) break;\n", "    break;\n")]),
+        ("engine/crossing/open_target.cc", "    if (!plainer) break;\n", "    break;\n")]),
     ("A subscription that is refused", "it keeps the folder back", [
-        ("engine/open_target.cc", "if (subscribe) not_subscribed = co_await refusal_of(r.target.subscribe(r.folder.target));",
+        ("engine/crossing/open_target.cc", "if (subscribe) not_subscribed = co_await refusal_of(r.target.subscribe(r.folder.target));",
          "if (subscribe) co_await r.target.subscribe(r.folder.target);")]),
     ("A folder that is opened again", "any will do", [
         ("connectors/imap/party.cc", "  if (folder_.numbers.uid_validity != validity)\n", "  if (false)\n")]),
@@ -177,23 +177,23 @@ RULES = [
         (CROSSING, "co_await give_up({key, std::string(folds ? kFoldedUnseen : kNotFoundAgain)});\n",
                    "static_cast<void>(folds), static_cast<void>(key);\n")]),
     ("A source folder that was renamed", "it is another", [
-        ("engine/crossing.cc", "    if (!options_.dry_run) co_await follow_renamed(listed);\n",
+        ("engine/crossing/crossing.cc", "    if (!options_.dry_run) co_await follow_renamed(listed);\n",
          "    if (false) co_await follow_renamed(listed);\n")]),
     ("An OK with a UID that a row names", "it counts as a copy", [
         (TRANSFER, "if (folded) row.origin = Origin::folded;", "static_cast<void>(folded);")]),
     ("A source message is removed only", "the row may be lost", SIMULATED["DELE before the row is durable"]),
     ("Source and target may be one mailbox", "all leave at once", [
-        ("engine/after_copy.cc", "    if (r_.two_mailboxes) co_return;\n", "    co_return;\n")]),
+        ("engine/removal/after_copy.cc", "    if (r_.two_mailboxes) co_return;\n", "    co_return;\n")]),
     ("What this run appended is known", "by its size and date", [
-        ("engine/after_copy.cc", "    const bool ours = row.origin == Origin::appended && row.run == r_.run;\n", "    const bool ours = false;\n")]),
+        ("engine/removal/after_copy.cc", "    const bool ours = row.origin == Origin::appended && row.run == r_.run;\n", "    const bool ours = false;\n")]),
     ("A source message is removed only", "its copy need not be seen", [
-        ("engine/after_copy.cc",
+        ("engine/removal/after_copy.cc",
          "at->uid != row.target_uid) {\n        left_.emplace(row.key, LeftBecause::copy_gone);",
          "at->uid != row.target_uid) {\n        seen.push_back(std::move(row));")]),
     ("What stays at the source for want of a copy", "a name that may be another's is let go", [
-        ("engine/left_behind.cc", "if (may_be_let_go(failure)) keys.push_back(key);", "keys.push_back(key);")]),
+        ("engine/removal/left_behind.cc", "if (may_be_let_go(failure)) keys.push_back(key);", "keys.push_back(key);")]),
     ("What stays at the source for want of a copy", "retry does not send it", [
-        ("engine/standings.cc", "if (options_.only_failed && !row.accepted && row.run != run_)", "if (false)")]),
+        ("engine/crossing/standings.cc", "if (options_.only_failed && !row.accepted && row.run != run_)", "if (false)")]),
     ("Without a journal what users removed", "it is not said", [
         (CROSSING, "if (r_.first_run && due() > 0 && target_numbers_.messages.value_or(0) > 0) {", "if (false) {")]),
     ("What a server refuses for all of a folder", "as if the line were lost", [
@@ -245,23 +245,23 @@ RULES = [
     ("Keywords compare without case", "an APPEND is not repeated", [
         ("connectors/imap/appender.cc", "if (!batch.results[index] && keywords > 0) {", "if (false && keywords > 0) {")]),
     ("if no folder of either end went back", "nobody doubts the others", [
-        ("engine/crossing.cc", "    if (source_back || target_went_back(folders_, records_)) {\n",
+        ("engine/crossing/crossing.cc", "    if (source_back || target_went_back(folders_, records_)) {\n",
          "    if (source_back && target_went_back(folders_, records_)) {\n")]),
     ("Nothing to do costs", "each folder is opened", [
-        ("engine/due.cc", "      if (same.contains(index)) {\n", "      if (false) {\n")]),
+        ("engine/crossing/due.cc", "      if (same.contains(index)) {\n", "      if (false) {\n")]),
     ("What changed is followed in few round trips", "deletions go one after the other", [
-        ("engine/deletions.cc", "    co_await side_by_side(lanes, ends, options, stop, ledger);\n".replace("    ", "  ", 1), "")]),
+        ("engine/crossing/deletions.cc", "    co_await side_by_side(lanes, ends, options, stop, ledger);\n".replace("    ", "  ", 1), "")]),
     ("Where each message waits", "one session does it all", [
-        ("engine/crossing.cc", "    crew_helps_ = target_far && lane.target->traits().waits_for_each;\n", "")]),
+        ("engine/crossing/crossing.cc", "    crew_helps_ = target_far && lane.target->traits().waits_for_each;\n", "")]),
     ("Where each message waits", "a handful is worth another session", [
-        ("engine/sending.cc", "r_.wanted.size() > crossing_.options.alone_up_to;", "!r_.wanted.empty();")]),
+        ("engine/crossing/sending.cc", "r_.wanted.size() > crossing_.options.alone_up_to;", "!r_.wanted.empty();")]),
     ("A dry run tells", "only what it would copy", [
         (CROSSING, "    if (r_.options.dry_run) co_return co_await foretell();\n", "    if (r_.options.dry_run) co_return;\n")]),
     ("Deletions are mirrored only", "also adopted ones", SIMULATED["mirror removes what was adopted"]),
     ("Deletions are mirrored only", "also unasked", [
         (STANDINGS, "if (options_.mirror_deletions && left_alone) gone.push_back(row);",
          "if (left_alone) gone.push_back(row);"),
-        ("engine/crossing.cc", "mirrors_ = options_.mirror_deletions;", "mirrors_ = true;")]),
+        ("engine/crossing/crossing.cc", "mirrors_ = options_.mirror_deletions;", "mirrors_ = true;")]),
     ("Deletions are mirrored only", "also changed ones", [
         (FOLLOW, "if (entry && !is_copy_of(row, *entry) && !proved.contains(row.target_uid)) {", "if (false) {")]),
     ("Deletions are mirrored only", "missing once is enough", [
@@ -270,18 +270,18 @@ RULES = [
         (STANDINGS, "const bool left_alone = row.state < MessageState::leaving;", "const bool left_alone = true;"),
         (STANDINGS, "  std::erase_if(gone, [](const MessageRow& row) { return row.state >= MessageState::leaving; });\n", "")]),
     ("Never where we removed", "a folder was missing", [
-        ("engine/deletions.cc", "if (doubted_) missing_.clear();", "doubted_ = false;")]),
+        ("engine/crossing/deletions.cc", "if (doubted_) missing_.clear();", "doubted_ = false;")]),
     ("Never where we removed", "POP3", [
         (FOLLOW, " && row.key.is_uid();", ";"),
         (FOLLOW, "return holds(again, row.key.uid()); });",
          "return row.key.is_uid() && holds(again, row.key.uid()); });"),
         (CROSSING, "if (begun_.uid_validity.value_or(0) == 0 || there == 0) {", "if (there == 0) {")]),
     ("More than a tenth of a folder", "unforced", [
-        ("engine/deletion_guard.cc", "return gone > kFloor && gone * kShare > there_were;", "return gone > kFloor && kShare > there_were;")]),
+        ("engine/crossing/deletion_guard.cc", "return gone > kFloor && gone * kShare > there_were;", "return gone > kFloor && kShare > there_were;")]),
     ("More than half of a folder", "unforced", [
-        ("engine/deletion_guard.cc", "return gone > kFloor && gone * 2 > there_were;", "return gone > kFloor && gone > there_were;")]),
+        ("engine/crossing/deletion_guard.cc", "return gone > kFloor && gone * 2 > there_were;", "return gone > kFloor && gone > there_were;")]),
     ("More than half of a folder", "though it was only moved", [
-        ("engine/deletion_guard.cc", "lost_[at->second].elsewhere = true;", "lost_[at->second].elsewhere = false;")]),
+        ("engine/crossing/deletion_guard.cc", "lost_[at->second].elsewhere = true;", "lost_[at->second].elsewhere = false;")]),
     ("Without UIDPLUS what is gone", "expunged all the same", [
         (IMAP_TARGET, "return expunge_all(party_, std::move(uids), traits_.uidplus);",
          "return expunge_all(party_, std::move(uids), true);")]),
@@ -318,21 +318,21 @@ RULES = [
     ("UIDLs may be blank", "they name what they name", [
         ("connectors/pop3/listing.cc", "  if (ambiguous.empty()) co_return;\n", "  if (ambiguous.size() < 1000) co_return;\n")]),
     ("Servers that show windows", "asked once", [
-        ("engine/windows.cc", "  if (certain_) return true;\n", "  if (certain_) return false;\n")]),
+        ("engine/crossing/windows.cc", "  if (certain_) return true;\n", "  if (certain_) return false;\n")]),
     ("QUIT's answer decides", "a lost one counts as done", [
-        ("engine/after_copy.cc", "if (removal.how == Removal::How::unknown)", "if (false)")]),
+        ("engine/removal/after_copy.cc", "if (removal.how == Removal::How::unknown)", "if (false)")]),
     ("Throttling is waited for", "as long as we like", [
-        ("engine/retry.cc", "  if (error.retry_after()) return std::min(",
+        ("engine/crossing/retry.cc", "  if (error.retry_after()) return std::min(",
          "  if (error.retry_after() && false) return std::min(")]),
     ("Throttling is waited for", "always as long", [
-        ("engine/retry.cc", "milliseconds(1000) * (1 << doublings)", "milliseconds(1000) * (1 + 0 * doublings)")]),
+        ("engine/crossing/retry.cc", "milliseconds(1000) * (1 << doublings)", "milliseconds(1000) * (1 + 0 * doublings)")]),
     ("Fewer connections than sessions", "a failure", [
-        ("engine/lanes.cc", "if ((connecting || crowded) && lanes_alive_ > 1 &&", "if (false && (connecting || crowded) &&")]),
+        ("engine/crossing/lanes.cc", "if ((connecting || crowded) && lanes_alive_ > 1 &&", "if (false && (connecting || crowded) &&")]),
     ("A full target stops the account", "the next folder is tried", [
-        ("engine/retry.cc", "    case ErrorKind::auth:\n    case ErrorKind::quota:\n", "    case ErrorKind::auth:\n"),
-        ("engine/retry.cc", "    case ErrorKind::rejected:\n", "    case ErrorKind::rejected:\n    case ErrorKind::quota:\n")]),
+        ("engine/crossing/retry.cc", "    case ErrorKind::auth:\n    case ErrorKind::quota:\n", "    case ErrorKind::auth:\n"),
+        ("engine/crossing/retry.cc", "    case ErrorKind::rejected:\n", "    case ErrorKind::rejected:\n    case ErrorKind::quota:\n")]),
     ("A message on which a server hangs up", "nobody halves", [
-        ("engine/poison.cc", "    at_once_ = std::clamp(under_way.messages / kShare, std::size_t{1}, kFirstPart);\n    return true;\n",
+        ("engine/crossing/poison.cc", "    at_once_ = std::clamp(under_way.messages / kShare, std::size_t{1}, kFirstPart);\n    return true;\n",
          "    return kShare > kFirstPart;\n")]),
 ]
 

@@ -1,4 +1,4 @@
-#include "engine/check.h"
+#include "engine/crossing/check.h"
 
 #include <algorithm>
 #include <csignal>
@@ -10,7 +10,7 @@
 #include "cli/presets.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
-#include "engine/relay_check.h"
+#include "engine/relay/check.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {

@@ -7,8 +7,8 @@
 #include "cli/proof_text.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
-#include "engine/crossing.h"
-#include "engine/fleet.h"
+#include "engine/crossing/crossing.h"
+#include "engine/crossing/fleet.h"
 
 namespace postferry::cli {
 

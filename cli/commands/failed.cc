@@ -14,7 +14,7 @@
 #include "engine/async/block_on.h"
 #include "engine/async/task_group.h"
 #include "engine/async/timeout.h"
-#include "engine/retry.h"
+#include "engine/crossing/retry.h"
 
 namespace postferry::cli {
 namespace {

@@ -7,7 +7,7 @@
 #include "cli/commands/pair.h"
 #include "engine/error.h"
 #include "engine/glob.h"
-#include "engine/undo.h"
+#include "engine/proof/undo.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {

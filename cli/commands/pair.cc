@@ -11,9 +11,9 @@
 #include "cli/ledger_json.h"
 #include "cli/output.h"
 #include "engine/counted.h"
-#include "engine/left_behind.h"
-#include "engine/relay_crossing.h"
-#include "engine/same_account.h"
+#include "engine/crossing/same_account.h"
+#include "engine/relay/crossing.h"
+#include "engine/removal/left_behind.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {

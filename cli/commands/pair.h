@@ -11,7 +11,7 @@
 #include "cli/terminal.h"
 #include "cli/wiring.h"
 #include "connectors/net/uv_executor.h"
-#include "engine/crossing.h"
+#include "engine/crossing/crossing.h"
 #include "engine/journal.h"
 #include "engine/observer.h"
 #include "engine/pace.h"

@@ -16,9 +16,9 @@
 #include "cli/proof_text.h"
 #include "cli/wiring.h"
 #include "engine/async/block_on.h"
-#include "engine/check.h"
-#include "engine/fleet.h"
-#include "engine/relay_check.h"
+#include "engine/crossing/check.h"
+#include "engine/crossing/fleet.h"
+#include "engine/relay/check.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::cli {

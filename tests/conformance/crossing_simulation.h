@@ -14,7 +14,7 @@
 #include "connectors/memory/target.h"
 #include "engine/async/block_on.h"
 #include "engine/async/manual_executor.h"
-#include "engine/crossing.h"
+#include "engine/crossing/crossing.h"
 #include "state/sqlite_journal.h"
 
 namespace postferry::conformance {

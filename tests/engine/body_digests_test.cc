@@ -1,4 +1,4 @@
-#include "engine/body_digests.h"
+#include "engine/settle/body_digests.h"
 
 #include <catch2/catch.hpp>
 #include <string>

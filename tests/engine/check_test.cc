@@ -1,5 +1,5 @@
 // What check tells before anything is copied.
-#include "engine/check.h"
+#include "engine/crossing/check.h"
 
 #include "tests/engine/crossing_fixture.h"
 

@@ -1,7 +1,7 @@
-#include "engine/day_limit.h"
+#include "engine/crossing/day_limit.h"
 
-#include "engine/fleet.h"
-#include "engine/retry.h"
+#include "engine/crossing/fleet.h"
+#include "engine/crossing/retry.h"
 #include "tests/engine/crossing_fixture.h"
 
 using namespace postferry;

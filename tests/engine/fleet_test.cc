@@ -1,4 +1,4 @@
-#include "engine/fleet.h"
+#include "engine/crossing/fleet.h"
 
 #include "engine/async/timeout.h"
 #include "tests/engine/crossing_fixture.h"

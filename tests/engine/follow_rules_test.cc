@@ -1,5 +1,5 @@
 // The rules of DESIGN section 5, one number and one guard at a time.
-#include "engine/skip.h"
+#include "engine/crossing/skip.h"
 #include "tests/engine/crossing_fixture.h"
 
 using namespace postferry;

@@ -1,8 +1,8 @@
 // What --after-copy leaves at the source because it has no copy for all one can tell: it is named,
 // remains a failure until the user decides, and leaves in no other way.
-#include "engine/left_behind.h"
+#include "engine/removal/left_behind.h"
 
-#include "engine/verify.h"
+#include "engine/proof/verify.h"
 #include "tests/engine/crossing_fixture.h"
 
 using namespace postferry;

@@ -1,5 +1,5 @@
 // Dates of arrival that nobody can read are told, once a folder, and the others are not.
-#include "engine/lost_dates.h"
+#include "engine/crossing/lost_dates.h"
 
 #include "tests/engine/crossing_fixture.h"
 

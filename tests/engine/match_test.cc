@@ -1,4 +1,4 @@
-#include "engine/match.h"
+#include "engine/settle/match.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,5 +1,5 @@
 // Messages on which a server breaks the line, and folders on which it does.
-#include "engine/poison.h"
+#include "engine/crossing/poison.h"
 
 #include "tests/engine/crossing_fixture.h"
 

@@ -1,6 +1,6 @@
 // What goes to a relay: the intent before it, the doubt behind it, the schedule of what is put off.
 #include "engine/async/timeout.h"
-#include "engine/relay_crossing.h"
+#include "engine/relay/crossing.h"
 #include "tests/engine/crossing_fixture.h"
 
 using namespace postferry;

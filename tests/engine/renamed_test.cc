@@ -1,7 +1,7 @@
 // Orders of events that a user makes without thinking: a folder renamed, a copy moved away at once,
 // much deleted and some new; and what of it must not be believed.
+#include "engine/crossing/transfer.h"
 #include "engine/mapping.h"
-#include "engine/transfer.h"
 #include "tests/engine/crossing_fixture.h"
 
 using namespace postferry;

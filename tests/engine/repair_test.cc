@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "engine/async/timeout.h"
-#include "engine/repairer.h"
+#include "engine/crossing/repairer.h"
 #include "tests/engine/verify_fixture.h"
 
 using namespace postferry;

@@ -1,5 +1,5 @@
 // A server that was put back from a backup: UIDNEXT goes back, and UIDs are given once more.
-#include "engine/skip.h"
+#include "engine/crossing/skip.h"
 #include "tests/engine/gathering.h"
 
 using namespace postferry;

@@ -1,5 +1,5 @@
 // How long is waited, and what for.
-#include "engine/retry.h"
+#include "engine/crossing/retry.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 // Ends under other names: the same mailbox is known again, another one never passes for it.
 
-#include "engine/same_account.h"
+#include "engine/crossing/same_account.h"
 
 #include "tests/engine/crossing_fixture.h"
 

@@ -1,5 +1,5 @@
 // The skip rule for folders that have no UIDs: archives, whose files tell by their times and sizes.
-#include "engine/skip.h"
+#include "engine/crossing/skip.h"
 
 #include <catch2/catch.hpp>
 

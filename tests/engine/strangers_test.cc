@@ -1,4 +1,4 @@
-#include "engine/strangers.h"
+#include "engine/settle/strangers.h"
 
 #include <catch2/catch.hpp>
 

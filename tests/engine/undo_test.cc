@@ -1,6 +1,6 @@
 // Undo removes exactly what one run appended, and never the only copy.
 
-#include "engine/undo.h"
+#include "engine/proof/undo.h"
 
 #include <catch2/catch.hpp>
 

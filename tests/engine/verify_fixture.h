@@ -1,7 +1,7 @@
 // Two servers in memory, and the proof of what was carried between them.
 #pragma once
 
-#include "engine/verify.h"
+#include "engine/proof/verify.h"
 #include "tests/engine/crossing_fixture.h"
 
 namespace postferry {

@@ -1,6 +1,6 @@
 // Verify finds every planted defect, at the level that can see it, and accuses nobody else.
 
-#include "engine/undo.h"
+#include "engine/proof/undo.h"
 #include "tests/engine/verify_fixture.h"
 
 using namespace postferry;

@@ -1,6 +1,6 @@
 // Servers that show a part of the maildrop to each session (reference: Gmail, about 250
 // conversations), and what that costs all others.
-#include "engine/windows.h"
+#include "engine/crossing/windows.h"
 
 #include "tests/engine/crossing_fixture.h"
 

@@ -4,7 +4,7 @@
 #include "connectors/imap/codec/append.h"
 #include "connectors/imap/errors.h"
 #include "engine/mapping.h"
-#include "engine/match.h"
+#include "engine/settle/match.h"
 #include "tests/imap/port_dialogue.h"
 
 using namespace postferry;

@@ -6,7 +6,7 @@
 #include "connectors/net/counting.h"
 #include "connectors/pop3/source.h"
 #include "engine/async/block_on.h"
-#include "engine/crossing.h"
+#include "engine/crossing/crossing.h"
 #include "state/sqlite_journal.h"
 #include "tests/pop3/dialogue.h"
 #include "tests/pop3/model_server.h"

@@ -16,9 +16,9 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-CROSSING = "engine/folder_crossing.cc"
-SETTLE = "engine/settle.cc"
-TRANSFER = "engine/transfer.cc"
+CROSSING = "engine/crossing/folder_crossing.cc"
+SETTLE = "engine/settle/settle.cc"
+TRANSFER = "engine/crossing/transfer.cc"
 
 # Name: (file, what is there exactly once, what stands there instead), ...
 MUTATIONS = {
@@ -50,7 +50,7 @@ MUTATIONS = {
   record.target_folder = r_.target_folder;
   std::uint64_t copied = 0, bytes = 0;
 """),
-        ("engine/transfer.h", " private:\n", " private:\n  std::int64_t unsent_ = 0;\n")],
+        ("engine/crossing/transfer.h", " private:\n", " private:\n  std::int64_t unsent_ = 0;\n")],
     "watermark from UIDNEXT": [
         (SETTLE, """          std::max(result_.watermark, Uid{entries.uid(entries.size() - 1).value + 1});
 """, """          std::max(result_.watermark, Uid{entries.uid(entries.size() - 1).value + 1});
@@ -77,7 +77,7 @@ MUTATIONS = {
         (SETTLE, "witnesses_ = co_await r_.journal.last_rows(r_.target_folder.id, kWitnesses);",
          "static_cast<void>(kWitnesses);")],
     "no multiset": [
-        ("engine/match.cc", """      targets.erase(at);
+        ("engine/settle/match.cc", """      targets.erase(at);
       return true;
 """, "      return true;\n")],
     "HIGHESTMODSEQ from the end": [
@@ -85,18 +85,18 @@ MUTATIONS = {
          "whole ? std::optional((co_await r_.source.open_with_catalogue("
          "r_.folder.source.name)).numbers) : std::nullopt")],
     "options are no matter for the skip": [
-        ("engine/skip.cc", "  return record.options_hash == noted_under(",
+        ("engine/crossing/skip.cc", "  return record.options_hash == noted_under(",
          "  return true || record.options_hash == noted_under(")],
     "mirror removes what was adopted": [
-        ("engine/follow.cc", "return row.origin == Origin::appended && row.target_uid && row.key.is_uid();",
+        ("engine/settle/follow.cc", "return row.origin == Origin::appended && row.target_uid && row.key.is_uid();",
          "return row.target_uid && row.key.is_uid();")],
     "flags are replaced": [
         ("connectors/imap/store.cc", 'change.add ? "+FLAGS.SILENT (" : "-FLAGS.SILENT ("',
          'change.add ? "FLAGS.SILENT (" : "-FLAGS.SILENT ("')],
     "DELE before the row is durable": [
-        ("engine/after_copy.cc", "leaving);\n    co_await r_.journal.make_durable();\n    Removal removal = co_await r_",
+        ("engine/removal/after_copy.cc", "leaving);\n    co_await r_.journal.make_durable();\n    Removal removal = co_await r_",
          "leaving);\n    Removal removal = co_await r_"),
-        ("engine/after_copy.cc", "    co_await r_.journal.make_durable();\n    OneAhead tried = co_await send_one_ahead(",
+        ("engine/removal/after_copy.cc", "    co_await r_.journal.make_durable();\n    OneAhead tried = co_await send_one_ahead(",
          "    OneAhead tried = co_await send_one_ahead(")],
     "no share for the head of the line": [
         ("engine/room.cc", "return admitted_ == 0 || (room_.has(bytes) && admitted_ + bytes <= room_.most_of_one());",
@@ -122,10 +122,10 @@ MUTATIONS = {
 }
 
 # The same, found by schedules to a relay.
-RELAY = "engine/relay_folder.cc"
+RELAY = "engine/relay/folder.cc"
 RELAY_MUTATIONS = {
     "unknown SMTP resent": [
-        ("engine/relay_fates.cc", "options_.resend_unknown && row.run != run_ ? Fate::due : Fate::unknown;", "Fate::due;")],
+        ("engine/relay/fates.cc", "options_.resend_unknown && row.run != run_ ? Fate::due : Fate::unknown;", "Fate::due;")],
     "intent row not durable before DATA": [
         (RELAY, "    co_await r_.ends.journal.make_durable();\n", "")],
     "a lost answer means that nothing was sent": [

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "engine/async/block_on.h"
-#include "engine/left_behind.h"
-#include "engine/relay_crossing.h"
-#include "engine/transfer.h"
+#include "engine/crossing/transfer.h"
+#include "engine/relay/crossing.h"
+#include "engine/removal/left_behind.h"
 #include "state/sqlite_journal.h"
 #include "tests/sim/gauge.h"
 

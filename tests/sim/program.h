@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "connectors/registry.h"
-#include "engine/crossing.h"
+#include "engine/crossing/crossing.h"
 #include "tests/sim/agenda.h"
 #include "tests/sim/dice.h"
 #include "tests/sim/disk.h"
