@@ -298,22 +298,28 @@ def replace_folder(endpoint, folder, messages):
         old = status(imap, folder)["UIDVALIDITY"]
         imap.command(f"DELETE {quoted(folder)}")
         imap.command(f"CREATE {quoted(folder)}")
-        for attempt in range(10):
-            try:
-                new = status(imap, folder)["UIDVALIDITY"]
-                break
-            except ImapError as error:  # Dovecot, where another session was just filling the old one
-                expect("deleted under us" in str(error) and attempt < 9, error)
-                time.sleep(0.1)
+        new = though_just_deleted(lambda: status(imap, folder)["UIDVALIDITY"])
         expect(new != old, "the same UIDVALIDITY again")
-    add(endpoint, messages, folder)
+    left = list(messages)
+    though_just_deleted(lambda: add(endpoint, left, folder, left.remove))
 
 
-def add(endpoint, messages, folder="INBOX"):
-    """Appends messages of mailbox.py, as another program would."""
+def though_just_deleted(action):
+    """Dovecot refuses for a while what is asked of a new folder, where another session was just filling the old one."""
+    for attempt in range(10):
+        try:
+            return action()
+        except ImapError as error:
+            expect("deleted under us" in str(error) and attempt < 9, error)
+            time.sleep(0.1)
+
+
+def add(endpoint, messages, folder="INBOX", done=lambda message: None):
+    """Appends messages of mailbox.py, as another program would, and tells which are there."""
     with logged_in(endpoint) as imap:
-        for message in messages:
+        for message in list(messages):
             imap.append(folder, message.data, message.flags + message.keywords, load.date_time(message))
+            done(message)
 
 
 def fill(server, user, mailbox):
