@@ -1,4 +1,5 @@
-// What a crossing to a relay would meet (engine/crossing/check.h): both ends are asked, nothing is sent.
+// What a crossing to a relay would meet (engine/crossing/check.h): both ends are asked, nothing is
+// sent.
 #pragma once
 
 #include "engine/async/task.h"

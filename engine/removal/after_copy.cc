@@ -270,7 +270,7 @@ class Remover {
   /// Of equal messages none leaves before all have crossed: were the answer lost, one that stayed
   /// would pass for the one that left, under another name, and go without a copy.
   Task<void> hold_back_equals() {
-    if (r_.catalogue.by_uid()) co_return;
+    if (r_.catalogue.by_uid() || due_.empty()) co_return;
     std::set<std::uint64_t> sizes;
     for (const MessageRow& row : due_) sizes.insert(listed_bytes(row));
     std::vector<MessageKey> waiting;

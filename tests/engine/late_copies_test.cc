@@ -92,7 +92,7 @@ TEST_CASE("of two equal messages the copy of the one that has another name now i
   CHECK(pair.on_target("INBOX") == 2);
 }
 
-TEST_CASE("nor where its batch was given up before it had that name") {
+TEST_CASE("nor is that of one whose batch was given up before it had another name") {
   MemoryOptions target;
   target.traits.uidplus = GENERATE(true, false);
   Pair pair(pop3(), target);
@@ -332,43 +332,6 @@ TEST_CASE("a second copy is told once, however often it is met in a run") {
   CHECK(pair.run().messages().twins == before);
 }
 
-namespace {
-
-struct TwoJournals : Pair {
-  explicit TwoJournals(MemoryOptions target_options) : Pair({}, std::move(target_options)) {}
-
-  /// Both at once, step by step.
-  void run_both() {
-    const auto from = make_memory_source(source);
-    const auto to = make_memory_target(target);
-    block_on(executor, with_group([&](TaskGroup& group) -> Task<void> {
-               group.spawn(cross(*from, *to, *journal));
-               group.spawn(cross(*from, *to, *second));
-               co_await group.join();
-             }));
-  }
-
-  std::unique_ptr<Journal> second = open_journal_in_memory();
-
- private:
-  Task<void> cross(Source& from, Target& to, Journal& with) {
-    const Ledger ledger = co_await cross_account({from, to, with, observer},
-                                                 {"ann", "source", "target"}, options, stop);
-    complete = complete && ledger.outcome == Outcome::complete;
-  }
-
- public:
-  bool complete = true;
-};
-
-MemoryOptions distant() {
-  MemoryOptions options;
-  options.round_trip = std::chrono::milliseconds(50);
-  return options;
-}
-
-}  // namespace
-
 TEST_CASE("a copy that its user removed while it was looked for lays claim to no other") {
   MemoryOptions plain;
   plain.traits.batch_messages = 1;
@@ -396,27 +359,6 @@ TEST_CASE("a copy that its user removed while it was looked for lays claim to no
   ++pair.target.folder("INBOX").uid_validity;
   pair.run();
   CHECK(pair.on_target("INBOX") == 2);
-}
-
-TEST_CASE("two journals that both lost a line leave one copy of each message, and not none") {
-  TwoJournals pair(distant());
-  pair.fill("INBOX", 8);
-  pair.add("INBOX", letter("twice"));
-  pair.add("INBOX", letter("twice"));
-  const auto fate = GENERATE(MemoryStop::Fate::none, MemoryStop::Fate::late);
-  for (int i = 0; i < 2; ++i) {
-    MemoryStop stop;
-    stop.fate = fate;
-    stop.late_by = std::chrono::minutes(10);
-    pair.target.faults.append_stops.push_back(stop);
-  }
-  pair.run_both();
-  pair.target.arrive_all();
-  pair.run_both();
-  pair.run_both();
-  CHECK(pair.complete);
-  CHECK(pair.target.appended > 10);
-  CHECK(pair.equal());
 }
 
 TEST_CASE("a copy that was not found again on a replaced target is no late one of its equal") {
