@@ -1,5 +1,5 @@
 // What can go wrong, sorted by what the engine should do about it.
-// A connector chooses the kind; engine/retry alone acts on it.
+// A connector chooses the kind; engine/crossing/retry alone acts on it.
 #pragma once
 
 #include <chrono>
